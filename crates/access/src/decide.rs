@@ -1,0 +1,390 @@
+//! The order of checks. Each step can only narrow; the first refusal ends the chain.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use dukou_audit::{Access, Client as Named, Decision, Grant, Interaction, Purpose, Reach, Right};
+
+use crate::credential::{Channel, Credential, TokenHash};
+use crate::policy::{Client, Policy, Role};
+use crate::refusal::{Code, Refusal, Step};
+use crate::request::Request;
+use crate::scope::Context;
+
+impl Policy {
+    /// Decides about one request: rate, authentication, purpose, partner, scope, compartment, in this order.
+    ///
+    /// The access that is returned carries the rules that spoke, one a step, and how far the permission reaches; the store checks
+    /// the reach again on everything that it shows or changes.
+    ///
+    /// # Errors
+    /// The first refusal. From the purpose step on it carries the access with the denying decision, to be recorded.
+    pub fn decide(&self, request: &Request<'_>) -> Result<Access, Refusal> {
+        let early = |step, code, retry_after_s| Refusal {
+            step,
+            code,
+            retry_after_s,
+            authenticated: None,
+        };
+        request
+            .meter
+            .take_peer(&request.peer.address, request.started_ns)
+            .map_err(|after| early(Step::Rate, Code::TooManyRequests, Some(after)))?;
+        let (place, how) = self
+            .authenticate(request)
+            .map_err(|code| early(Step::Authentication, code, None))?;
+        let client = &self.clients[place];
+        // A client's bucket can only be known once the client is; it still comes before all costly work.
+        request
+            .meter
+            .take_client(client.id.as_str(), client.rate, request.started_ns)
+            .map_err(|after| early(Step::Rate, Code::TooManyRequests, Some(after)))?;
+        self.decide_for(client, how, request)
+    }
+
+    /// The steps after authentication.
+    pub(crate) fn decide_for(
+        &self,
+        client: &Client,
+        how: &str,
+        request: &Request<'_>,
+    ) -> Result<Access, Refusal> {
+        let mut chain = Chain {
+            policy: self,
+            client,
+            request,
+            rules: Vec::with_capacity(5),
+            purpose: Vec::new(),
+            grants: Vec::new(),
+        };
+        chain.rules.push(format!("authentication:{how}"));
+        match chain.walk() {
+            Ok(()) => Ok(chain.access(None)),
+            Err((step, code)) => {
+                chain.rules.push(format!("{}:refused", step.as_str()));
+                let access = Box::new(chain.access(Some(code)));
+                Err(Refusal {
+                    step,
+                    code,
+                    retry_after_s: None,
+                    authenticated: Some(access),
+                })
+            }
+        }
+    }
+
+    /// The client's place, and by what it was known.
+    fn authenticate(&self, request: &Request<'_>) -> Result<(usize, &'static str), Code> {
+        let (place, how) = match request.credential {
+            Credential::Bearer(token) => (self.by_token(token, request.channel)?, "token"),
+            Credential::Basic { client, token } => {
+                let place = self.by_token(token, request.channel)?;
+                if self.clients[place].id.as_str() != client {
+                    return Err(Code::CredentialUnknown);
+                }
+                (place, "basic")
+            }
+            Credential::Listener(name) => (
+                *self.listeners.get(name).ok_or(Code::CredentialUnknown)?,
+                "listener",
+            ),
+            Credential::Unusable => return Err(Code::CredentialUnusable),
+            Credential::None => {
+                let shown = request.certificate.ok_or(Code::CredentialMissing)?;
+                (
+                    *self
+                        .certificates
+                        .get(&shown.sha256)
+                        .ok_or(Code::CredentialUnknown)?,
+                    "certificate",
+                )
+            }
+        };
+        let own = &self.clients[place].certificates;
+        match request.certificate {
+            // A token or listener of a client with certificates is good only together with one of them.
+            Some(shown) if !own.is_empty() && !own.contains(&shown.sha256) => {
+                Err(Code::CertificateMismatch)
+            }
+            Some(shown) if own.is_empty() && self.certificates.contains_key(&shown.sha256) => {
+                Err(Code::CertificateMismatch)
+            }
+            None if !own.is_empty() && request.channel != Channel::Loopback => {
+                Err(Code::CertificateMismatch)
+            }
+            _ => Ok((place, how)),
+        }
+    }
+
+    fn by_token(&self, token: &str, channel: Channel) -> Result<usize, Code> {
+        if matches!(channel, Channel::Tls | Channel::Plain) {
+            return Err(Code::TokenChannel);
+        }
+        let shown = TokenHash::of(token.as_bytes());
+        // All are compared, so that the time says nothing about the place.
+        let found = self.tokens.iter().fold(None, |found, (known, place)| {
+            if known.same(&shown) {
+                Some(*place)
+            } else {
+                found
+            }
+        });
+        found.ok_or(Code::CredentialUnknown)
+    }
+}
+
+/// The way of one request of a known client through the steps.
+struct Chain<'a> {
+    policy: &'a Policy,
+    client: &'a Client,
+    request: &'a Request<'a>,
+    rules: Vec<String>,
+    purpose: Vec<String>,
+    grants: Vec<&'a Grant>,
+}
+
+impl Chain<'_> {
+    fn walk(&mut self) -> Result<(), (Step, Code)> {
+        self.purpose().map_err(|code| (Step::Purpose, code))?;
+        self.partner().map_err(|code| (Step::Partner, code))?;
+        self.scope().map_err(|code| (Step::Scope, code))?;
+        self.compartment().map_err(|code| (Step::Compartment, code))
+    }
+
+    fn purpose(&mut self) -> Result<(), Code> {
+        if self.request.user.is_some() && !self.client.names_users {
+            return Err(Code::UserNotAccepted);
+        }
+        let stated: Vec<&str> = self.request.purpose.into_iter().flat_map(words).collect();
+        if stated.is_empty() {
+            let default = self
+                .client
+                .default_purpose
+                .as_ref()
+                .ok_or(Code::PurposeMissing)?;
+            self.rules.push(format!("purpose:default {default}"));
+            self.purpose.push(default.clone());
+            return Ok(());
+        }
+        if stated.len() > PURPOSES.len() || stated.iter().any(|code| !PURPOSES.contains(code)) {
+            return Err(Code::PurposeUnknown);
+        }
+        let partner = &self.policy.partners[self.client.partner];
+        let default = self.client.default_purpose.as_deref();
+        for code in stated {
+            self.purpose.push(code.to_owned());
+            if !self.client.names_purpose && default != Some(code) {
+                return Err(Code::PurposeNotAccepted);
+            }
+            if !partner.purposes.iter().any(|agreed| agreed == code) {
+                return Err(Code::PurposeNotAllowed);
+            }
+        }
+        self.rules
+            .push(format!("purpose:stated {}", self.purpose.join(" ")));
+        Ok(())
+    }
+
+    fn partner(&mut self) -> Result<(), Code> {
+        let partner = &self.policy.partners[self.client.partner];
+        let (from, until) = partner.valid_ns;
+        if self.request.started_ns < from || self.request.started_ns >= until {
+            return Err(Code::PartnerNotValid);
+        }
+        // A Unix socket has no address of its own: it counts as this machine.
+        let address = match (
+            self.request.peer.address.parse::<IpAddr>(),
+            self.request.channel,
+        ) {
+            (Ok(address), _) => address,
+            (Err(_), Channel::Loopback) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            (Err(_), _) => return Err(Code::AddressNotListed),
+        };
+        if !partner.ranges.iter().any(|range| range.contains(address)) {
+            return Err(Code::AddressNotListed);
+        }
+        let interaction = self.request.interaction;
+        if needs_listing(interaction)
+            && !partner
+                .interactions
+                .iter()
+                .any(|listed| listed == interaction.as_str())
+        {
+            return Err(Code::InteractionNotListed);
+        }
+        if let (Some(kinds), Some(kind)) = (&partner.resources, self.request.resource)
+            && needs_listing(interaction)
+            && !kinds.iter().any(|listed| listed.as_str() == kind)
+        {
+            return Err(Code::ResourceNotListed);
+        }
+        self.rules.push(format!("partner:{}", partner.id));
+        Ok(())
+    }
+
+    fn scope(&mut self) -> Result<(), Code> {
+        self.grants.extend(&self.client.grants);
+        if self.request.user.is_some() {
+            self.grants.extend(&self.client.grants_with_user);
+        }
+        for right in needed(self.request) {
+            if !self
+                .grants
+                .iter()
+                .any(|grant| covers(grant, self.request.resource, *right))
+            {
+                return Err(Code::ScopeMissing);
+            }
+        }
+        let role = self.client.settings.roles.contains(&Role::Compliance);
+        if self.request.interaction == Interaction::Audit && !role {
+            return Err(Code::ScopeMissing);
+        }
+        let scopes = self
+            .client
+            .scopes
+            .iter()
+            .filter(|scope| scope.context != Context::User || self.request.user.is_some());
+        let scopes: Vec<String> = scopes.map(ToString::to_string).collect();
+        self.rules.push(format!(
+            "scope:{}{}",
+            scopes.join(" "),
+            if role { " role compliance" } else { "" }
+        ));
+        Ok(())
+    }
+
+    /// Here only what the address itself says is checked; a search in a compartment out of reach finds nothing, like one in the
+    /// compartment of an absent patient. The compartment of a stored resource is checked by the store, against the reach.
+    fn compartment(&mut self) -> Result<(), Code> {
+        let named = match (self.request.patient, self.request.resource, self.request.id) {
+            (Some(patient), _, _) => Some(patient),
+            (None, Some("Patient"), Some(id)) => Some(id),
+            _ => None,
+        };
+        let open = |patient: &str| {
+            self.grants
+                .iter()
+                .any(|grant| grant.patient.as_deref().is_none_or(|only| only == patient))
+        };
+        if let Some(patient) = named
+            && needs_listing(self.request.interaction)
+            && self.request.interaction != Interaction::Search
+            && !open(patient)
+        {
+            return Err(Code::OutsideCompartment);
+        }
+        let rule = if self.client.patients.is_empty() {
+            "compartment:all"
+        } else {
+            "compartment:listed patients"
+        };
+        self.rules.push(rule.to_owned());
+        Ok(())
+    }
+
+    fn access(&mut self, refused: Option<Code>) -> Access {
+        let request = self.request;
+        let grants = if refused.is_some() {
+            Vec::new()
+        } else {
+            self.grants.iter().map(|grant| (*grant).clone()).collect()
+        };
+        let partner = &self.policy.partners[self.client.partner];
+        Access {
+            request: request.request,
+            interaction: request.interaction,
+            route: request.route,
+            client: Named {
+                id: self.client.id.clone(),
+                organisation: Some(partner.id.clone()),
+                certificate_sha256: request.certificate.map(|shown| shown.sha256),
+                subject_dn: request.certificate.map(|shown| shown.subject_dn.to_owned()),
+            },
+            peer: request.peer.clone(),
+            user: request.user.clone(),
+            purpose: Purpose {
+                codes: std::mem::take(&mut self.purpose),
+                ..Purpose::default()
+            },
+            decision: Decision {
+                permit: refused.is_none(),
+                rules: std::mem::take(&mut self.rules),
+                policy_sha256: partner.sha256,
+                consents: Vec::new(),
+                reason: refused.map(|code| code.as_str().to_owned()),
+            },
+            reach: Reach { grants },
+            query: request.query.clone(),
+            message: None,
+            trace: request.trace,
+            started_ns: request.started_ns,
+        }
+    }
+}
+
+/// What asks for no patient data and changes nothing needs no agreement on interactions.
+fn needs_listing(interaction: Interaction) -> bool {
+    !matches!(
+        interaction,
+        Interaction::Capabilities | Interaction::Options | Interaction::Other | Interaction::Audit
+    )
+}
+
+/// The rights without which the request is refused at once. Entries of a Bundle and the resources that a message changes are
+/// checked one by one against the reach.
+fn needed(request: &Request<'_>) -> &'static [Right] {
+    match request.interaction {
+        Interaction::Read | Interaction::Vread => &[Right::Read],
+        Interaction::History if request.id.is_some() => &[Right::Read],
+        Interaction::History | Interaction::Search => &[Right::Search],
+        Interaction::Create => &[Right::Create],
+        Interaction::Update | Interaction::Patch => &[Right::Update],
+        Interaction::Delete => &[Right::Delete],
+        Interaction::Ingest => &[Right::Create, Right::Update],
+        Interaction::Operation("everything") => &[Right::Read, Right::Search],
+        _ => &[],
+    }
+}
+
+fn covers(grant: &Grant, resource: Option<&str>, right: Right) -> bool {
+    grant.rights.has(right)
+        && resource.is_none_or(|kind| grant.resource == "*" || grant.resource == kind)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' '])
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
+/// Purposes of use that this gateway understands, of HL7 v3 ActReason. Break-glass is not among them: it is not offered.
+pub(crate) const PURPOSES: &[&str] = &[
+    "TREAT",
+    "CAREMGT",
+    "COORD",
+    "HOPERAT",
+    "HPAYMT",
+    "HRESCH",
+    "HSYSADMIN",
+    "PATADMIN",
+    "PATRQT",
+    "PUBHLTH",
+    "RECORDMGT",
+];
+
+/// The interactions that a partner file can list.
+pub(crate) const INTERACTIONS: &[&str] = &[
+    "read",
+    "vread",
+    "search",
+    "history",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "transaction",
+    "batch",
+    "ingest",
+    "validate",
+    "everything",
+];
