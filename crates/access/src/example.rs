@@ -74,19 +74,7 @@ fn run(
             example.interaction
         )
     })?;
-    let step = match example
-        .step
-        .as_deref()
-        .map(|word| (word, Step::parse(word)))
-    {
-        None => None,
-        Some((_, Some(step))) if !allowed && step > Step::Authentication => Some(step),
-        Some((word, _)) => {
-            return Err(format!(
-                "`{word}` is no step of a deny example; known: purpose, partner, scope, compartment"
-            ));
-        }
-    };
+    let step = step(example, allowed)?;
     let (from, until) = partner.valid_ns;
     let address = example.address.clone().or_else(|| {
         partner
@@ -119,12 +107,12 @@ fn run(
     };
     match (policy.decide_for(client, "example", &request), allowed) {
         (Ok(_), true) => Ok(()),
+        (Ok(_), false) => Err("the deny example is permitted".to_owned()),
         (Err(refusal), true) => Err(format!(
             "the allow example is refused at the step {}: {}",
             refusal.step.as_str(),
             refusal.code.as_str()
         )),
-        (Ok(_), false) => Err("the deny example is permitted".to_owned()),
         (Err(refusal), false) => match step {
             Some(step) if step != refusal.step => Err(format!(
                 "the deny example is refused at the step {} instead of {}",
@@ -133,6 +121,19 @@ fn run(
             )),
             _ => Ok(()),
         },
+    }
+}
+
+/// The step at which a deny example says that it ends.
+fn step(example: &WrittenExample, allowed: bool) -> Result<Option<Step>, String> {
+    let Some(word) = example.step.as_deref() else {
+        return Ok(None);
+    };
+    match Step::parse(word) {
+        Some(step) if !allowed && step > Step::Authentication => Ok(Some(step)),
+        _ => Err(format!(
+            "`{word}` is no step of a deny example; known: purpose, partner, scope, compartment"
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From partner files to a policy: every fault is collected, then the examples of each file are run.
 
 use dukou_audit::{ClientId, Grant, Right, Rights};
-use dukou_fhir::ResourceType;
+use dukou_fhir::{LogicalId, ResourceType};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
@@ -185,28 +185,10 @@ impl Loading {
                 format!("the client id `{id}` is registered twice"),
             );
         }
-        let certificates = self.credentials(file, &written);
+        self.credentials(file, &written);
+        let certificates = self.certificates(file, &written);
         let scopes = self.scopes(file, &written.scopes);
-        if let Some(purpose) = &written.default_purpose
-            && !self.policy.partners[partner]
-                .purposes
-                .contains(purpose.get_ref())
-        {
-            self.fault(
-                file,
-                purpose.span().start,
-                "the default purpose is not among the partner's purposes",
-            );
-        }
-        if scopes.iter().any(|scope| scope.context == Context::Patient)
-            && written.patients.is_empty()
-        {
-            self.fault(
-                file,
-                written.scopes.span().start,
-                "a patient/ scope needs the list `patients`",
-            );
-        }
+        self.contradictions(file, partner, &written, &scopes);
         let rate = self.rate(file, written.rate.as_ref());
         let settings = ClientSettings {
             create_with_id: written.create_with_id,
@@ -240,8 +222,47 @@ impl Loading {
         self.policy.clients.push(client);
     }
 
-    /// Registers tokens, certificates and listeners for the client that is about to be pushed.
-    fn credentials(&mut self, file: &PartnerFile, written: &WrittenClient) -> Vec<[u8; 32]> {
+    /// What each part allows alone, but not together.
+    fn contradictions(
+        &mut self,
+        file: &PartnerFile,
+        partner: usize,
+        written: &WrittenClient,
+        scopes: &[Scope],
+    ) {
+        if let Some(purpose) = &written.default_purpose
+            && !self.policy.partners[partner]
+                .purposes
+                .contains(purpose.get_ref())
+        {
+            self.fault(
+                file,
+                purpose.span().start,
+                "the default purpose is not among the partner's purposes",
+            );
+        }
+        if scopes.iter().any(|scope| scope.context == Context::Patient)
+            && written.patients.is_empty()
+        {
+            self.fault(
+                file,
+                written.scopes.span().start,
+                "a patient/ scope needs the list `patients`",
+            );
+        }
+        for patient in &written.patients {
+            if LogicalId::parse(patient.get_ref()).is_none() {
+                self.fault(
+                    file,
+                    patient.span().start,
+                    "a patient is named by its logical id",
+                );
+            }
+        }
+    }
+
+    /// Registers tokens and listeners for the client that is about to be pushed.
+    fn credentials(&mut self, file: &PartnerFile, written: &WrittenClient) {
         let place = self.policy.clients.len();
         for name in &written.token_files {
             match self
@@ -275,24 +296,6 @@ impl Loading {
                 ),
             }
         }
-        let mut certificates = Vec::new();
-        for text in &written.certificate_sha256 {
-            match parse_sha256(text.get_ref()) {
-                Some(hash) if self.policy.certificates.insert(hash, place).is_none() => {
-                    certificates.push(hash)
-                }
-                Some(_) => self.fault(
-                    file,
-                    text.span().start,
-                    "the certificate is registered twice",
-                ),
-                None => self.fault(
-                    file,
-                    text.span().start,
-                    "a SHA-256 has 64 hexadecimal digits",
-                ),
-            }
-        }
         for name in &written.listeners {
             if self
                 .policy
@@ -317,6 +320,28 @@ impl Loading {
                 written.id.span().start,
                 "a client has a token, a certificate or a listener",
             );
+        }
+    }
+
+    fn certificates(&mut self, file: &PartnerFile, written: &WrittenClient) -> Vec<[u8; 32]> {
+        let place = self.policy.clients.len();
+        let mut certificates = Vec::new();
+        for text in &written.certificate_sha256 {
+            match parse_sha256(text.get_ref()) {
+                Some(hash) if self.policy.certificates.insert(hash, place).is_none() => {
+                    certificates.push(hash)
+                }
+                Some(_) => self.fault(
+                    file,
+                    text.span().start,
+                    "the certificate is registered twice",
+                ),
+                None => self.fault(
+                    file,
+                    text.span().start,
+                    "a SHA-256 has 64 hexadecimal digits",
+                ),
+            }
         }
         certificates
     }
