@@ -1,1 +1,107 @@
-//! .
+//! The only door to the store: every use case on a page.
+//!
+//! A message goes `wire -> mapping -> fhir -> store` in [`ingest`]; FHIR writes go through [`submit`]; reading is in [`read`]. Every method
+//! takes a [`Permit`](dukou_audit::Permit), so nothing here can be reached past the gate, and gives back values that only the gate can release.
+//!
+//! This crate knows no HTTP, no socket, no clock and no SQL. Start with `ingest.rs`: whoever reads it has read the product.
+
+mod apply;
+mod error;
+mod ingest;
+pub mod issues;
+mod patch;
+mod prepare;
+mod read;
+mod submit;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dukou_audit::{Clock, Random};
+use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
+use dukou_mapping::Program;
+use dukou_store::Store;
+
+pub use dukou_store::{
+    Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page, SearchLimits, Version,
+};
+pub use error::{Disposition, Error};
+pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link};
+pub use patch::Patch;
+pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
+
+/// The use cases over one store, one set of maps and one surrounding.
+pub struct Exchange {
+    store: Arc<dyn Store>,
+    program: Arc<ArcSwap<Program>>,
+    surroundings: Surroundings,
+}
+
+/// Everything from outside that the use cases need: no globals, no environment.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes for new ids.
+    pub random: Arc<dyn Random>,
+    /// Names the site; enters every id that is made from a message.
+    pub site: String,
+    /// Offset of local time, for values without one.
+    pub zone: Offset,
+    /// The same as written, `+08:00`.
+    pub zone_text: String,
+    /// How queries are read.
+    pub search: search::Options,
+    /// What happens to a write that leaves a reference without its target.
+    pub integrity: Integrity,
+    /// Numbers on what can grow.
+    pub limits: Limits,
+}
+
+/// Numbers on what can grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How often one write is prepared before it gives way.
+    pub prepare_attempts_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { prepare_attempts_max: 50 }
+    }
+}
+
+impl Exchange {
+    /// The use cases over a store and a set of maps. The maps may be swapped whole while messages are in flight: each message runs on
+    /// those it began with.
+    pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
+        Exchange { store, program, surroundings }
+    }
+
+    /// What this exchange was given from outside.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// A key that nothing has yet: 128 random bits in lower-case hexadecimal.
+    fn new_key(&self, kind: ResourceType) -> ResourceKey {
+        let mut bytes = [0_u8; 16];
+        self.surroundings.random.fill(&mut bytes);
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = LogicalId::parse(&text).unwrap_or_else(|| unreachable!("32 hexadecimal digits are an id"));
+        ResourceKey::new(kind, id)
+    }
+
+    fn mapping_site(&self) -> dukou_mapping::Site<'_> {
+        dukou_mapping::Site { id: &self.surroundings.site, zone: &self.surroundings.zone_text }
+    }
+
+    /// Control id and time (MSH-10, MSH-7) of an acknowledgement that is made now.
+    fn stamp(&self) -> (String, String) {
+        let mut bytes = [0_u8; 8];
+        self.surroundings.random.fill(&mut bytes);
+        let control_id = format!("{:016X}", u64::from_be_bytes(bytes));
+        let now = dukou_fhir::Instant::from_nanos(self.surroundings.clock.wall_ns());
+        (control_id, crate::ingest::v2_time(now, self.surroundings.zone))
+    }
+}

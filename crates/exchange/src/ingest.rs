@@ -1,0 +1,341 @@
+//! The crossing: a legacy message comes in, FHIR resources stand, an acknowledgement goes out.
+//!
+//! Bytes -> [`Message`] -> [`Mapped`] -> resources on their current versions -> one commit -> the answer. The raw bytes, the resources, the
+//! answer and the audit row become durable together or not at all; what cannot be read or mapped is kept with its refusal. A message
+//! sent again gets the stored answer and changes nothing.
+
+use bytes::Bytes;
+use dukou_audit::{self as audit, Permit, Settled};
+use dukou_fhir::{Instant, Issue, Offset, ResourceKey};
+use dukou_mapping::{Accounts, Mapped};
+use dukou_store::{self as store, Answers, Batch, InboxKey, InboxRow, InboxState, InboxWrite, Received};
+use dukou_wire::ack::{self, AckCode};
+use dukou_wire::{Message, NotAMessage, er7};
+use sha2::{Digest, Sha256};
+
+use crate::apply::Applied;
+use crate::{Error, Exchange};
+
+/// The link a message came over: what was agreed with its sender.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Name in the inbox and in logs.
+    pub name: String,
+    /// Charset and framing habits of the sender.
+    pub site: dukou_wire::Site,
+    /// Numbers on what it may send.
+    pub limits: dukou_wire::Limits,
+    /// The sender uses a control id again on another day.
+    pub reuses_control_ids: bool,
+}
+
+/// A message at the door.
+pub struct Arrival<'a> {
+    /// The bytes of one message, as received.
+    pub raw: Bytes,
+    /// The authenticated client.
+    pub client: &'a str,
+    /// The link it came over.
+    pub link: &'a Link,
+    /// How far to go now.
+    pub step: IngestStep,
+}
+
+/// How far to go now (HL7 v2 chapter 2, acknowledgement modes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestStep {
+    /// Original mode: keep, translate and apply, then AA, AE or AR.
+    Whole,
+    /// Enhanced mode, first step: keep the bytes, then CA.
+    Accept,
+    /// Enhanced mode, second step: translate and apply what was kept, then AA, AE or AR.
+    Apply,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug)]
+pub struct Ingested {
+    /// The acknowledgement as exact bytes; none where the sender wants none.
+    pub ack: Option<Bytes>,
+    /// Its code in MSA-1.
+    pub code: [u8; 2],
+    /// Whether this is the stored answer to a message that was here before.
+    pub replayed: bool,
+    /// The resources that were written.
+    pub written: Vec<ResourceKey>,
+    /// How many leaves the message has, and what became of them.
+    pub accounts: Option<Leaves>,
+    /// Everything worth saying about the message; no patient data.
+    pub issues: Vec<Issue>,
+}
+
+/// The account of a message: `leaves` is the sum of the other four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaves {
+    /// Smallest positions with a value.
+    pub leaves: u32,
+    /// In the FHIR view.
+    pub emitted: u32,
+    /// Kept with the message on purpose.
+    pub complement: u32,
+    /// Removed on purpose.
+    pub dropped: u32,
+    /// No rule speaks of them.
+    pub reported: u32,
+}
+
+impl Exchange {
+    /// Takes one message in. `Err` only where store or ledger cannot accept: then no answer may leave and the sender keeps its queue.
+    pub fn ingest(&self, permit: &Permit<'_>, arrival: &Arrival<'_>) -> Result<Settled<Ingested>, Error> {
+        let sha256: [u8; 32] = Sha256::digest(&arrival.raw).into();
+        match er7::parse(&arrival.raw, &arrival.link.limits, &arrival.link.site) {
+            Err(reason) => self.refuse_unreadable(permit, arrival, sha256, &reason),
+            Ok((message, wire_issues)) => {
+                let key = inbox_key(arrival, &message, &sha256);
+                let kept = self.store.inbox(permit, &key)?;
+                match (&kept, arrival.step) {
+                    (Some(row), _) if row.sha256 != sha256 => return Ok(self.conflict(permit, &message)),
+                    (Some(row), IngestStep::Apply) if row.state.is_unfinished() => {}
+                    (Some(row), _) => return Ok(replay(permit, arrival, row)),
+                    (None, IngestStep::Accept) => return self.accept(permit, arrival, &message, key, sha256),
+                    (None, _) => {}
+                }
+                let place = Place { kept: kept.map(|row| row.number), key, sha256 };
+                self.translate(permit, arrival, &message, &wire_issues, &place)
+            }
+        }
+    }
+
+    /// Translates a message and applies it to what is stored; prepared anew whenever another writer was faster.
+    fn translate(
+        &self,
+        permit: &Permit<'_>,
+        arrival: &Arrival<'_>,
+        message: &Message<'_>,
+        wire_issues: &[dukou_wire::Issue],
+        place: &Place,
+    ) -> Result<Settled<Ingested>, Error> {
+        let program = self.program.load();
+        let mapped = program.to_fhir(message, &self.surroundings.mapping_site());
+        let attempts = self.surroundings.limits.prepare_attempts_max;
+        for _ in 0..attempts {
+            let applied = if mapped.is_refused() { Applied::nothing() } else { self.apply(permit, &mapped)? };
+            let code = answer_code(&mapped, &applied);
+            let issues: Vec<Issue> = mapped.issues.iter().chain(&applied.issues).cloned().collect();
+            let answer = self.acknowledge(message, code, wire_issues, &issues);
+            let state = if code == AckCode::AA { InboxState::Transformed } else { InboxState::Error };
+            let reason = issues.first().map(|issue| issue.code);
+            let inbox = place.step(arrival, state, reason, &answer);
+            let written: Vec<ResourceKey> = applied.puts.iter().map(|put| put.key.clone()).collect();
+            let batch = Batch { puts: applied.puts, inbox: Some(inbox), integrity: store::Integrity::Warn, ..self.batch(permit, code) };
+            match self.store.commit(permit, batch) {
+                Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
+                Err(store::Error::Duplicate { row, same_hash: true }) => return Ok(replay(permit, arrival, &row)),
+                Err(store::Error::Duplicate { same_hash: false, .. }) => return Ok(self.conflict(permit, message)),
+                Err(other) => return Err(other.into()),
+                Ok(settled) => {
+                    let accounts = Some(leaves(&mapped.accounts));
+                    let ack = owed(arrival, message, code).then_some(answer);
+                    let done = Ingested { ack, code: code.bytes(), replayed: false, written, accounts, issues };
+                    return Ok(settled.map(|_| done));
+                }
+            }
+        }
+        Err(Error::Contended { attempts })
+    }
+
+    /// First step of enhanced mode: the bytes and the CA become durable together.
+    fn accept(
+        &self,
+        permit: &Permit<'_>,
+        arrival: &Arrival<'_>,
+        message: &Message<'_>,
+        key: InboxKey,
+        sha256: [u8; 32],
+    ) -> Result<Settled<Ingested>, Error> {
+        let answer = self.acknowledge(message, AckCode::CA, &[], &[]);
+        let received = Received {
+            answers: Answers { accept: Some(answer.clone()), application: None },
+            ..received(arrival, key, sha256, InboxState::Received)
+        };
+        let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::CA) };
+        let ack = owed(arrival, message, AckCode::CA).then_some(answer);
+        match self.store.commit(permit, batch) {
+            Err(store::Error::Duplicate { row, same_hash: true }) => Ok(replay(permit, arrival, &row)),
+            Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message)),
+            Err(other) => Err(other.into()),
+            Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::CA))),
+        }
+    }
+
+    /// What has no readable header is kept all the same, under the hash of its bytes, with the AR that it was given.
+    fn refuse_unreadable(
+        &self,
+        permit: &Permit<'_>,
+        arrival: &Arrival<'_>,
+        sha256: [u8; 32],
+        reason: &NotAMessage,
+    ) -> Result<Settled<Ingested>, Error> {
+        let code = if arrival.step == IngestStep::Accept { AckCode::CR } else { AckCode::AR };
+        let (control_id, time) = self.stamp();
+        let answer = Bytes::from(ack::build_unreadable(&arrival.raw, code, reason, &control_id, &time));
+        let key = InboxKey { control_id: hexadecimal(&sha256), ..anonymous_key(arrival) };
+        let received = Received {
+            reason: Some(reason.code().to_owned()),
+            answers: Answers { accept: None, application: Some(answer.clone()) },
+            ..received(arrival, key, sha256, InboxState::Error)
+        };
+        let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, code) };
+        let issues = vec![crate::issues::not_a_message(reason)];
+        match self.store.commit(permit, batch) {
+            Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, arrival, &row)),
+            Err(other) => Err(other.into()),
+            Ok(settled) => Ok(settled.map(|_| Ingested { issues, ..Ingested::bare(Some(answer), code) })),
+        }
+    }
+
+    /// The same control id with other content: neither the first message nor its answer is touched.
+    fn conflict(&self, permit: &Permit<'_>, message: &Message<'_>) -> Settled<Ingested> {
+        let issue = crate::issues::control_id_conflict();
+        let answer = self.acknowledge(message, AckCode::AE, &[], std::slice::from_ref(&issue));
+        let done = Ingested { issues: vec![issue], ..Ingested::bare(Some(answer), AckCode::AE) };
+        Settled::Unchanged(permit.without_patient_data(done))
+    }
+
+    fn acknowledge(&self, message: &Message<'_>, code: AckCode, wire: &[dukou_wire::Issue], issues: &[Issue]) -> Bytes {
+        let (control_id, time) = self.stamp();
+        let errors = if code.is_success() { Vec::new() } else { crate::issues::for_ack(wire, issues) };
+        Bytes::from(ack::build(message, code, &errors, &control_id, &time))
+    }
+
+    fn batch(&self, permit: &Permit<'_>, code: AckCode) -> Batch {
+        let bytes = code.bytes();
+        Batch::new(permit.draft(), Box::new(move |_| (audit::Outcome::ack(bytes), Vec::new())))
+    }
+}
+
+/// Where the message stands in the inbox, or will stand.
+struct Place {
+    kept: Option<u64>,
+    key: InboxKey,
+    sha256: [u8; 32],
+}
+
+impl Place {
+    /// A message of original mode is kept now; one of enhanced mode is in the inbox already and moves on.
+    fn step(&self, arrival: &Arrival<'_>, state: InboxState, reason: Option<&'static str>, answer: &Bytes) -> InboxWrite {
+        let answers = Answers { accept: None, application: Some(answer.clone()) };
+        let reason = reason.filter(|_| state == InboxState::Error).map(str::to_owned);
+        match self.kept {
+            Some(number) => InboxWrite::Advance { number, from: vec![InboxState::Received], state, reason, answers },
+            None => InboxWrite::Receive(Received { answers, reason, ..received(arrival, self.key.clone(), self.sha256, state) }),
+        }
+    }
+}
+
+impl Ingested {
+    fn bare(ack: Option<Bytes>, code: AckCode) -> Ingested {
+        Ingested { ack, code: code.bytes(), replayed: false, written: Vec::new(), accounts: None, issues: Vec::new() }
+    }
+}
+
+/// AA if everything stands; AR if no map speaks of this kind of message; AE if its content is at fault.
+fn answer_code(mapped: &Mapped<'_>, applied: &Applied) -> AckCode {
+    match () {
+        () if mapped.is_unmapped() => AckCode::AR,
+        () if mapped.is_refused() || applied.is_refused() => AckCode::AE,
+        () => AckCode::AA,
+    }
+}
+
+/// The stored answer once more; nothing is applied.
+fn replay(permit: &Permit<'_>, arrival: &Arrival<'_>, row: &InboxRow) -> Settled<Ingested> {
+    let stored = match arrival.step {
+        IngestStep::Accept => row.answers.accept.as_ref().or(row.answers.application.as_ref()),
+        IngestStep::Whole | IngestStep::Apply => row.answers.application.as_ref().or(row.answers.accept.as_ref()),
+    };
+    let code = stored.and_then(|bytes| ack::parse(bytes).ok()).map_or(AckCode::AA, |parsed| parsed.code);
+    let done = Ingested { replayed: true, ..Ingested::bare(stored.cloned(), code) };
+    Settled::Unchanged(permit.without_patient_data(done))
+}
+
+/// What makes a message the same again: client, MSH-3, MSH-4, MSH-10, and the date of MSH-7 where ids come again each day.
+fn inbox_key(arrival: &Arrival<'_>, message: &Message<'_>, sha256: &[u8; 32]) -> InboxKey {
+    let header = message.header();
+    let control_id = match header.control_id().as_ref() {
+        "" => hexadecimal(sha256),
+        id => id.to_owned(),
+    };
+    let day = if arrival.link.reuses_control_ids { header.date_time().chars().take(8).collect() } else { String::new() };
+    InboxKey {
+        application: header.sending_application().into_owned(),
+        facility: header.sending_facility().into_owned(),
+        control_id,
+        day,
+        ..anonymous_key(arrival)
+    }
+}
+
+fn anonymous_key(arrival: &Arrival<'_>) -> InboxKey {
+    let nothing = String::new;
+    InboxKey {
+        client: arrival.client.to_owned(),
+        application: nothing(),
+        facility: nothing(),
+        control_id: nothing(),
+        day: nothing(),
+    }
+}
+
+fn received(arrival: &Arrival<'_>, key: InboxKey, sha256: [u8; 32], state: InboxState) -> Received {
+    Received {
+        lane: arrival.link.name.clone(),
+        link: arrival.link.name.clone(),
+        raw: arrival.raw.clone(),
+        answers: Answers::default(),
+        reason: None,
+        key,
+        sha256,
+        state,
+    }
+}
+
+/// Whether the sender asked for this answer (MSH-15 and MSH-16).
+fn owed(arrival: &Arrival<'_>, message: &Message<'_>, code: AckCode) -> bool {
+    let plan = ack::plan(&message.header());
+    match arrival.step {
+        IngestStep::Whole => true,
+        IngestStep::Accept => plan.accept.is_owed(code.is_success()),
+        IngestStep::Apply => plan.application.is_owed(code.is_success()),
+    }
+}
+
+fn leaves(accounts: &Accounts) -> Leaves {
+    Leaves {
+        leaves: accounts.leaves,
+        emitted: accounts.emitted,
+        complement: accounts.complement,
+        dropped: accounts.dropped,
+        reported: accounts.reported,
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An instant as a v2 DTM in local time with its offset: `20261120081500+0800`.
+pub(crate) fn v2_time(instant: Instant, zone: Offset) -> String {
+    let minutes = i64::from(zone.minutes());
+    let local = Instant::from_millis(instant.as_millis() + minutes * 60_000);
+    let (year, month, day, millis) = local.calendar();
+    let seconds = millis / 1_000;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
+    format!(
+        "{year:04}{month:02}{day:02}{:02}{:02}{:02}{sign}{hours:02}{rest:02}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}

@@ -1,0 +1,42 @@
+//! Reading: one resource, one version, a history, a search, everything about one patient.
+
+use dukou_audit::{Permit, Unreleased};
+use dukou_fhir::search::Query;
+use dukou_fhir::{Issue, ResourceKey, Value, VersionId, validate};
+use dukou_store::{Cursor, HistoryPage, HistoryQuery, Page, SearchLimits, Version};
+
+use crate::{Error, Exchange};
+
+impl Exchange {
+    /// The current version of a resource. Deleted: [`Error::Gone`]; unknown, or outside the caller's reach: [`Error::NotFound`],
+    /// both worded alike.
+    pub fn read(&self, permit: &Permit<'_>, key: &ResourceKey) -> Result<Unreleased<Version>, Error> {
+        live(self.store.read(permit, key)?, key)
+    }
+
+    /// One version of a resource, by its number.
+    pub fn vread(&self, permit: &Permit<'_>, key: &ResourceKey, version: VersionId) -> Result<Unreleased<Version>, Error> {
+        live(self.store.vread(permit, key, version)?, key)
+    }
+
+    /// A page of history, newest first. The history of an instance that never was is [`Error::NotFound`].
+    pub fn history(&self, permit: &Permit<'_>, query: &HistoryQuery) -> Result<Unreleased<HistoryPage>, Error> {
+        Ok(self.store.history(permit, query)?)
+    }
+
+    /// A page of a search. What the caller may not see is never counted.
+    pub fn search(
+        &self,
+        permit: &Permit<'_>,
+        query: &Query,
+        limits: &SearchLimits,
+        cursor: Option<&Cursor>,
+    ) -> Result<Unreleased<Page>, Error> {
+        Ok(self.store.search(permit, query, limits, cursor)?)
+    }
+
+    /// Every fault of a resource, as `$validate` answers it. Shows nothing that is stored.
+    pub fn validate(&self, permit: &Permit<'_>, content: &Value<'_>) -> Unreleased<Vec<Issue>> {
+        permit.without_patient_data(validate::validate(content, &validate::Options::default()))
+    }
+}
