@@ -1,1 +1,40 @@
-//! .
+//! The tamper-evident ledger and the only gate through which an answer leaves.
+//!
+//! No byte about a patient leaves, and no change to a patient stays, without a durable record that someone outside can
+//! check. The store hands out [`Unreleased`] and [`Committed`] values, the doors write only [`Released`] ones, and the one
+//! way between them is the [`Gate`], after the record is durable.
+//!
+//! This crate refuses to know FHIR, HTTP, sockets and runtimes. Clock, random bytes and storage are arguments. The format
+//! on disk is written down byte by byte in `FORMAT.md` beside the sources. Start reading at [`Gate::read`].
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+mod access;
+mod cbor;
+mod clock;
+mod gate;
+mod keys;
+mod ledger;
+mod outcome;
+mod queue;
+mod record;
+mod release;
+mod sealing;
+pub mod storage;
+mod summary;
+mod ticket;
+
+pub use access::{
+    Access, Client, ClientId, Decision, Grant, Interaction, MessageRef, Peer, Purpose, Reach,
+    RequestId, Right, Rights, User,
+};
+pub use clock::{Clock, ManualClock, Random, SeededRandom};
+pub use gate::{Admin, Failure, Gate, Intent, Permit, RecordDraft, StoreSeal, Summary};
+pub use keys::{Keys, KeysError};
+pub use ledger::{CompleteError, Ledger, Metrics, OpenError, Opened, Options, StopError};
+pub use outcome::{
+    How, Labels, Outcome, Recorded, Shown, ShownResource, Stamps, SubEntry, Written,
+};
+pub use queue::Standing;
+pub use record::{NotARecord, RecordBytes};
+pub use release::{Closed, ClosedReason, Committed, Receipt, Released, Settled, Unreleased};
+pub use ticket::{Answer, Pending, Ticket};
