@@ -21,10 +21,7 @@ impl Range {
     /// Reads a range; bits beyond the prefix are ignored.
     pub(crate) fn parse(text: &str) -> Result<Range, RangeError> {
         let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (
-                address,
-                Some(prefix.parse::<u32>().map_err(|_| RangeError)?),
-            ),
+            Some((address, prefix)) => (address, Some(prefix.parse::<u32>().map_err(|_| RangeError)?)),
             None => (text, None),
         };
         let (base, six) = number(address.parse().map_err(|_| RangeError)?);
@@ -79,13 +76,7 @@ mod tests {
             ("::/0", "::1", true),
         ];
         for (range, address, inside) in cases {
-            assert_eq!(
-                Range::parse(range)
-                    .unwrap()
-                    .contains(address.parse().unwrap()),
-                inside,
-                "{range} {address}"
-            );
+            assert_eq!(Range::parse(range).unwrap().contains(address.parse().unwrap()), inside, "{range} {address}");
         }
     }
 

@@ -61,11 +61,7 @@ impl TokenHash {
 
     /// Compares without stopping at the first difference.
     pub(crate) fn same(&self, other: &TokenHash) -> bool {
-        self.0
-            .iter()
-            .zip(other.0)
-            .fold(0_u8, |unlike, (left, right)| unlike | (left ^ right))
-            == 0
+        self.0.iter().zip(other.0).fold(0_u8, |unlike, (left, right)| unlike | (left ^ right)) == 0
     }
 }
 

@@ -19,19 +19,12 @@ impl Policy {
     /// # Errors
     /// The first refusal. From the purpose step on it carries the access with the denying decision, to be recorded.
     pub fn decide(&self, request: &Request<'_>) -> Result<Access, Refusal> {
-        let early = |step, code, retry_after_s| Refusal {
-            step,
-            code,
-            retry_after_s,
-            authenticated: None,
-        };
+        let early = |step, code, retry_after_s| Refusal { step, code, retry_after_s, authenticated: None };
         request
             .meter
             .take_peer(&request.peer.address, request.started_ns)
             .map_err(|after| early(Step::Rate, Code::TooManyRequests, Some(after)))?;
-        let (place, how) = self
-            .authenticate(request)
-            .map_err(|code| early(Step::Authentication, code, None))?;
+        let (place, how) = self.authenticate(request).map_err(|code| early(Step::Authentication, code, None))?;
         let client = &self.clients[place];
         // A client's bucket can only be known once the client is; it still comes before all costly work.
         request
@@ -42,12 +35,7 @@ impl Policy {
     }
 
     /// The steps after authentication.
-    pub(crate) fn decide_for(
-        &self,
-        client: &Client,
-        how: &str,
-        request: &Request<'_>,
-    ) -> Result<Access, Refusal> {
+    pub(crate) fn decide_for(&self, client: &Client, how: &str, request: &Request<'_>) -> Result<Access, Refusal> {
         let mut chain = Chain {
             policy: self,
             client,
@@ -62,12 +50,7 @@ impl Policy {
             Err((step, code)) => {
                 chain.rules.push(format!("{}:refused", step.as_str()));
                 let access = Box::new(chain.access(Some(code)));
-                Err(Refusal {
-                    step,
-                    code,
-                    retry_after_s: None,
-                    authenticated: Some(access),
-                })
+                Err(Refusal { step, code, retry_after_s: None, authenticated: Some(access) })
             }
         }
     }
@@ -83,34 +66,21 @@ impl Policy {
                 }
                 (place, "basic")
             }
-            Credential::Listener(name) => (
-                *self.listeners.get(name).ok_or(Code::CredentialUnknown)?,
-                "listener",
-            ),
+            Credential::Listener(name) => (*self.listeners.get(name).ok_or(Code::CredentialUnknown)?, "listener"),
             Credential::Unusable => return Err(Code::CredentialUnusable),
             Credential::None => {
                 let shown = request.certificate.ok_or(Code::CredentialMissing)?;
-                (
-                    *self
-                        .certificates
-                        .get(&shown.sha256)
-                        .ok_or(Code::CredentialUnknown)?,
-                    "certificate",
-                )
+                (*self.certificates.get(&shown.sha256).ok_or(Code::CredentialUnknown)?, "certificate")
             }
         };
         let own = &self.clients[place].certificates;
         match request.certificate {
             // A token or listener of a client with certificates is good only together with one of them.
-            Some(shown) if !own.is_empty() && !own.contains(&shown.sha256) => {
-                Err(Code::CertificateMismatch)
-            }
+            Some(shown) if !own.is_empty() && !own.contains(&shown.sha256) => Err(Code::CertificateMismatch),
             Some(shown) if own.is_empty() && self.certificates.contains_key(&shown.sha256) => {
                 Err(Code::CertificateMismatch)
             }
-            None if !own.is_empty() && request.channel != Channel::Loopback => {
-                Err(Code::CertificateMismatch)
-            }
+            None if !own.is_empty() && request.channel != Channel::Loopback => Err(Code::CertificateMismatch),
             _ => Ok((place, how)),
         }
     }
@@ -121,13 +91,12 @@ impl Policy {
         }
         let shown = TokenHash::of(token.as_bytes());
         // All are compared, so that the time says nothing about the place.
-        let found = self.tokens.iter().fold(None, |found, (known, place)| {
-            if known.same(&shown) {
-                Some(*place)
-            } else {
-                found
-            }
-        });
+        let found = self.tokens.iter().fold(
+            None,
+            |found, (known, place)| {
+                if known.same(&shown) { Some(*place) } else { found }
+            },
+        );
         found.ok_or(Code::CredentialUnknown)
     }
 }
@@ -156,11 +125,7 @@ impl Chain<'_> {
         }
         let stated: Vec<&str> = self.request.purpose.into_iter().flat_map(words).collect();
         if stated.is_empty() {
-            let default = self
-                .client
-                .default_purpose
-                .as_ref()
-                .ok_or(Code::PurposeMissing)?;
+            let default = self.client.default_purpose.as_ref().ok_or(Code::PurposeMissing)?;
             self.rules.push(format!("purpose:default {default}"));
             self.purpose.push(default.clone());
             return Ok(());
@@ -179,8 +144,7 @@ impl Chain<'_> {
                 return Err(Code::PurposeNotAllowed);
             }
         }
-        self.rules
-            .push(format!("purpose:stated {}", self.purpose.join(" ")));
+        self.rules.push(format!("purpose:stated {}", self.purpose.join(" ")));
         Ok(())
     }
 
@@ -191,10 +155,7 @@ impl Chain<'_> {
             return Err(Code::PartnerNotValid);
         }
         // A Unix socket has no address of its own: it counts as this machine.
-        let address = match (
-            self.request.peer.address.parse::<IpAddr>(),
-            self.request.channel,
-        ) {
+        let address = match (self.request.peer.address.parse::<IpAddr>(), self.request.channel) {
             (Ok(address), _) => address,
             (Err(_), Channel::Loopback) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             (Err(_), _) => return Err(Code::AddressNotListed),
@@ -203,12 +164,7 @@ impl Chain<'_> {
             return Err(Code::AddressNotListed);
         }
         let interaction = self.request.interaction;
-        if needs_listing(interaction)
-            && !partner
-                .interactions
-                .iter()
-                .any(|listed| listed == interaction.as_str())
-        {
+        if needs_listing(interaction) && !partner.interactions.iter().any(|listed| listed == interaction.as_str()) {
             return Err(Code::InteractionNotListed);
         }
         if let (Some(kinds), Some(kind)) = (&partner.resources, self.request.resource)
@@ -227,11 +183,7 @@ impl Chain<'_> {
             self.grants.extend(&self.client.grants_with_user);
         }
         for right in needed(self.request) {
-            if !self
-                .grants
-                .iter()
-                .any(|grant| covers(grant, self.request.resource, *right))
-            {
+            if !self.grants.iter().any(|grant| covers(grant, self.request.resource, *right)) {
                 return Err(Code::ScopeMissing);
             }
         }
@@ -239,17 +191,10 @@ impl Chain<'_> {
         if self.request.interaction == Interaction::Audit && !role {
             return Err(Code::ScopeMissing);
         }
-        let scopes = self
-            .client
-            .scopes
-            .iter()
-            .filter(|scope| scope.context != Context::User || self.request.user.is_some());
+        let scopes =
+            self.client.scopes.iter().filter(|scope| scope.context != Context::User || self.request.user.is_some());
         let scopes: Vec<String> = scopes.map(ToString::to_string).collect();
-        self.rules.push(format!(
-            "scope:{}{}",
-            scopes.join(" "),
-            if role { " role compliance" } else { "" }
-        ));
+        self.rules.push(format!("scope:{}{}", scopes.join(" "), if role { " role compliance" } else { "" }));
         Ok(())
     }
 
@@ -261,11 +206,8 @@ impl Chain<'_> {
             (None, Some("Patient"), Some(id)) => Some(id),
             _ => None,
         };
-        let open = |patient: &str| {
-            self.grants
-                .iter()
-                .any(|grant| grant.patient.as_deref().is_none_or(|only| only == patient))
-        };
+        let open =
+            |patient: &str| self.grants.iter().any(|grant| grant.patient.as_deref().is_none_or(|only| only == patient));
         if let Some(patient) = named
             && needs_listing(self.request.interaction)
             && self.request.interaction != Interaction::Search
@@ -273,22 +215,15 @@ impl Chain<'_> {
         {
             return Err(Code::OutsideCompartment);
         }
-        let rule = if self.client.patients.is_empty() {
-            "compartment:all"
-        } else {
-            "compartment:listed patients"
-        };
+        let rule = if self.client.patients.is_empty() { "compartment:all" } else { "compartment:listed patients" };
         self.rules.push(rule.to_owned());
         Ok(())
     }
 
     fn access(&mut self, refused: Option<Code>) -> Access {
         let request = self.request;
-        let grants = if refused.is_some() {
-            Vec::new()
-        } else {
-            self.grants.iter().map(|grant| (*grant).clone()).collect()
-        };
+        let grants =
+            if refused.is_some() { Vec::new() } else { self.grants.iter().map(|grant| (*grant).clone()).collect() };
         let partner = &self.policy.partners[self.client.partner];
         Access {
             request: request.request,
@@ -302,10 +237,7 @@ impl Chain<'_> {
             },
             peer: request.peer.clone(),
             user: request.user.clone(),
-            purpose: Purpose {
-                codes: std::mem::take(&mut self.purpose),
-                ..Purpose::default()
-            },
+            purpose: Purpose { codes: std::mem::take(&mut self.purpose), ..Purpose::default() },
             decision: Decision {
                 permit: refused.is_none(),
                 rules: std::mem::take(&mut self.rules),
@@ -324,10 +256,7 @@ impl Chain<'_> {
 
 /// What asks for no patient data and changes nothing needs no agreement on interactions.
 fn needs_listing(interaction: Interaction) -> bool {
-    !matches!(
-        interaction,
-        Interaction::Capabilities | Interaction::Options | Interaction::Other | Interaction::Audit
-    )
+    !matches!(interaction, Interaction::Capabilities | Interaction::Options | Interaction::Other | Interaction::Audit)
 }
 
 /// The rights without which the request is refused at once. Entries of a Bundle and the resources that a message changes are
@@ -347,14 +276,11 @@ fn needed(request: &Request<'_>) -> &'static [Right] {
 }
 
 fn covers(grant: &Grant, resource: Option<&str>, right: Right) -> bool {
-    grant.rights.has(right)
-        && resource.is_none_or(|kind| grant.resource == "*" || grant.resource == kind)
+    grant.rights.has(right) && resource.is_none_or(|kind| grant.resource == "*" || grant.resource == kind)
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ' '])
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
+    text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty())
 }
 
 /// Purposes of use that this gateway understands, of HL7 v3 ActReason. Break-glass is not among them: it is not offered.

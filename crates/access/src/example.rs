@@ -13,12 +13,7 @@ use crate::refusal::Step;
 use crate::request::Request;
 
 /// Runs the examples of one file.
-pub(crate) fn check(
-    policy: &Policy,
-    file: &PartnerFile,
-    stated: &Stated,
-    faults: &mut Vec<LoadError>,
-) {
+pub(crate) fn check(policy: &Policy, file: &PartnerFile, stated: &Stated, faults: &mut Vec<LoadError>) {
     if stated.allow.is_empty() || stated.deny.is_empty() {
         faults.push(LoadError::at(
             &file.name,
@@ -27,25 +22,10 @@ pub(crate) fn check(
             "a partner file states at least one [[allow]] and one [[deny]] example",
         ));
     }
-    let cases = stated
-        .allow
-        .iter()
-        .map(|case| (case, true))
-        .chain(stated.deny.iter().map(|case| (case, false)));
+    let cases = stated.allow.iter().map(|case| (case, true)).chain(stated.deny.iter().map(|case| (case, false)));
     for (case, allowed) in cases {
-        if let Err(reason) = run(
-            policy,
-            &policy.partners[stated.partner],
-            stated.partner,
-            case,
-            allowed,
-        ) {
-            faults.push(LoadError::at(
-                &file.name,
-                &file.text,
-                case.span().start,
-                reason,
-            ));
+        if let Err(reason) = run(policy, &policy.partners[stated.partner], stated.partner, case, allowed) {
+            faults.push(LoadError::at(&file.name, &file.text, case.span().start, reason));
         }
     }
 }
@@ -58,30 +38,15 @@ fn run(
     allowed: bool,
 ) -> Result<(), String> {
     let example = case.get_ref();
-    let client = policy
-        .clients
-        .iter()
-        .find(|client| client.partner == place && client.id.as_str() == example.client);
+    let client = policy.clients.iter().find(|client| client.partner == place && client.id.as_str() == example.client);
     let client = client.ok_or_else(|| {
-        format!(
-            "the example names the client `{}`, which this file does not register",
-            example.client
-        )
+        format!("the example names the client `{}`, which this file does not register", example.client)
     })?;
-    let interaction = interaction(&example.interaction).ok_or_else(|| {
-        format!(
-            "the example names the interaction `{}`, which is not known",
-            example.interaction
-        )
-    })?;
+    let interaction = interaction(&example.interaction)
+        .ok_or_else(|| format!("the example names the interaction `{}`, which is not known", example.interaction))?;
     let step = step(example, allowed)?;
     let (from, until) = partner.valid_ns;
-    let address = example.address.clone().or_else(|| {
-        partner
-            .ranges
-            .first()
-            .map(|range| range.first().to_string())
-    });
+    let address = example.address.clone().or_else(|| partner.ranges.first().map(|range| range.first().to_string()));
     let meter = Meter::new(Rate::default(), 1);
     let request = Request {
         request: RequestId([0; 16]),
@@ -93,11 +58,7 @@ fn run(
         credential: Credential::None,
         certificate: None,
         channel: Channel::Loopback,
-        peer: Peer {
-            address: address.unwrap_or_default(),
-            port: 0,
-            terminal: None,
-        },
+        peer: Peer { address: address.unwrap_or_default(), port: 0, terminal: None },
         purpose: example.purpose.as_deref(),
         user: None,
         query: None,
@@ -131,9 +92,7 @@ fn step(example: &WrittenExample, allowed: bool) -> Result<Option<Step>, String>
     };
     match Step::parse(word) {
         Some(step) if !allowed && step > Step::Authentication => Ok(Some(step)),
-        _ => Err(format!(
-            "`{word}` is no step of a deny example; known: purpose, partner, scope, compartment"
-        )),
+        _ => Err(format!("`{word}` is no step of a deny example; known: purpose, partner, scope, compartment")),
     }
 }
 

@@ -29,53 +29,27 @@ impl std::error::Error for LoadError {}
 
 impl LoadError {
     /// A fault at a byte offset of the file's text.
-    pub(crate) fn at(
-        file: &str,
-        text: &str,
-        offset: usize,
-        reason: impl Into<String>,
-    ) -> LoadError {
-        LoadError {
-            file: file.to_owned(),
-            line: line_of(text, offset),
-            reason: reason.into(),
-            nearest: None,
-        }
+    pub(crate) fn at(file: &str, text: &str, offset: usize, reason: impl Into<String>) -> LoadError {
+        LoadError { file: file.to_owned(), line: line_of(text, offset), reason: reason.into(), nearest: None }
     }
 
     /// A fault reported by the TOML reader.
     pub(crate) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> LoadError {
         let message = error.message();
         let line = error.span().map_or(0, |span| line_of(text, span.start));
-        LoadError {
-            file: file.to_owned(),
-            line,
-            reason: message.replace('\n', " "),
-            nearest: nearest_key(message),
-        }
+        LoadError { file: file.to_owned(), line, reason: message.replace('\n', " "), nearest: nearest_key(message) }
     }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// The reader words it "unknown field `a`, expected one of `b`, `c`": the first name in ticks is the unknown one.
 fn nearest_key(message: &str) -> Option<String> {
-    let mut names = message
-        .strip_prefix("unknown ")?
-        .split('`')
-        .skip(1)
-        .step_by(2);
+    let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
-    names
-        .min_by_key(|known| distance(unknown, known))
-        .map(str::to_owned)
+    names.min_by_key(|known| distance(unknown, known)).map(str::to_owned)
 }
 
 /// Levenshtein distance in characters.
@@ -100,8 +74,7 @@ mod tests {
 
     #[test]
     fn the_nearest_known_key_is_named() {
-        let message =
-            "unknown field `purpose`, expected one of `id`, `name`, `purposes`, `resources`";
+        let message = "unknown field `purpose`, expected one of `id`, `name`, `purposes`, `resources`";
         assert_eq!(nearest_key(message).as_deref(), Some("purposes"));
         assert_eq!(nearest_key("missing field `id`"), None);
     }

@@ -10,20 +10,14 @@ use crate::credential::{TokenHash, parse_sha256};
 use crate::decide::{INTERACTIONS, PURPOSES};
 use crate::example;
 use crate::fault::LoadError;
-use crate::partner::{
-    self, PartnerFile, PolicyFiles, TokenFile, Written, WrittenClient, WrittenPartner, WrittenRate,
-};
+use crate::partner::{self, PartnerFile, PolicyFiles, TokenFile, Written, WrittenClient, WrittenPartner, WrittenRate};
 use crate::policy::{Client, ClientSettings, Partner, Policy, Role};
 use crate::rate::Rate;
 use crate::scope::{Context, Scope};
 
 /// Builds the policy or names every fault.
 pub(crate) fn policy(files: PolicyFiles) -> Result<Policy, Vec<LoadError>> {
-    let mut loading = Loading {
-        tokens: files.tokens,
-        faults: Vec::new(),
-        policy: Policy::empty(),
-    };
+    let mut loading = Loading { tokens: files.tokens, faults: Vec::new(), policy: Policy::empty() };
     let mut partners = files.partners;
     partners.sort_by(|left, right| left.name.cmp(&right.name));
     let mut whole = Sha256::new();
@@ -35,22 +29,14 @@ pub(crate) fn policy(files: PolicyFiles) -> Result<Policy, Vec<LoadError>> {
             Err(fault) => loading.faults.push(fault),
         }
     }
-    let Loading {
-        mut faults,
-        mut policy,
-        ..
-    } = loading;
+    let Loading { mut faults, mut policy, .. } = loading;
     policy.sha256 = whole.finalize().into();
     if faults.is_empty() {
         for (file, stated) in examples {
             example::check(&policy, file, &stated, &mut faults);
         }
     }
-    if faults.is_empty() {
-        Ok(policy)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(policy) } else { Err(faults) }
 }
 
 /// The `allow` and `deny` examples of one file.
@@ -70,20 +56,8 @@ impl Loading {
     fn partner(&mut self, file: &PartnerFile, written: Written) -> Stated {
         let place = self.policy.partners.len();
         let partner = self.terms(file, written.partner);
-        if self
-            .policy
-            .partners
-            .iter()
-            .any(|known| known.id == partner.id)
-        {
-            self.fault(
-                file,
-                0,
-                format!(
-                    "the partner id `{}` stands in another file, too",
-                    partner.id
-                ),
-            );
+        if self.policy.partners.iter().any(|known| known.id == partner.id) {
+            self.fault(file, 0, format!("the partner id `{}` stands in another file, too", partner.id));
         }
         self.policy.partners.push(partner);
         if written.client.is_empty() {
@@ -92,37 +66,25 @@ impl Loading {
         for client in written.client {
             self.client(file, place, client);
         }
-        Stated {
-            partner: place,
-            allow: written.allow,
-            deny: written.deny,
-        }
+        Stated { partner: place, allow: written.allow, deny: written.deny }
     }
 
     fn terms(&mut self, file: &PartnerFile, written: WrittenPartner) -> Partner {
-        let from = written
-            .valid_from
-            .map_or(i64::MIN, |day| self.day_start_ns(file, &day));
-        let to = written.valid_to.map_or(i64::MAX, |day| {
-            self.day_start_ns(file, &day).saturating_add(DAY_NS)
-        });
+        let from = written.valid_from.map_or(i64::MIN, |day| self.day_start_ns(file, &day));
+        let to = written.valid_to.map_or(i64::MAX, |day| self.day_start_ns(file, &day).saturating_add(DAY_NS));
         for purpose in &written.purposes {
             self.known_word(file, purpose, PURPOSES, "purpose of use");
         }
         for interaction in &written.interactions {
             self.known_word(file, interaction, INTERACTIONS, "interaction");
         }
-        let ranges =
-            written
-                .addresses
-                .iter()
-                .filter_map(|text| match Range::parse(text.get_ref()) {
-                    Ok(range) => Some(range),
-                    Err(error) => {
-                        self.fault(file, text.span().start, error.to_string());
-                        None
-                    }
-                });
+        let ranges = written.addresses.iter().filter_map(|text| match Range::parse(text.get_ref()) {
+            Ok(range) => Some(range),
+            Err(error) => {
+                self.fault(file, text.span().start, error.to_string());
+                None
+            }
+        });
         let ranges = ranges.collect();
         Partner {
             id: written.id,
@@ -131,26 +93,14 @@ impl Loading {
             name: written.name,
             contact: written.contact,
             valid_ns: (from, to),
-            purposes: written
-                .purposes
-                .into_iter()
-                .map(Spanned::into_inner)
-                .collect(),
+            purposes: written.purposes.into_iter().map(Spanned::into_inner).collect(),
             resources: self.resources(file, &written.resources),
-            interactions: written
-                .interactions
-                .into_iter()
-                .map(Spanned::into_inner)
-                .collect(),
+            interactions: written.interactions.into_iter().map(Spanned::into_inner).collect(),
             ranges,
         }
     }
 
-    fn resources(
-        &mut self,
-        file: &PartnerFile,
-        written: &[Spanned<String>],
-    ) -> Option<Vec<ResourceType>> {
+    fn resources(&mut self, file: &PartnerFile, written: &[Spanned<String>]) -> Option<Vec<ResourceType>> {
         if written.iter().any(|name| name.get_ref() == "*") {
             return None;
         }
@@ -158,11 +108,7 @@ impl Loading {
         for name in written {
             match ResourceType::parse(name.get_ref()) {
                 Some(kind) => kinds.push(kind),
-                None => self.fault(
-                    file,
-                    name.span().start,
-                    format!("`{}` is no R4 resource type", name.get_ref()),
-                ),
+                None => self.fault(file, name.span().start, format!("`{}` is no R4 resource type", name.get_ref())),
             }
         }
         Some(kinds)
@@ -171,19 +117,11 @@ impl Loading {
     fn client(&mut self, file: &PartnerFile, partner: usize, written: WrittenClient) {
         let at = written.id.span().start;
         let Some(id) = ClientId::parse(written.id.get_ref()) else {
-            self.fault(
-                file,
-                at,
-                "a client id is 1 to 64 printable ASCII characters without a space",
-            );
+            self.fault(file, at, "a client id is 1 to 64 printable ASCII characters without a space");
             return;
         };
         if self.policy.clients.iter().any(|known| known.id == id) {
-            self.fault(
-                file,
-                at,
-                format!("the client id `{id}` is registered twice"),
-            );
+            self.fault(file, at, format!("the client id `{id}` is registered twice"));
         }
         self.credentials(file, &written);
         let certificates = self.certificates(file, &written);
@@ -196,15 +134,10 @@ impl Loading {
             if_match_required: written.if_match_required,
             roles: self.roles(file, &written.roles),
         };
-        let patients: Vec<String> = written
-            .patients
-            .into_iter()
-            .map(Spanned::into_inner)
-            .collect();
+        let patients: Vec<String> = written.patients.into_iter().map(Spanned::into_inner).collect();
         let terms = &self.policy.partners[partner];
-        let (with_user, alone): (Vec<&Scope>, Vec<&Scope>) = scopes
-            .iter()
-            .partition(|scope| scope.context == Context::User);
+        let (with_user, alone): (Vec<&Scope>, Vec<&Scope>) =
+            scopes.iter().partition(|scope| scope.context == Context::User);
         let client = Client {
             grants: grants(&alone, terms, &patients),
             grants_with_user: grants(&with_user, terms, &patients),
@@ -223,40 +156,18 @@ impl Loading {
     }
 
     /// What each part allows alone, but not together.
-    fn contradictions(
-        &mut self,
-        file: &PartnerFile,
-        partner: usize,
-        written: &WrittenClient,
-        scopes: &[Scope],
-    ) {
+    fn contradictions(&mut self, file: &PartnerFile, partner: usize, written: &WrittenClient, scopes: &[Scope]) {
         if let Some(purpose) = &written.default_purpose
-            && !self.policy.partners[partner]
-                .purposes
-                .contains(purpose.get_ref())
+            && !self.policy.partners[partner].purposes.contains(purpose.get_ref())
         {
-            self.fault(
-                file,
-                purpose.span().start,
-                "the default purpose is not among the partner's purposes",
-            );
+            self.fault(file, purpose.span().start, "the default purpose is not among the partner's purposes");
         }
-        if scopes.iter().any(|scope| scope.context == Context::Patient)
-            && written.patients.is_empty()
-        {
-            self.fault(
-                file,
-                written.scopes.span().start,
-                "a patient/ scope needs the list `patients`",
-            );
+        if scopes.iter().any(|scope| scope.context == Context::Patient) && written.patients.is_empty() {
+            self.fault(file, written.scopes.span().start, "a patient/ scope needs the list `patients`");
         }
         for patient in &written.patients {
             if LogicalId::parse(patient.get_ref()).is_none() {
-                self.fault(
-                    file,
-                    patient.span().start,
-                    "a patient is named by its logical id",
-                );
+                self.fault(file, patient.span().start, "a patient is named by its logical id");
             }
         }
     }
@@ -265,44 +176,25 @@ impl Loading {
     fn credentials(&mut self, file: &PartnerFile, written: &WrittenClient) {
         let place = self.policy.clients.len();
         for name in &written.token_files {
-            match self
-                .tokens
-                .iter()
-                .find(|token| token.name == *name.get_ref())
-            {
+            match self.tokens.iter().find(|token| token.name == *name.get_ref()) {
                 Some(token) if token.bytes.trim_ascii().len() >= TOKEN_BYTES_MIN => {
                     let hash = TokenHash::of(token.bytes.trim_ascii());
                     self.token(file, name, hash, place);
                 }
-                Some(_) => self.fault(
-                    file,
-                    name.span().start,
-                    format!("a token has at least {TOKEN_BYTES_MIN} bytes"),
-                ),
-                None => self.fault(
-                    file,
-                    name.span().start,
-                    format!("the token file `{}` was not read", name.get_ref()),
-                ),
+                Some(_) => self.fault(file, name.span().start, format!("a token has at least {TOKEN_BYTES_MIN} bytes")),
+                None => {
+                    self.fault(file, name.span().start, format!("the token file `{}` was not read", name.get_ref()))
+                }
             }
         }
         for text in &written.token_sha256 {
             match parse_sha256(text.get_ref()) {
                 Some(hash) => self.token(file, text, TokenHash::from_bytes(hash), place),
-                None => self.fault(
-                    file,
-                    text.span().start,
-                    "a SHA-256 has 64 hexadecimal digits",
-                ),
+                None => self.fault(file, text.span().start, "a SHA-256 has 64 hexadecimal digits"),
             }
         }
         for name in &written.listeners {
-            if self
-                .policy
-                .listeners
-                .insert(name.get_ref().clone(), place)
-                .is_some()
-            {
+            if self.policy.listeners.insert(name.get_ref().clone(), place).is_some() {
                 self.fault(
                     file,
                     name.span().start,
@@ -315,11 +207,7 @@ impl Loading {
             && written.certificate_sha256.is_empty()
             && written.listeners.is_empty()
         {
-            self.fault(
-                file,
-                written.id.span().start,
-                "a client has a token, a certificate or a listener",
-            );
+            self.fault(file, written.id.span().start, "a client has a token, a certificate or a listener");
         }
     }
 
@@ -328,31 +216,16 @@ impl Loading {
         let mut certificates = Vec::new();
         for text in &written.certificate_sha256 {
             match parse_sha256(text.get_ref()) {
-                Some(hash) if self.policy.certificates.insert(hash, place).is_none() => {
-                    certificates.push(hash)
-                }
-                Some(_) => self.fault(
-                    file,
-                    text.span().start,
-                    "the certificate is registered twice",
-                ),
-                None => self.fault(
-                    file,
-                    text.span().start,
-                    "a SHA-256 has 64 hexadecimal digits",
-                ),
+                Some(hash) if self.policy.certificates.insert(hash, place).is_none() => certificates.push(hash),
+                Some(_) => self.fault(file, text.span().start, "the certificate is registered twice"),
+                None => self.fault(file, text.span().start, "a SHA-256 has 64 hexadecimal digits"),
             }
         }
         certificates
     }
 
     fn token(&mut self, file: &PartnerFile, at: &Spanned<String>, hash: TokenHash, place: usize) {
-        if self
-            .policy
-            .tokens
-            .iter()
-            .any(|(known, _)| known.same(&hash))
-        {
+        if self.policy.tokens.iter().any(|(known, _)| known.same(&hash)) {
             self.fault(file, at.span().start, "the token is registered twice");
         }
         self.policy.tokens.push((hash, place));
@@ -367,11 +240,7 @@ impl Loading {
             }
         }
         if scopes.is_empty() {
-            self.fault(
-                file,
-                written.span().start,
-                "a client has at least one scope",
-            );
+            self.fault(file, written.span().start, "a client has at least one scope");
         }
         scopes
     }
@@ -382,11 +251,7 @@ impl Loading {
         };
         let WrittenRate { per_second, burst } = *rate.get_ref();
         if per_second == 0 || burst == 0 {
-            self.fault(
-                file,
-                rate.span().start,
-                "a rate is at least 1 in both numbers",
-            );
+            self.fault(file, rate.span().start, "a rate is at least 1 in both numbers");
         }
         Rate { per_second, burst }
     }
@@ -396,29 +261,15 @@ impl Loading {
         for role in written {
             match role.get_ref().as_str() {
                 "compliance" => roles.push(Role::Compliance),
-                other => self.fault(
-                    file,
-                    role.span().start,
-                    format!("`{other}` is no role; known: compliance"),
-                ),
+                other => self.fault(file, role.span().start, format!("`{other}` is no role; known: compliance")),
             }
         }
         roles
     }
 
-    fn known_word(
-        &mut self,
-        file: &PartnerFile,
-        word: &Spanned<String>,
-        known: &[&str],
-        what: &str,
-    ) {
+    fn known_word(&mut self, file: &PartnerFile, word: &Spanned<String>, known: &[&str], what: &str) {
         if !known.contains(&word.get_ref().as_str()) {
-            let reason = format!(
-                "`{}` is no {what}; known: {}",
-                word.get_ref(),
-                known.join(", ")
-            );
+            let reason = format!("`{}` is no {what}; known: {}", word.get_ref(), known.join(", "));
             self.fault(file, word.span().start, reason);
         }
     }
@@ -434,8 +285,7 @@ impl Loading {
     }
 
     fn fault(&mut self, file: &PartnerFile, offset: usize, reason: impl Into<String>) {
-        self.faults
-            .push(LoadError::at(&file.name, &file.text, offset, reason));
+        self.faults.push(LoadError::at(&file.name, &file.text, offset, reason));
     }
 }
 
@@ -454,11 +304,7 @@ fn grants(scopes: &[&Scope], terms: &Partner, patients: &[String]) -> Vec<Grant>
             continue;
         }
         for kind in kinds {
-            let grant = |patient| Grant {
-                resource: kind.to_owned(),
-                rights,
-                patient,
-            };
+            let grant = |patient| Grant { resource: kind.to_owned(), rights, patient };
             if patients.is_empty() {
                 grants.push(grant(None));
             } else {
@@ -471,17 +317,10 @@ fn grants(scopes: &[&Scope], terms: &Partner, patients: &[String]) -> Vec<Grant>
 
 /// The rights that the listed interactions can use at all; an entry of a Bundle has no interaction check of its own.
 fn narrow(rights: Rights, interactions: &[String]) -> Rights {
-    let listed = |words: &[&str]| {
-        interactions
-            .iter()
-            .any(|listed| words.contains(&listed.as_str()))
-    };
+    let listed = |words: &[&str]| interactions.iter().any(|listed| words.contains(&listed.as_str()));
     let usable = [
         (Right::Create, listed(&["create", "ingest"])),
-        (
-            Right::Read,
-            listed(&["read", "vread", "history", "everything"]),
-        ),
+        (Right::Read, listed(&["read", "vread", "history", "everything"])),
         (Right::Update, listed(&["update", "patch", "ingest"])),
         (Right::Delete, listed(&["delete"])),
         (Right::Search, listed(&["search", "history", "everything"])),
@@ -498,8 +337,7 @@ fn days_since_1970(text: &str) -> Option<i64> {
     if year.len() != 4 || month.len() != 2 || day.len() != 2 {
         return None;
     }
-    let (year, month, day): (i64, i64, i64) =
-        (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let last = match month {
         2 => 28 + i64::from(leap),
@@ -526,24 +364,11 @@ mod tests {
 
     #[test]
     fn a_date_is_a_day_number() {
-        let cases = [
-            ("1970-01-01", 0),
-            ("2000-02-29", 11_016),
-            ("2026-01-31", 20_484),
-            ("2100-03-01", 47_541),
-        ];
+        let cases = [("1970-01-01", 0), ("2000-02-29", 11_016), ("2026-01-31", 20_484), ("2100-03-01", 47_541)];
         for (text, days) in cases {
             assert_eq!(days_since_1970(text), Some(days), "{text}");
         }
-        for text in [
-            "2026-02-29",
-            "2026-13-01",
-            "2026-1-1",
-            "26-01-01",
-            "2026-01-00",
-            "",
-            "2026-01-01T00:00:00",
-        ] {
+        for text in ["2026-02-29", "2026-13-01", "2026-1-1", "26-01-01", "2026-01-00", "", "2026-01-01T00:00:00"] {
             assert_eq!(days_since_1970(text), None, "{text}");
         }
     }

@@ -39,12 +39,7 @@ impl PolicyFiles {
     /// The file cannot be read as a partner file.
     pub fn token_names(partner: &PartnerFile) -> Result<Vec<String>, LoadError> {
         let written = parse(partner)?;
-        Ok(written
-            .client
-            .into_iter()
-            .flat_map(|client| client.token_files)
-            .map(Spanned::into_inner)
-            .collect())
+        Ok(written.client.into_iter().flat_map(|client| client.token_files).map(Spanned::into_inner).collect())
     }
 }
 

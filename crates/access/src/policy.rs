@@ -134,16 +134,11 @@ impl Policy {
 
     /// What a registered client's file settles for it.
     pub fn settings(&self, client: &ClientId) -> Option<&ClientSettings> {
-        self.clients
-            .iter()
-            .find(|known| known.id == *client)
-            .map(|known| &known.settings)
+        self.clients.iter().find(|known| known.id == *client).map(|known| &known.settings)
     }
 
     /// The client that owns a listener.
     pub fn listener_client(&self, listener: &str) -> Option<&ClientId> {
-        self.listeners
-            .get(listener)
-            .map(|place| &self.clients[*place].id)
+        self.listeners.get(listener).map(|place| &self.clients[*place].id)
     }
 }

@@ -15,10 +15,7 @@ pub struct Rate {
 impl Default for Rate {
     /// 1,000 requests a second, 4,000 at once.
     fn default() -> Rate {
-        Rate {
-            per_second: 1_000,
-            burst: 4_000,
-        }
+        Rate { per_second: 1_000, burst: 4_000 }
     }
 }
 
@@ -39,11 +36,7 @@ impl Meter {
     /// A meter with the rate of each peer address and the largest number of buckets held at once. Beyond that number, buckets
     /// that are full again are forgotten; if none is, a new peer is refused for a second.
     pub fn new(peer: Rate, buckets_max: usize) -> Meter {
-        Meter {
-            buckets: Mutex::new(HashMap::new()),
-            peer,
-            buckets_max,
-        }
+        Meter { buckets: Mutex::new(HashMap::new()), peer, buckets_max }
     }
 
     /// Takes one request from the bucket of a peer address.
@@ -71,10 +64,7 @@ impl Meter {
             }
         }
         let full = u64::from(rate.burst) * WHOLE;
-        let bucket = buckets.entry(key).or_insert(Bucket {
-            level: full,
-            seen_ns: now_ns,
-        });
+        let bucket = buckets.entry(key).or_insert(Bucket { level: full, seen_ns: now_ns });
         let passed_ns = u64::try_from(now_ns.saturating_sub(bucket.seen_ns)).unwrap_or(0);
         let per_second = u64::from(rate.per_second.max(1));
         let refill = passed_ns.saturating_mul(per_second) / PART_NS;
@@ -83,15 +73,12 @@ impl Meter {
         } else {
             // Only the time that was paid out is taken from the clock: frequent asking must not eat the fractions.
             bucket.level += refill;
-            bucket.seen_ns = bucket
-                .seen_ns
-                .saturating_add(i64::try_from(refill * PART_NS / per_second).unwrap_or(i64::MAX));
+            bucket.seen_ns =
+                bucket.seen_ns.saturating_add(i64::try_from(refill * PART_NS / per_second).unwrap_or(i64::MAX));
         }
         if bucket.level < WHOLE {
             let missing = WHOLE - bucket.level;
-            return Err(u32::try_from(missing.div_ceil(per_second * WHOLE))
-                .unwrap_or(u32::MAX)
-                .max(1));
+            return Err(u32::try_from(missing.div_ceil(per_second * WHOLE)).unwrap_or(u32::MAX).max(1));
         }
         bucket.level -= WHOLE;
         Ok(())
@@ -112,22 +99,12 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let meter = Meter::new(
-            Rate {
-                per_second: 2,
-                burst: 3,
-            },
-            10,
-        );
+        let meter = Meter::new(Rate { per_second: 2, burst: 3 }, 10);
         for _ in 0..3 {
             assert_eq!(meter.take_peer("192.0.2.1", 0), Ok(()));
         }
         assert_eq!(meter.take_peer("192.0.2.1", 0), Err(1));
-        assert_eq!(
-            meter.take_peer("192.0.2.2", 0),
-            Ok(()),
-            "another peer has a bucket of its own"
-        );
+        assert_eq!(meter.take_peer("192.0.2.2", 0), Ok(()), "another peer has a bucket of its own");
         assert_eq!(meter.take_peer("192.0.2.1", SECOND), Ok(()));
         assert_eq!(meter.take_peer("192.0.2.1", SECOND), Ok(()));
         assert_eq!(meter.take_peer("192.0.2.1", SECOND), Err(1));
@@ -135,48 +112,25 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_gives_nothing() {
-        let meter = Meter::new(
-            Rate {
-                per_second: 1,
-                burst: 1,
-            },
-            10,
-        );
+        let meter = Meter::new(Rate { per_second: 1, burst: 1 }, 10);
         assert_eq!(meter.take_peer("192.0.2.1", 10 * SECOND), Ok(()));
         assert_eq!(meter.take_peer("192.0.2.1", 0), Err(1));
     }
 
     #[test]
     fn frequent_asking_does_not_stop_the_refill() {
-        let meter = Meter::new(
-            Rate {
-                per_second: 1,
-                burst: 1,
-            },
-            10,
-        );
+        let meter = Meter::new(Rate { per_second: 1, burst: 1 }, 10);
         let step = SECOND / 10_000;
-        let granted = (0..30_000)
-            .filter(|turn| meter.take_peer("192.0.2.1", turn * step).is_ok())
-            .count();
+        let granted = (0..30_000).filter(|turn| meter.take_peer("192.0.2.1", turn * step).is_ok()).count();
         assert_eq!(granted, 3);
     }
 
     #[test]
     fn the_number_of_buckets_is_bounded() {
-        let meter = Meter::new(
-            Rate {
-                per_second: 1,
-                burst: 1,
-            },
-            2,
-        );
+        let meter = Meter::new(Rate { per_second: 1, burst: 1 }, 2);
         assert!(meter.take_peer("192.0.2.1", 0).is_ok());
         assert!(meter.take_peer("192.0.2.2", 0).is_ok());
         assert_eq!(meter.take_peer("192.0.2.3", 0), Err(1));
-        assert!(
-            meter.take_peer("192.0.2.3", 61 * SECOND).is_ok(),
-            "idle buckets are forgotten"
-        );
+        assert!(meter.take_peer("192.0.2.3", 61 * SECOND).is_ok(), "idle buckets are forgotten");
     }
 }

@@ -36,16 +36,9 @@ impl Step {
 
     /// The step of a word.
     pub fn parse(word: &str) -> Option<Step> {
-        [
-            Step::Rate,
-            Step::Authentication,
-            Step::Purpose,
-            Step::Partner,
-            Step::Scope,
-            Step::Compartment,
-        ]
-        .into_iter()
-        .find(|step| step.as_str() == word)
+        [Step::Rate, Step::Authentication, Step::Purpose, Step::Partner, Step::Scope, Step::Compartment]
+            .into_iter()
+            .find(|step| step.as_str() == word)
     }
 }
 
@@ -117,16 +110,10 @@ impl Code {
         match self {
             Code::TooManyRequests => "too many requests; ask again later",
             Code::CredentialMissing => "a bearer token or a client certificate is needed",
-            Code::CredentialUnusable => {
-                "exactly one Authorization header with a bearer token is accepted"
-            }
+            Code::CredentialUnusable => "exactly one Authorization header with a bearer token is accepted",
             Code::CredentialUnknown => "the credential belongs to no registered client",
-            Code::TokenChannel => {
-                "static tokens are accepted on loopback and with a client certificate only"
-            }
-            Code::CertificateMismatch => {
-                "the client certificate and the token belong to different clients"
-            }
+            Code::TokenChannel => "static tokens are accepted on loopback and with a client certificate only",
+            Code::CertificateMismatch => "the client certificate and the token belong to different clients",
             Code::PurposeMissing => "a purpose of use is needed",
             Code::PurposeUnknown => "the purpose of use is not a known code",
             Code::PurposeNotAllowed => "the purpose of use is not agreed with this partner",
@@ -180,10 +167,7 @@ pub struct Refusal {
 impl fmt::Debug for Refusal {
     /// Step and code only: the access may name users and queries.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Refusal")
-            .field("step", &self.step)
-            .field("code", &self.code)
-            .finish_non_exhaustive()
+        out.debug_struct("Refusal").field("step", &self.step).field("code", &self.code).finish_non_exhaustive()
     }
 }
 

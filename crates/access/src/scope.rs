@@ -67,11 +67,7 @@ impl Scope {
             "*" => None,
             name => Some(ResourceType::parse(name).ok_or(ScopeError::Resource)?),
         };
-        Ok(Scope {
-            context,
-            resource,
-            rights: letters_to_rights(letters)?,
-        })
+        Ok(Scope { context, resource, rights: letters_to_rights(letters)? })
     }
 }
 
@@ -82,11 +78,7 @@ impl fmt::Display for Scope {
             Context::User => "user",
             Context::System => "system",
         };
-        write!(
-            out,
-            "{context}/{}.",
-            self.resource.map_or("*", |kind| kind.as_str())
-        )?;
+        write!(out, "{context}/{}.", self.resource.map_or("*", |kind| kind.as_str()))?;
         for (letter, right) in LETTERS {
             if self.rights.has(right) {
                 write!(out, "{letter}")?;
@@ -106,10 +98,5 @@ fn letters_to_rights(letters: &str) -> Result<Rights, ScopeError> {
     Rights::parse(letters).ok_or(ScopeError::Letters)
 }
 
-const LETTERS: [(char, Right); 5] = [
-    ('c', Right::Create),
-    ('r', Right::Read),
-    ('u', Right::Update),
-    ('d', Right::Delete),
-    ('s', Right::Search),
-];
+const LETTERS: [(char, Right); 5] =
+    [('c', Right::Create), ('r', Right::Read), ('u', Right::Update), ('d', Right::Delete), ('s', Right::Search)];

@@ -7,8 +7,7 @@ use dukou_audit::{Interaction, Peer, RequestId, User};
 use serde::Deserialize;
 
 use crate::{
-    Certificate, Channel, Credential, Meter, PartnerFile, Policy, PolicyFiles, Rate, Request, Step,
-    TokenFile,
+    Certificate, Channel, Credential, Meter, PartnerFile, Policy, PolicyFiles, Rate, Request, Step, TokenFile,
 };
 
 #[derive(Deserialize)]
@@ -38,17 +37,13 @@ struct Case {
 #[test]
 fn every_case_gets_its_stated_verdict() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/access");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.retain(|path| path.join("input.toml").is_file());
     cases.sort();
     assert!(cases.len() >= 4);
     for case in cases {
         let policy = load(&std::fs::read_to_string(case.join("partner.toml")).unwrap()).unwrap();
-        let input: Input =
-            toml::from_str(&std::fs::read_to_string(case.join("input.toml")).unwrap()).unwrap();
+        let input: Input = toml::from_str(&std::fs::read_to_string(case.join("input.toml")).unwrap()).unwrap();
         let mut verdicts = String::new();
         for request in &input.request {
             write_verdict(&mut verdicts, &policy, request);
@@ -57,12 +52,7 @@ fn every_case_gets_its_stated_verdict() {
         if bless() {
             std::fs::write(&expected, &verdicts).unwrap();
         }
-        assert_eq!(
-            verdicts,
-            std::fs::read_to_string(&expected).unwrap_or_default(),
-            "{}",
-            case.display()
-        );
+        assert_eq!(verdicts, std::fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
     }
 }
 
@@ -79,77 +69,37 @@ fn each_step_is_the_last_one_reached() {
         address: Some("192.0.2.7".into()),
         ..Case::default()
     };
-    let empty = Meter::new(
-        Rate {
-            per_second: 1,
-            burst: 1,
-        },
-        10,
-    );
+    let empty = Meter::new(Rate { per_second: 1, burst: 1 }, 10);
     assert!(empty.take_peer("192.0.2.7", day_ns(None)).is_ok());
-    let steps = [
-        Step::Rate,
-        Step::Authentication,
-        Step::Purpose,
-        Step::Partner,
-        Step::Scope,
-        Step::Compartment,
-    ];
+    let steps = [Step::Rate, Step::Authentication, Step::Purpose, Step::Partner, Step::Scope, Step::Compartment];
     for step in steps {
         let full = meter();
-        let refusal = decide(
-            &policy,
-            &case,
-            if step == Step::Rate { &empty } else { &full },
-        )
-        .unwrap_err();
+        let refusal = decide(&policy, &case, if step == Step::Rate { &empty } else { &full }).unwrap_err();
         assert_eq!(refusal.step, step);
-        let spoken = refusal
-            .authenticated
-            .map(|access| access.decision.rules)
-            .unwrap_or_default();
+        let spoken = refusal.authenticated.map(|access| access.decision.rules).unwrap_or_default();
         let passed = if step > Step::Authentication {
-            steps
-                .iter()
-                .filter(|known| **known > Step::Rate && **known <= step)
-                .count()
+            steps.iter().filter(|known| **known > Step::Rate && **known <= step).count()
         } else {
             0
         };
-        assert_eq!(
-            spoken.len(),
-            passed,
-            "one rule for each step up to {step:?}, none of a later one: {spoken:?}"
-        );
+        assert_eq!(spoken.len(), passed, "one rule for each step up to {step:?}, none of a later one: {spoken:?}");
         match step {
             Step::Rate => {}
             Step::Authentication => case.token = Some("lab.token".into()),
             Step::Purpose => case.purpose = None,
-            Step::Partner => {
-                (case.address, case.interaction) = (Some("10.20.1.1".into()), "update".into())
-            }
+            Step::Partner => (case.address, case.interaction) = (Some("10.20.1.1".into()), "update".into()),
             Step::Scope => case.interaction = "read".into(),
             Step::Compartment => case.id = Some("p1".into()),
         }
     }
     let access = decide(&policy, &case, &meter()).unwrap();
-    assert!(
-        access.decision.permit && access.decision.rules.len() == 5,
-        "{:?}",
-        access.decision.rules
-    );
+    assert!(access.decision.permit && access.decision.rules.len() == 5, "{:?}", access.decision.rules);
 }
 
 #[test]
 fn a_client_that_asks_too_often_waits_although_its_peers_are_many() {
     let policy = policy_of("one-step-after-another");
-    let meter = Meter::new(
-        Rate {
-            per_second: 1,
-            burst: 1,
-        },
-        1_000,
-    );
+    let meter = Meter::new(Rate { per_second: 1, burst: 1 }, 1_000);
     for turn in 0..101 {
         let case = Case {
             interaction: "read".into(),
@@ -163,14 +113,8 @@ fn a_client_that_asks_too_often_waits_although_its_peers_are_many() {
         match verdict {
             Ok(_) => assert!(turn < 100),
             Err(refusal) => {
-                assert_eq!(
-                    (turn, refusal.step, refusal.retry_after_s),
-                    (100, Step::Rate, Some(1))
-                );
-                assert!(
-                    refusal.authenticated.is_none(),
-                    "counted in the summary, not recorded one by one"
-                );
+                assert_eq!((turn, refusal.step, refusal.retry_after_s), (100, Step::Rate, Some(1)));
+                assert!(refusal.authenticated.is_none(), "counted in the summary, not recorded one by one");
             }
         }
     }
@@ -178,11 +122,7 @@ fn a_client_that_asks_too_often_waits_although_its_peers_are_many() {
 
 #[test]
 fn no_file_means_no_access() {
-    let case = Case {
-        interaction: "read".into(),
-        token: Some("lab.token".into()),
-        ..Case::default()
-    };
+    let case = Case { interaction: "read".into(), token: Some("lab.token".into()), ..Case::default() };
     let refusal = decide(&Policy::empty(), &case, &meter()).unwrap_err();
     assert_eq!(refusal.step, Step::Authentication);
 }
@@ -197,10 +137,7 @@ fn a_refused_request_reaches_nothing() {
         id: Some("p1".into()),
         ..Case::default()
     };
-    let access = decide(&policy, &case, &meter())
-        .unwrap_err()
-        .authenticated
-        .unwrap();
+    let access = decide(&policy, &case, &meter()).unwrap_err().authenticated.unwrap();
     assert!(access.reach.grants.is_empty() && !access.decision.permit);
     assert_eq!(access.decision.reason.as_deref(), Some("scope-missing"));
     assert_ne!(access.decision.policy_sha256, [0; 32]);
@@ -208,70 +145,38 @@ fn a_refused_request_reaches_nothing() {
 
 #[test]
 fn a_wrong_file_is_refused_with_line_and_reason() {
-    let good =
-        std::fs::read_to_string(folder("one-step-after-another").join("partner.toml")).unwrap();
+    let good = std::fs::read_to_string(folder("one-step-after-another").join("partner.toml")).unwrap();
     let cases = [
         ("purposes =", "purpose =", "did you mean `purposes`"),
         ("burst = 100", "bursts = 100", "did you mean `burst`"),
         ("[[allow]]", "[[alow]]", "did you mean `allow`"),
         ("\"HOPERAT\"", "\"BTG\"", "`BTG` is no purpose of use"),
-        (
-            "\"Observation\"]",
-            "\"Observations\"]",
-            "`Observations` is no R4 resource type",
-        ),
+        ("\"Observation\"]", "\"Observations\"]", "`Observations` is no R4 resource type"),
         ("\"update\"]", "\"upsert\"]", "`upsert` is no interaction"),
-        (
-            "10.20.0.0/16",
-            "10.20.0.0/36",
-            "an address range is written",
-        ),
+        ("10.20.0.0/16", "10.20.0.0/36", "an address range is written"),
         ("Observation.crus", "Observation.ucrs", "in that order"),
-        (
-            "Observation.crus",
-            "Observation.rs?category=laboratory",
-            "search parameters is not supported",
-        ),
+        ("Observation.crus", "Observation.rs?category=laboratory", "search parameters is not supported"),
         ("2026-12-31", "2026-12-32", "a date is written"),
         ("lab.token", "missing.token", "was not read"),
         ("lab.token", "short.token", "at least 24 bytes"),
         ("per_second = 100", "per_second = 0", "at least 1"),
-        (
-            "default_purpose = \"TREAT\"",
-            "default_purpose = \"PATRQT\"",
-            "not among the partner's purposes",
-        ),
+        ("default_purpose = \"TREAT\"", "default_purpose = \"PATRQT\"", "not among the partner's purposes"),
         (
             "interaction = \"create\"\nresource = \"Observation\"",
             "interaction = \"delete\"\nresource = \"Observation\"",
             "the allow example is refused at the step partner",
         ),
-        (
-            "step = \"scope\"",
-            "step = \"compartment\"",
-            "refused at the step scope instead of compartment",
-        ),
-        (
-            "[[deny]]",
-            "[[allow]]",
-            "at least one [[allow]] and one [[deny]]",
-        ),
+        ("step = \"scope\"", "step = \"compartment\"", "refused at the step scope instead of compartment"),
+        ("[[deny]]", "[[allow]]", "at least one [[allow]] and one [[deny]]"),
     ];
     for (from, to, reason) in cases {
         let text = good.replacen(from, to, 1);
         assert_ne!(text, good, "{from}");
-        let Err(faults) = load(&text) else {
-            panic!("{to} was loaded")
-        };
+        let Err(faults) = load(&text) else { panic!("{to} was loaded") };
         let shown: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|line| line.contains(reason)), "{to}: {shown:?}");
         assert!(
-            shown.iter().any(|line| line.contains(reason)),
-            "{to}: {shown:?}"
-        );
-        assert!(
-            shown.iter().all(
-                |line| line.starts_with("partner.toml:") && !line.starts_with("partner.toml:0")
-            ),
+            shown.iter().all(|line| line.starts_with("partner.toml:") && !line.starts_with("partner.toml:0")),
             "{shown:?}"
         );
     }
@@ -279,14 +184,9 @@ fn a_wrong_file_is_refused_with_line_and_reason() {
 
 #[test]
 fn every_fault_of_a_file_is_named_at_once() {
-    let good =
-        std::fs::read_to_string(folder("one-step-after-another").join("partner.toml")).unwrap();
-    let text = good
-        .replace("10.20.0.0/16", "everywhere")
-        .replace("2026-12-31", "soon");
-    let Err(faults) = load(&text) else {
-        panic!("loaded")
-    };
+    let good = std::fs::read_to_string(folder("one-step-after-another").join("partner.toml")).unwrap();
+    let text = good.replace("10.20.0.0/16", "everywhere").replace("2026-12-31", "soon");
+    let Err(faults) = load(&text) else { panic!("loaded") };
     assert_eq!(faults.len(), 2);
 }
 
@@ -300,22 +200,14 @@ fn write_verdict(out: &mut String, policy: &Policy, case: &Case) {
                     ("r", dukou_audit::Right::Read),
                     ("u", dukou_audit::Right::Update),
                 ];
-                let rights = rights.into_iter().chain([
-                    ("d", dukou_audit::Right::Delete),
-                    ("s", dukou_audit::Right::Search),
-                ]);
-                let letters: String = rights
-                    .filter(|(_, right)| grant.rights.has(*right))
-                    .map(|(letter, _)| letter)
-                    .collect();
+                let rights =
+                    rights.into_iter().chain([("d", dukou_audit::Right::Delete), ("s", dukou_audit::Right::Search)]);
+                let letters: String =
+                    rights.filter(|(_, right)| grant.rights.has(*right)).map(|(letter, _)| letter).collect();
                 format!(
                     "{}.{letters}{}",
                     grant.resource,
-                    grant
-                        .patient
-                        .as_ref()
-                        .map(|id| format!(" of {id}"))
-                        .unwrap_or_default()
+                    grant.patient.as_ref().map(|id| format!(" of {id}")).unwrap_or_default()
                 )
             });
             let reach: Vec<String> = grants.collect();
@@ -340,11 +232,7 @@ fn write_verdict(out: &mut String, policy: &Policy, case: &Case) {
     }
 }
 
-fn decide(
-    policy: &Policy,
-    case: &Case,
-    meter: &Meter,
-) -> Result<dukou_audit::Access, crate::Refusal> {
+fn decide(policy: &Policy, case: &Case, meter: &Meter) -> Result<dukou_audit::Access, crate::Refusal> {
     let token = case.token.as_deref().map(token_text);
     let credential = match (&token, &case.basic, &case.listener) {
         (Some(token), Some(client), _) => Credential::Basic { client, token },
@@ -364,25 +252,16 @@ fn decide(
         Interaction::Operation("everything"),
         Interaction::Audit,
     ];
-    let shown = case
-        .certificate
-        .as_deref()
-        .map(|text| crate::credential::parse_sha256(text).unwrap());
+    let shown = case.certificate.as_deref().map(|text| crate::credential::parse_sha256(text).unwrap());
     policy.decide(&Request {
         request: RequestId([7; 16]),
-        interaction: interactions
-            .into_iter()
-            .find(|known| known.as_str() == case.interaction)
-            .unwrap(),
+        interaction: interactions.into_iter().find(|known| known.as_str() == case.interaction).unwrap(),
         route: 0,
         resource: case.resource.as_deref(),
         id: case.id.as_deref(),
         patient: case.patient.as_deref(),
         credential,
-        certificate: shown.map(|sha256| Certificate {
-            sha256,
-            subject_dn: "CN=invented",
-        }),
+        certificate: shown.map(|sha256| Certificate { sha256, subject_dn: "CN=invented" }),
         channel: match case.channel.as_deref() {
             Some("mutual-tls") => Channel::MutualTls,
             Some("tls") => Channel::Tls,
@@ -412,38 +291,17 @@ fn policy_of(case: &str) -> Policy {
 }
 
 fn folder(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures/access")
-        .join(case)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/access").join(case)
 }
 
 fn load(text: &str) -> Result<Policy, Vec<crate::LoadError>> {
-    let names = [
-        "lab.token",
-        "old.token",
-        "reader.token",
-        "app.token",
-        "his.token",
-        "archive.token",
-    ];
+    let names = ["lab.token", "old.token", "reader.token", "app.token", "his.token", "archive.token"];
     let mut tokens: Vec<TokenFile> = names
         .iter()
-        .map(|name| TokenFile {
-            name: (*name).into(),
-            bytes: format!("{}\n", token_text(name)).into_bytes(),
-        })
+        .map(|name| TokenFile { name: (*name).into(), bytes: format!("{}\n", token_text(name)).into_bytes() })
         .collect();
-    tokens.push(TokenFile {
-        name: "short.token".into(),
-        bytes: b"short".to_vec(),
-    });
-    Policy::load(PolicyFiles {
-        partners: vec![PartnerFile {
-            name: "partner.toml".into(),
-            text: text.into(),
-        }],
-        tokens,
-    })
+    tokens.push(TokenFile { name: "short.token".into(), bytes: b"short".to_vec() });
+    Policy::load(PolicyFiles { partners: vec![PartnerFile { name: "partner.toml".into(), text: text.into() }], tokens })
 }
 
 fn token_text(name: &str) -> String {
@@ -466,10 +324,7 @@ fn day_ns(day: Option<&str>) -> i64 {
     days * 86_400_000_000_000 + 43_200_000_000_000
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "blessing is asked for by the person who runs the tests"
-)]
+#[allow(clippy::disallowed_methods, reason = "blessing is asked for by the person who runs the tests")]
 fn bless() -> bool {
     std::env::var("BLESS").is_ok()
 }
