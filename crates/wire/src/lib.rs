@@ -1,1 +1,55 @@
-//! .
+//! Turns hostile bytes into message trees and message trees back into bytes.
+//!
+//! The road is the same for every input: bytes, a frame ([`mllp`]), the character set gate ([`charset`]), an index of
+//! delimiters over the decoded text ([`er7`]), and leaves that are decoded only when they are read ([`Node::text`]).
+//!
+//! This crate refuses to know sockets, clocks, random numbers, FHIR, and what a value means to a clinician. Times, new
+//! control ids and limits are arguments, so that the same bytes give the same tree on every machine.
+//!
+//! Start with [`er7::parse`]:
+//!
+//! ```
+//! use dukou_wire::{Limits, Path, Site, er7};
+//!
+//! let bytes = b"MSH|^~\\&|LIS|GMSQ|||20261111||ORU^R01|1|P|2.4\rPID|1||86001^^^GMSQ^PI\r";
+//! let (message, issues) = er7::parse(bytes, &Limits::default(), &Site::default())?;
+//! let path = Path::parse("PID-3.4")?;
+//! assert_eq!(message.get(&path).map(|node| node.text().into_owned()).as_deref(), Some("GMSQ"));
+//! assert!(issues.is_empty());
+//! assert_eq!(er7::print(&message), bytes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+pub mod ack;
+pub mod batch;
+pub mod charset;
+pub mod duplicate;
+pub mod er7;
+pub mod escape;
+pub mod facts;
+pub mod groups;
+mod header;
+mod index;
+pub mod invariants;
+mod issue;
+mod leaf;
+mod limits;
+mod message;
+pub mod mllp;
+mod node;
+mod path;
+mod segment;
+pub mod sequence;
+
+pub use ack::Ack;
+pub use charset::Charset;
+pub use header::Header;
+pub use index::Delimiters;
+pub use issue::{Issue, IssueCode, Numbers, Severity};
+pub use leaf::{Leaf, Leaves};
+pub use limits::{Limits, Site};
+pub use message::{Message, NotAMessage, SetError};
+pub use node::{Level, Node, Presence};
+pub use path::{GroupStep, Path, PathError};
+pub use segment::Segment;

@@ -1,0 +1,211 @@
+//! Promises of this crate as functions over any bytes: a test or a fuzzer calls one of them in one line. Each panics
+//! when its promise is broken.
+
+use std::borrow::Cow;
+
+use crate::mllp::{Decoder, Event, FrameError};
+use crate::{Charset, Delimiters, Limits, Path, Presence, Site, ack, batch, charset, er7, escape, groups};
+
+/// What parses is printed byte for byte, and the tree covers the text: segments in order, delimiters between nodes.
+pub fn er7_parse_print(data: &[u8]) {
+    let Ok((message, issues)) = er7::parse(data, &Limits::default(), &Site::default()) else { return };
+    assert_eq!(er7::print(&message), data, "printing gives back the bytes");
+    let mut at = 0;
+    for segment in message.segments() {
+        let span = segment.span();
+        assert!(span.start >= at && span.end >= span.start, "segments stand in order");
+        let between = &message.text()[at as usize..span.start as usize];
+        assert!(between.chars().all(|c| c <= ' '), "only blanks stand between segments");
+        at = span.end;
+        if !segment.is_raw() {
+            assert_eq!(rebuilt(segment, message.delimiters()), segment.raw(), "the nodes cover the segment");
+        }
+    }
+    for issue in &issues {
+        assert!(issue.raw_offset as usize <= data.len() && issue.text_offset as usize <= message.text().len());
+    }
+}
+
+fn rebuilt(segment: crate::Segment<'_>, delimiters: Delimiters) -> String {
+    let mut text = segment.id().to_owned();
+    for (number, field) in segment.fields() {
+        if segment.is_header() && number == 1 {
+            continue;
+        }
+        text.push(char::from(delimiters.field));
+        if segment.is_header() && number == 2 {
+            text.push_str(field.raw());
+            continue;
+        }
+        let separators = [delimiters.repetition, delimiters.component, delimiters.subcomponent];
+        push_node(field, &separators, &mut text);
+    }
+    text
+}
+
+fn push_node(node: crate::Node<'_>, separators: &[u8], text: &mut String) {
+    let Some((&separator, lower)) = separators.split_first() else {
+        text.push_str(node.raw());
+        return;
+    };
+    for (at, child) in node.children().enumerate() {
+        if at > 0 {
+            text.push(char::from(separator));
+        }
+        push_node(child, lower, text);
+    }
+}
+
+/// Every leaf can be read by every accessor, and its path finds it.
+pub fn er7_leaf_walk(data: &[u8]) {
+    let Ok((message, _)) = er7::parse(data, &Limits::default(), &Site::default()) else { return };
+    let many = message.leaf_count() > 2_000;
+    for (at, leaf) in message.leaves().enumerate() {
+        let text = leaf.node.text();
+        assert!(!leaf.node.raw().trim().is_empty() && leaf.node.presence() != Presence::Empty);
+        assert!(text.len() <= 3 * leaf.node.raw().len() && leaf.node.formatted().len() <= leaf.node.raw().len());
+        let path = leaf.path(&message);
+        assert_eq!(Path::parse(&path.to_string()), Ok(path.clone()), "a path is read back");
+        if leaf.field > 0 && (!many || at % 997 == 0) {
+            let found = message.get(&path).map(|node| node.span());
+            assert_eq!(found, Some(leaf.node.span()), "the path of a leaf finds it");
+        }
+    }
+}
+
+/// Setting a value changes that place and no other leaf.
+pub fn er7_set(data: &[u8], path: &Path, value: &str) {
+    let (limits, site) = (Limits::default(), Site::default());
+    let Ok((message, _)) = er7::parse(data, &limits, &site) else { return };
+    let site = Site { charset_forced: Some(message.charset()), ..site };
+    let Ok(written) = message.set(path, value) else { return };
+    let Ok((changed, _)) = er7::parse(&written, &limits, &site) else { return };
+    let header_touched = path.segment() == "MSH";
+    if header_touched || !path.groups().is_empty() {
+        return;
+    }
+    assert_eq!(
+        changed.get(path).map(|node| node.text().into_owned()).as_deref(),
+        Some(value),
+        "the value is read back"
+    );
+    let others = |message: &crate::Message<'_>| -> Vec<String> {
+        let segment = message.find(path).map(|segment| segment.index() as u32);
+        let leaves = message.leaves().filter(|leaf| Some(leaf.segment) != segment || leaf.field != path.field());
+        leaves.map(|leaf| format!("{} {}", leaf.path(message), leaf.node.raw())).collect()
+    };
+    assert_eq!(others(&changed), others(&message), "the other fields stay as they were");
+}
+
+/// Any cut of a stream gives the same frames and the same error.
+pub fn mllp_any_split(data: &[u8], cuts: &[usize]) {
+    let limits = Limits { frame_bytes_max: 300, preamble_bytes_max: 100, ..Limits::default() };
+    for lenient_end in [false, true] {
+        let site = Site { lenient_end, ..Site::default() };
+        let whole = decode_all(&mut Decoder::new(&limits, &site), [data]);
+        let single = decode_all(&mut Decoder::new(&limits, &site), data.chunks(1));
+        assert_eq!(whole, single, "one read and single bytes give the same frames");
+        let mut rest = data;
+        let pieces = cuts.iter().map(|&cut| {
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            rest = after;
+            piece
+        });
+        let mut pieces: Vec<&[u8]> = pieces.collect();
+        pieces.push(rest);
+        assert_eq!(whole, decode_all(&mut Decoder::new(&limits, &site), pieces), "any cut gives the same frames");
+    }
+}
+
+fn decode_all<'d>(
+    decoder: &mut Decoder,
+    pieces: impl IntoIterator<Item = &'d [u8]>,
+) -> (Vec<Event>, Result<(), FrameError>) {
+    let mut events = Vec::new();
+    for piece in pieces {
+        decoder.feed(piece);
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(error) => return (events, Err(error)),
+            }
+        }
+    }
+    (events, decoder.end())
+}
+
+/// A text survives escaping, whatever the delimiters.
+pub fn escape_roundtrip(text: &str, delimiters: Delimiters) {
+    let Some(written) = escape::encode(text, delimiters) else { return };
+    assert_eq!(escape::decode(&written, delimiters, Charset::Utf8), Cow::Borrowed(text));
+}
+
+/// Whatever decodes can be encoded again, and decodes to the same text.
+pub fn charset_roundtrip(data: &[u8], charset: Charset) {
+    let Ok(text) = charset.decode(data) else { return };
+    assert!(text.len() <= 3 * data.len(), "decoding at most triples the bytes");
+    if let Ok(bytes) = charset.encode(&text) {
+        assert_eq!(charset.decode(&bytes).as_deref(), Ok(&*text));
+    }
+    assert_eq!(charset.bytes_of(data, text.chars().count()), data.len(), "the characters cover the bytes");
+}
+
+/// The gate decides for any bytes.
+pub fn charset_gate(data: &[u8]) {
+    let mut issues = crate::issue::IssueList::new(&Limits::default());
+    if let Ok(decoded) = charset::gate(data, &Site::default(), String::new(), &mut issues) {
+        assert!(decoded.text.len() <= 3 * data.len());
+    }
+}
+
+/// Every segment is in exactly one group, and the groups form a tree.
+pub fn groups_total(data: &[u8]) {
+    let Ok((message, _)) = er7::parse(data, &Limits::default(), &Site::default()) else { return };
+    let groups = groups::arrange(&message, &mut Vec::new());
+    let mut seen = vec![0_u32; message.segment_count()];
+    for (id, group) in groups.iter() {
+        assert!(group.parent.is_none_or(|parent| parent < id), "a parent stands before its groups");
+        for &segment in &group.segments {
+            seen[segment as usize] += 1;
+            assert_eq!(groups.group_of(segment as usize), id);
+        }
+    }
+    assert!(seen.iter().all(|&count| count == 1), "every segment is in one group");
+}
+
+/// The messages of a file are disjoint parts of it, in order.
+pub fn batch_stream(data: &[u8]) {
+    let mut reader = batch::Reader::new(data, &Limits::default());
+    let mut at = 0;
+    for part in reader.by_ref() {
+        assert!(part.offset as usize >= at, "messages stand in order");
+        at = part.offset as usize + part.bytes.len();
+        assert_eq!(&data[part.offset as usize..at], part.bytes);
+    }
+}
+
+/// An acknowledgement of whatever parses is read back with its code and control id.
+pub fn ack_build_parse(data: &[u8]) {
+    let issue = ack::AckIssue {
+        path: Path::parse("PID-5").ok(),
+        code_0357: "207",
+        severity: crate::Severity::Error,
+        text: "a|b^c",
+    };
+    match er7::parse(data, &Limits::default(), &Site::default()) {
+        Ok((message, _)) => {
+            let bytes = ack::build(&message, ack::AckCode::Ae, &[issue], "ACK1", "20261111100000");
+            let answer = ack::parse(&bytes);
+            let read = answer.as_ref().map(|answer| (answer.code, answer.control_id.as_str()));
+            let wanted = if message.first("MSH").is_some() { message.header().segment().field(10).raw() } else { "" };
+            if message.segment(0).id() == "MSH" {
+                assert_eq!(read, Ok((ack::AckCode::Ae, wanted)));
+            }
+        }
+        Err(error) => {
+            let bytes = ack::build_unreadable(data, ack::AckCode::Ar, error.code(), "ACK1", "20261111100000");
+            assert_eq!(ack::parse(&bytes).map(|answer| answer.code), Ok(ack::AckCode::Ar));
+        }
+    }
+}

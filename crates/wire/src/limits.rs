@@ -1,0 +1,54 @@
+use crate::Charset;
+
+/// The largest input of every kind that the crate accepts. Each breach has its own [`crate::NotAMessage`] or
+/// [`crate::IssueCode`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Payload bytes of one MLLP frame, and of one message given to [`crate::er7::parse`].
+    pub frame_bytes_max: usize,
+    /// Bytes before a start block that are discarded before the stream is refused.
+    pub preamble_bytes_max: usize,
+    /// Segments of one message.
+    pub segments_max: usize,
+    /// Positions (fields, repetitions, components, subcomponents at the finest level) of one message.
+    pub leaves_max: usize,
+    /// Bytes of one position in the decoded text.
+    pub leaf_bytes_max: usize,
+    /// Messages of one batch file.
+    pub batch_messages_max: usize,
+    /// Issues reported for one message; the last one says how many more there were.
+    pub issues_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes_max: 64 << 20,
+            preamble_bytes_max: 64 << 10,
+            segments_max: 100_000,
+            leaves_max: 4_000_000,
+            leaf_bytes_max: 48 << 20,
+            batch_messages_max: 100_000,
+            issues_max: 1_000,
+        }
+    }
+}
+
+/// What a site knows about its senders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Decode every message in this character set, whatever MSH-18 says.
+    pub charset_forced: Option<Charset>,
+    /// The character set of bytes that are not UTF-8 and carry no usable MSH-18.
+    pub charset_default: Charset,
+    /// Join a line that does not start with a segment id to the segment before it.
+    pub join_broken_lines: bool,
+    /// Accept the frame ends `1C 0A`, `1C` before `0B`, and a last `1C` on an idle link.
+    pub lenient_end: bool,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self { charset_forced: None, charset_default: Charset::Gb18030, join_broken_lines: false, lenient_end: false }
+    }
+}
