@@ -1,0 +1,54 @@
+//! The index made anew from the versions. It is derived: dropping it changes no answer.
+
+use dukou_fhir::search::last_updated_keys;
+use dukou_fhir::{Offset, ResourceType};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::prepare::stored_keys;
+use crate::tables::{Tables, View};
+
+/// Whether the postings were made by the rules of this release and in this zone.
+pub(crate) fn is_current(view: &dyn View, zone: Offset) -> Result<bool, Error> {
+    let mut found = Vec::with_capacity(1);
+    view.seek(&mark(zone), 0, 1, &mut found)?;
+    Ok(!found.is_empty())
+}
+
+/// Drops all postings and makes them again; gives the number of live resources.
+pub(crate) fn rebuild(tables: &mut dyn Tables, zone: Offset) -> Result<u64, Error> {
+    tables.clear_postings()?;
+    let last = tables.counters()?.res;
+    let mut live = 0;
+    for res in 1..=last {
+        let Some(stored) = tables.load(res)? else { continue };
+        if stored.version.is_deleted() {
+            continue;
+        }
+        live += 1;
+        for key in stored_keys(&stored.version.key, &stored.version.body, zone)? {
+            tables.post(&key, res)?;
+        }
+        for key in last_updated_keys(stored.version.key.kind, stored.version.last_updated) {
+            tables.post(key.as_bytes(), res)?;
+        }
+    }
+    tables.post(&mark(zone), 0)?;
+    Ok(live)
+}
+
+/// The posting that says by which rules the others were made. No resource has the number 0.
+fn mark(zone: Offset) -> Vec<u8> {
+    let mut rules = Sha256::new();
+    rules.update(env!("CARGO_PKG_VERSION"));
+    rules.update(format!("{zone:?}"));
+    for kind in ResourceType::all() {
+        rules.update(kind.as_str());
+    }
+    let mut key = PREFIX.to_vec();
+    key.extend_from_slice(&rules.finalize()[..16]);
+    key
+}
+
+/// Behind all keys of search parameters, and beside those of referrers.
+const PREFIX: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x02];
