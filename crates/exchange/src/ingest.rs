@@ -5,11 +5,11 @@
 //! sent again gets the stored answer and changes nothing.
 
 use bytes::Bytes;
-use dukou_audit::{self as audit, Permit, Settled};
+use dukou_audit::{self as audit, MessageRef, Permit, Settled, Unreleased};
 use dukou_fhir::{Instant, Issue, Offset, ResourceKey};
 use dukou_mapping::{Accounts, Mapped};
 use dukou_store::{self as store, Answers, Batch, InboxKey, InboxRow, InboxState, InboxWrite, Received};
-use dukou_wire::ack::{self, AckCode};
+use dukou_wire::ack::{self, AckCode, AckPlan};
 use dukou_wire::{Message, NotAMessage, er7};
 use sha2::{Digest, Sha256};
 
@@ -29,16 +29,40 @@ pub struct Link {
     pub reuses_control_ids: bool,
 }
 
-/// A message at the door.
+/// A message at the door, opened once: its bytes, its tree, its hash.
 pub struct Arrival<'a> {
-    /// The bytes of one message, as received.
-    pub raw: Bytes,
-    /// The authenticated client.
-    pub client: &'a str,
-    /// The link it came over.
-    pub link: &'a Link,
-    /// How far to go now.
-    pub step: IngestStep,
+    raw: &'a Bytes,
+    client: &'a str,
+    link: &'a Link,
+    sha256: [u8; 32],
+    opened: Result<(Message<'a>, Vec<dukou_wire::Issue>), NotAMessage>,
+}
+
+impl<'a> Arrival<'a> {
+    /// Opens the bytes of one message that `client` sent over `link`.
+    pub fn open(raw: &'a Bytes, client: &'a str, link: &'a Link) -> Arrival<'a> {
+        let opened = er7::parse(raw, &link.limits, &link.site);
+        Arrival { raw, client, link, sha256: Sha256::digest(raw).into(), opened }
+    }
+
+    /// What the record says about the message.
+    pub fn reference(&self) -> MessageRef {
+        let (source, kind, control_id) = match &self.opened {
+            Err(reason) => (String::new(), reason.code().to_owned(), String::new()),
+            Ok((message, _)) => {
+                let header = message.header();
+                let source = format!("{}|{}", header.sending_application(), header.sending_facility());
+                let kind = format!("{}^{}", header.message_code(), header.trigger());
+                (source, kind, header.control_id().into_owned())
+            }
+        };
+        MessageRef { source, kind, control_id, sha256: self.sha256 }
+    }
+
+    /// Which answers the sender asked for; an unreadable message gets the one answer of original mode.
+    pub fn plan(&self) -> Option<AckPlan> {
+        self.opened.as_ref().ok().map(|(message, _)| ack::plan(&message.header()))
+    }
 }
 
 /// How far to go now (HL7 v2 chapter 2, acknowledgement modes).
@@ -86,24 +110,44 @@ pub struct Leaves {
 
 impl Exchange {
     /// Takes one message in. `Err` only where store or ledger cannot accept: then no answer may leave and the sender keeps its queue.
-    pub fn ingest(&self, permit: &Permit<'_>, arrival: &Arrival<'_>) -> Result<Settled<Ingested>, Error> {
-        let sha256: [u8; 32] = Sha256::digest(&arrival.raw).into();
-        match er7::parse(&arrival.raw, &arrival.link.limits, &arrival.link.site) {
-            Err(reason) => self.refuse_unreadable(permit, arrival, sha256, &reason),
-            Ok((message, wire_issues)) => {
-                let key = inbox_key(arrival, &message, &sha256);
-                let kept = self.store.inbox(permit, &key)?;
-                match (&kept, arrival.step) {
-                    (Some(row), _) if row.sha256 != sha256 => return Ok(self.conflict(permit, &message)),
-                    (Some(row), IngestStep::Apply) if row.state.is_unfinished() => {}
-                    (Some(row), _) => return Ok(replay(permit, arrival, row)),
-                    (None, IngestStep::Accept) => return self.accept(permit, arrival, &message, key, sha256),
-                    (None, _) => {}
+    pub fn ingest(
+        &self,
+        permit: &Permit<'_>,
+        arrival: &Arrival<'_>,
+        step: IngestStep,
+    ) -> Result<Settled<Ingested>, Error> {
+        let (message, wire_issues) = match &arrival.opened {
+            Err(reason) => return self.refuse_unreadable(permit, arrival, step, reason),
+            Ok(opened) => opened,
+        };
+        let key = inbox_key(arrival, message);
+        let kept = self.store.inbox(permit, &key)?;
+        match (&kept, step) {
+            (Some(row), _) if row.sha256 != arrival.sha256 => return Ok(self.conflict(permit, message)),
+            (Some(row), IngestStep::Apply) if row.state.is_unfinished() => {}
+            (Some(row), _) => return Ok(replay(permit, step, row)),
+            (None, IngestStep::Accept) => return self.accept(permit, arrival, message, key),
+            (None, _) => {}
+        }
+        let place = Place { kept: kept.map(|row| row.number), key, step };
+        self.translate(permit, arrival, message, wire_issues, &place)
+    }
+
+    /// Messages of a link that were accepted and not applied when the process ended, oldest first, each with its client.
+    pub fn unfinished(&self, permit: &Permit<'_>, link: &str) -> Result<Unreleased<Vec<(String, Bytes)>>, Error> {
+        let mut kept = Vec::new();
+        let mut after = 0;
+        loop {
+            let rows = self.store.inbox_unfinished(permit, after, UNFINISHED_PAGE)?;
+            let Some(last) = rows.last() else { break };
+            after = last.number;
+            for row in rows.into_iter().filter(|row| row.link == link) {
+                if let Some(raw) = self.store.inbox_raw(permit, row.number)? {
+                    kept.push((row.key.client, raw));
                 }
-                let place = Place { kept: kept.map(|row| row.number), key, sha256 };
-                self.translate(permit, arrival, &message, &wire_issues, &place)
             }
         }
+        Ok(permit.without_patient_data(kept))
     }
 
     /// Translates a message and applies it to what is stored; prepared anew whenever another writer was faster.
@@ -130,12 +174,12 @@ impl Exchange {
             let batch = Batch { puts: applied.puts, inbox: Some(inbox), integrity: store::Integrity::Warn, ..self.batch(permit, code) };
             match self.store.commit(permit, batch) {
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
-                Err(store::Error::Duplicate { row, same_hash: true }) => return Ok(replay(permit, arrival, &row)),
+                Err(store::Error::Duplicate { row, same_hash: true }) => return Ok(replay(permit, place.step, &row)),
                 Err(store::Error::Duplicate { same_hash: false, .. }) => return Ok(self.conflict(permit, message)),
                 Err(other) => return Err(other.into()),
                 Ok(settled) => {
                     let accounts = Some(leaves(&mapped.accounts));
-                    let ack = owed(arrival, message, code).then_some(answer);
+                    let ack = owed(place.step, message, code).then_some(answer);
                     let done = Ingested { ack, code: code.bytes(), replayed: false, written, accounts, issues };
                     return Ok(settled.map(|_| done));
                 }
@@ -151,17 +195,16 @@ impl Exchange {
         arrival: &Arrival<'_>,
         message: &Message<'_>,
         key: InboxKey,
-        sha256: [u8; 32],
     ) -> Result<Settled<Ingested>, Error> {
         let answer = self.acknowledge(message, AckCode::CA, &[], &[]);
         let received = Received {
             answers: Answers { accept: Some(answer.clone()), application: None },
-            ..received(arrival, key, sha256, InboxState::Received)
+            ..received(arrival, key, InboxState::Received)
         };
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::CA) };
-        let ack = owed(arrival, message, AckCode::CA).then_some(answer);
+        let ack = owed(IngestStep::Accept, message, AckCode::CA).then_some(answer);
         match self.store.commit(permit, batch) {
-            Err(store::Error::Duplicate { row, same_hash: true }) => Ok(replay(permit, arrival, &row)),
+            Err(store::Error::Duplicate { row, same_hash: true }) => Ok(replay(permit, IngestStep::Accept, &row)),
             Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::CA))),
@@ -173,22 +216,22 @@ impl Exchange {
         &self,
         permit: &Permit<'_>,
         arrival: &Arrival<'_>,
-        sha256: [u8; 32],
+        step: IngestStep,
         reason: &NotAMessage,
     ) -> Result<Settled<Ingested>, Error> {
-        let code = if arrival.step == IngestStep::Accept { AckCode::CR } else { AckCode::AR };
+        let code = if step == IngestStep::Accept { AckCode::CR } else { AckCode::AR };
         let (control_id, time) = self.stamp();
-        let answer = Bytes::from(ack::build_unreadable(&arrival.raw, code, reason, &control_id, &time));
-        let key = InboxKey { control_id: hexadecimal(&sha256), ..anonymous_key(arrival) };
+        let answer = Bytes::from(ack::build_unreadable(arrival.raw, code, reason, &control_id, &time));
+        let key = InboxKey { control_id: hexadecimal(&arrival.sha256), ..anonymous_key(arrival) };
         let received = Received {
             reason: Some(reason.code().to_owned()),
             answers: Answers { accept: None, application: Some(answer.clone()) },
-            ..received(arrival, key, sha256, InboxState::Error)
+            ..received(arrival, key, InboxState::Error)
         };
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, code) };
         let issues = vec![crate::issues::not_a_message(reason)];
         match self.store.commit(permit, batch) {
-            Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, arrival, &row)),
+            Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, step, &row)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested { issues, ..Ingested::bare(Some(answer), code) })),
         }
@@ -218,7 +261,7 @@ impl Exchange {
 struct Place {
     kept: Option<u64>,
     key: InboxKey,
-    sha256: [u8; 32],
+    step: IngestStep,
 }
 
 impl Place {
@@ -228,7 +271,7 @@ impl Place {
         let reason = reason.filter(|_| state == InboxState::Error).map(str::to_owned);
         match self.kept {
             Some(number) => InboxWrite::Advance { number, from: vec![InboxState::Received], state, reason, answers },
-            None => InboxWrite::Receive(Received { answers, reason, ..received(arrival, self.key.clone(), self.sha256, state) }),
+            None => InboxWrite::Receive(Received { answers, reason, ..received(arrival, self.key.clone(), state) }),
         }
     }
 }
@@ -249,8 +292,8 @@ fn answer_code(mapped: &Mapped<'_>, applied: &Applied) -> AckCode {
 }
 
 /// The stored answer once more; nothing is applied.
-fn replay(permit: &Permit<'_>, arrival: &Arrival<'_>, row: &InboxRow) -> Settled<Ingested> {
-    let stored = match arrival.step {
+fn replay(permit: &Permit<'_>, step: IngestStep, row: &InboxRow) -> Settled<Ingested> {
+    let stored = match step {
         IngestStep::Accept => row.answers.accept.as_ref().or(row.answers.application.as_ref()),
         IngestStep::Whole | IngestStep::Apply => row.answers.application.as_ref().or(row.answers.accept.as_ref()),
     };
@@ -260,10 +303,10 @@ fn replay(permit: &Permit<'_>, arrival: &Arrival<'_>, row: &InboxRow) -> Settled
 }
 
 /// What makes a message the same again: client, MSH-3, MSH-4, MSH-10, and the date of MSH-7 where ids come again each day.
-fn inbox_key(arrival: &Arrival<'_>, message: &Message<'_>, sha256: &[u8; 32]) -> InboxKey {
+fn inbox_key(arrival: &Arrival<'_>, message: &Message<'_>) -> InboxKey {
     let header = message.header();
     let control_id = match header.control_id().as_ref() {
-        "" => hexadecimal(sha256),
+        "" => hexadecimal(&arrival.sha256),
         id => id.to_owned(),
     };
     let day = if arrival.link.reuses_control_ids { header.date_time().chars().take(8).collect() } else { String::new() };
@@ -287,23 +330,23 @@ fn anonymous_key(arrival: &Arrival<'_>) -> InboxKey {
     }
 }
 
-fn received(arrival: &Arrival<'_>, key: InboxKey, sha256: [u8; 32], state: InboxState) -> Received {
+fn received(arrival: &Arrival<'_>, key: InboxKey, state: InboxState) -> Received {
     Received {
         lane: arrival.link.name.clone(),
         link: arrival.link.name.clone(),
         raw: arrival.raw.clone(),
         answers: Answers::default(),
         reason: None,
+        sha256: arrival.sha256,
         key,
-        sha256,
         state,
     }
 }
 
 /// Whether the sender asked for this answer (MSH-15 and MSH-16).
-fn owed(arrival: &Arrival<'_>, message: &Message<'_>, code: AckCode) -> bool {
+fn owed(step: IngestStep, message: &Message<'_>, code: AckCode) -> bool {
     let plan = ack::plan(&message.header());
-    match arrival.step {
+    match step {
         IngestStep::Whole => true,
         IngestStep::Accept => plan.accept.is_owed(code.is_success()),
         IngestStep::Apply => plan.application.is_owed(code.is_success()),
@@ -325,7 +368,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// An instant as a v2 DTM in local time with its offset: `20261120081500+0800`.
-pub(crate) fn v2_time(instant: Instant, zone: Offset) -> String {
+pub fn v2_time(instant: Instant, zone: Offset) -> String {
     let minutes = i64::from(zone.minutes());
     let local = Instant::from_millis(instant.as_millis() + minutes * 60_000);
     let (year, month, day, millis) = local.calendar();
@@ -339,3 +382,5 @@ pub(crate) fn v2_time(instant: Instant, zone: Offset) -> String {
         seconds % 60
     )
 }
+
+const UNFINISHED_PAGE: usize = 256;

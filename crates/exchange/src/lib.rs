@@ -26,7 +26,7 @@ pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page, SearchLimits, Version,
 };
 pub use error::{Disposition, Error};
-pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link};
+pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use patch::Patch;
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
 

@@ -1,0 +1,6 @@
+//! The verbs of the command line that do not serve.
+
+pub(crate) mod audit;
+pub(crate) mod convert;
+pub(crate) mod init;
+pub(crate) mod map;

@@ -1,0 +1,281 @@
+//! `dukou convert`: messages to FHIR, with the account of every leaf. Opens no store and writes no ledger record: whoever runs it holds
+//! the files already.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use dukou_fhir::{Issue, Language, Object, OperationOutcome, ResourceKey, Value, json};
+use dukou_mapping::{Accounts, Program};
+use dukou_wire::{Limits, batch, er7};
+
+use crate::config::Maps;
+use crate::maps::{MapError, MapFiles};
+
+/// What to convert and where to put it.
+#[derive(Debug, clap::Args)]
+pub struct Convert {
+    /// Files, or folders whose `.hl7` files are converted.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Folder for `<name>.bundle.json` and `<name>.issues.json`; without it the bundles go to standard output, one a line.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// File for the account: one JSON line a message.
+    #[arg(long)]
+    account: Option<PathBuf>,
+    /// Folder with maps; without it those built in.
+    #[arg(long)]
+    maps: Option<PathBuf>,
+    /// Overlays in order, such as cn or vendor/acme.
+    #[arg(long, value_delimiter = ',')]
+    overlay: Vec<String>,
+    /// Site name, enters the ids.
+    #[arg(long, default_value = "local")]
+    site: String,
+    /// Offset of local time for values without one.
+    #[arg(long, default_value = "+08:00")]
+    zone: String,
+    /// Charset where neither message nor bytes decide: gb18030, utf-8, 8859/1, big-5.
+    #[arg(long, default_value = "gb18030")]
+    charset: String,
+}
+
+/// Why nothing could be converted at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The maps do not load.
+    #[error("loading maps")]
+    Maps(#[from] MapError),
+    /// The charset is not known.
+    #[error("reading --charset '{0}': write gb18030, utf-8, 8859/1 or big-5")]
+    Charset(String),
+    /// A result cannot be written, or a named path cannot be read.
+    #[error("using {}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Convert {
+    /// Converts everything named. True: every message was read; false: some were refused, each with its reason beside the others.
+    pub fn run(&self) -> Result<bool, ConvertError> {
+        let maps = Maps { folder: self.maps.clone(), overlays: self.overlay.clone() };
+        let program = MapFiles::of(&maps)?.compile()?;
+        let charset = dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
+        let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };
+        let files = self.files()?;
+        let mut account = self.account.as_deref().map(create).transpose()?;
+        let progress = Progress::new(files.len());
+        let mut all_read = true;
+        for (n, (file, name)) in files.iter().enumerate() {
+            progress.show(n, name);
+            let raw = fs::read(file).map_err(|source| ConvertError::Io { path: file.clone(), source })?;
+            let converted = self.one(&program, &site, &raw);
+            all_read &= converted.refused == 0;
+            self.write(name, &converted)?;
+            if let Some((path, out)) = &mut account {
+                for line in &converted.lines {
+                    writeln!(out, "{}", line.json(name)).map_err(|source| ConvertError::Io { path: path.clone(), source })?;
+                }
+            }
+        }
+        progress.end();
+        if let Some((path, mut out)) = account {
+            out.flush().map_err(|source| ConvertError::Io { path, source })?;
+        }
+        Ok(all_read)
+    }
+
+    /// Every file to convert with its name below the path that was given.
+    fn files(&self) -> Result<Vec<(PathBuf, PathBuf)>, ConvertError> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            if path.is_dir() {
+                walk(path, path, &mut files).map_err(|source| ConvertError::Io { path: path.clone(), source })?;
+            } else {
+                files.push((path.clone(), PathBuf::from(path.file_name().unwrap_or(path.as_os_str()))));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Converts the messages of one file: a batch gives one bundle, in which later messages act on what earlier ones made.
+    fn one(&self, program: &Program, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
+        let mut converted = Converted::default();
+        let limits = Limits::default();
+        let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
+        let mut state: HashMap<ResourceKey, usize> = HashMap::new();
+        for part in batch::messages(raw, &limits) {
+            let begun = clock();
+            match er7::parse(part, &limits, site) {
+                Err(reason) => {
+                    converted.refused += 1;
+                    converted.lines.push(Line::refused(reason.code(), begun));
+                    converted.issues.push(crate::issue_of(&reason));
+                }
+                Ok((message, issues)) => {
+                    converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+                    let mapped = program.to_fhir(&message, &place);
+                    let header = message.header();
+                    let kind = format!("{}^{}", header.message_code(), header.trigger());
+                    converted.lines.push(Line::accounted(kind, &mapped.accounts, begun));
+                    for change in &mapped.changes {
+                        let n = *state.entry(change.key.clone()).or_insert_with(|| {
+                            converted.resources.push((change.key.clone(), None));
+                            converted.resources.len() - 1
+                        });
+                        let stored = converted.resources[n].1.take();
+                        converted.resources[n].1 = Some(change.apply(stored.as_ref()).into_static());
+                    }
+                    converted.issues.extend(mapped.issues);
+                }
+            }
+        }
+        converted
+    }
+
+    fn write(&self, name: &Path, converted: &Converted) -> Result<(), ConvertError> {
+        let bundle = converted.bundle();
+        let mut text = Vec::new();
+        let Some(out) = &self.out else {
+            json::print(&bundle, &mut text);
+            text.push(b'\n');
+            return io::stdout().write_all(&text).map_err(|source| ConvertError::Io { path: PathBuf::from("standard output"), source });
+        };
+        json::print_pretty(&bundle, &mut text);
+        text.push(b'\n');
+        put(&out.join(name.with_extension("bundle.json")), &text)?;
+        text.clear();
+        json::print_pretty(&OperationOutcome::new(&converted.issues).to_value(Language::En), &mut text);
+        text.push(b'\n');
+        put(&out.join(name.with_extension("issues.json")), &text)
+    }
+}
+
+/// What one file came to.
+#[derive(Default)]
+struct Converted {
+    resources: Vec<(ResourceKey, Option<Value<'static>>)>,
+    issues: Vec<Issue>,
+    lines: Vec<Line>,
+    refused: usize,
+}
+
+impl Converted {
+    /// A transaction of PUTs, as it would be sent to an empty server.
+    fn bundle(&self) -> Value<'_> {
+        let entries = self.resources.iter().filter_map(|(key, content)| {
+            let mut resource = content.clone()?;
+            let members = resource.as_object_mut()?;
+            let mut placed = Object::new().with("resourceType", key.kind.as_str().to_owned()).with("id", key.id.to_string());
+            for (name, value) in std::mem::take(members) {
+                placed.insert(name, value);
+            }
+            let request = Object::new().with("method", "PUT").with("url", key.to_string());
+            Some(Value::Object(Object::new().with("resource", placed).with("request", request)))
+        });
+        let entries: Vec<Value<'_>> = entries.collect();
+        let bundle = Object::new().with("resourceType", "Bundle").with("type", "transaction");
+        Value::Object(if entries.is_empty() { bundle } else { bundle.with("entry", entries) })
+    }
+}
+
+/// The account of one message.
+struct Line {
+    kind: String,
+    error: Option<&'static str>,
+    sums: [u32; 5],
+    us: u128,
+}
+
+impl Line {
+    fn refused(code: &'static str, begun: Instant) -> Self {
+        Self { kind: String::new(), error: Some(code), sums: [0; 5], us: begun.elapsed().as_micros() }
+    }
+
+    fn accounted(kind: String, a: &Accounts, begun: Instant) -> Self {
+        let sums = [a.leaves, a.emitted, a.complement, a.dropped, a.reported];
+        Self { kind, error: None, sums, us: begun.elapsed().as_micros() }
+    }
+
+    fn json(&self, file: &Path) -> serde_json::Value {
+        let [leaves, emitted, complement, dropped, reported] = self.sums;
+        let us = u64::try_from(self.us).unwrap_or(u64::MAX);
+        let mut line = serde_json::json!({
+            "file": file.to_string_lossy(), "type": self.kind, "leaves": leaves, "emitted": emitted,
+            "complement": complement, "dropped": dropped, "reported": reported, "us": us,
+        });
+        if let Some(error) = self.error {
+            line["error"] = error.into();
+        }
+        line
+    }
+}
+
+/// A line that counts, on a terminal only.
+struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Self { total, shown: total > 1 && io::stderr().is_terminal() }
+    }
+
+    fn show(&self, n: usize, name: &Path) {
+        if self.shown {
+            eprint!("\r\x1b[K{}/{} {}", n + 1, self.total, name.display());
+        }
+    }
+
+    fn end(&self) {
+        if self.shown {
+            eprintln!("\r\x1b[K{} files", self.total);
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the account states how long each message took")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(root, &path, files)?;
+        } else if path.extension().is_some_and(|e| e == "hl7") && !path.to_string_lossy().ends_with(".expected.roundtrip.hl7") {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+            files.push((path, name));
+        }
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<(PathBuf, BufWriter<File>), ConvertError> {
+    folder_of(path)?;
+    let file = File::create(path).map_err(|source| ConvertError::Io { path: path.to_path_buf(), source })?;
+    Ok((path.to_path_buf(), BufWriter::new(file)))
+}
+
+fn put(path: &Path, text: &[u8]) -> Result<(), ConvertError> {
+    folder_of(path)?;
+    fs::write(path, text).map_err(|source| ConvertError::Io { path: path.to_path_buf(), source })
+}
+
+fn folder_of(path: &Path) -> Result<(), ConvertError> {
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        None => Ok(()),
+        Some(folder) => fs::create_dir_all(folder).map_err(|source| ConvertError::Io { path: folder.to_path_buf(), source }),
+    }
+}

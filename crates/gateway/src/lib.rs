@@ -1,0 +1,86 @@
+//! The binary `dukou`: command line, configuration, sockets, TLS, timers, telemetry, shutdown.
+//!
+//! Everything that touches the outside world is here, so that the rest of the house need not. Start with `site.rs`, which
+//! opens the parts of a node in their order, and `serve.rs`, which runs and stops them.
+
+mod admin;
+mod clock;
+mod command;
+pub mod config;
+mod demo;
+mod http;
+mod maps;
+mod mllp;
+mod serve;
+mod site;
+mod telemetry;
+mod tls;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// dukou (渡口): carries patient records between legacy hospital systems and HL7 FHIR R4.
+#[derive(Debug, Parser)]
+#[command(name = "dukou", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the gateway of a configuration.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "dukou.toml")]
+        config: PathBuf,
+    },
+    /// Run a gateway on loopback with simulated hospital systems, and print things to try.
+    Demo(demo::Demo),
+    /// Write a commented site that `serve` runs as it is.
+    Init(command::init::Init),
+    /// Translate message files to FHIR, with the account of every leaf.
+    Convert(command::convert::Convert),
+    /// Check and explain maps.
+    #[command(subcommand)]
+    Map(command::map::Map),
+    /// Verify, show and repair the ledger.
+    #[command(subcommand)]
+    Audit(command::audit::Audit),
+}
+
+/// Runs the command line of this process and gives its exit code: 0 fine, 1 finding, 2 usage, 3 unavailable, 75 a failed disk.
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            report(error.as_ref());
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let finding = |fine: bool| if fine { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    match cli.verb {
+        Verb::Serve { config } => serve::run(&config::Config::load(&config)?).map_err(Into::into),
+        Verb::Demo(demo) => demo.run().map_err(Into::into),
+        Verb::Init(init) => init.run(&clock::SystemRandom).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Verb::Convert(convert) => convert.run().map(finding).map_err(Into::into),
+        Verb::Map(map) => map.run().map(finding).map_err(Into::into),
+        Verb::Audit(audit) => audit.run().map_err(Into::into),
+    }
+}
+
+/// An error with its causes, one a line: what was attempted, then why it failed.
+fn report(error: &dyn Error) {
+    eprintln!("dukou: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprintln!("  because: {inner}");
+        cause = inner.source();
+    }
+}

@@ -1,0 +1,287 @@
+//! The MLLP door: frames in, acknowledgements out, each after its record is durable.
+//!
+//! One connection is one queue: a frame is answered before the next one is looked at, so the order of a sender is kept and answers
+//! cannot be mixed up. Where store or ledger refuse, nothing is answered and the connection is closed: the sender keeps its queue.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dukou_access::{Certificate, Channel, Credential, Request};
+use dukou_api::Crew;
+use dukou_audit::{Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, Settled, Summary};
+use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
+use dukou_wire::mllp::{self, Decoder, Event};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::clock::request_id;
+use crate::site::Site;
+
+/// What one listener needs to serve its connections.
+pub(crate) struct Door {
+    /// The parts of the node.
+    pub(crate) site: Arc<Site>,
+    /// Threads that carry messages across.
+    pub(crate) crew: Arc<Crew>,
+    /// Name of the listener in partner files and in the inbox.
+    pub(crate) name: String,
+    /// What was agreed with the senders.
+    pub(crate) link: Link,
+    /// Milliseconds a connection may idle.
+    pub(crate) idle: Duration,
+    /// Milliseconds from the first to the last byte of a frame.
+    pub(crate) frame: Duration,
+}
+
+/// One peer on one connection.
+pub(crate) struct Caller {
+    /// Its address.
+    pub(crate) peer: Peer,
+    /// SHA-256 of its certificate.
+    pub(crate) certificate: Option<[u8; 32]>,
+    /// How the bytes arrive.
+    pub(crate) channel: Channel,
+}
+
+/// What the door answers: the bytes of an acknowledgement, or none where the sender wants none.
+struct Answer(Ingested);
+
+impl Recorded for Answer {
+    fn outcome(&self) -> Outcome {
+        Outcome::ack(self.0.code)
+    }
+
+    fn body(&self) -> Option<&[u8]> {
+        self.0.ack.as_deref()
+    }
+}
+
+/// No answer is possible: the connection is closed.
+struct Unanswered(&'static str);
+
+impl Recorded for Unanswered {
+    fn outcome(&self) -> Outcome {
+        Outcome { fhir: 8, ..Outcome::default() }.issue(self.0)
+    }
+}
+
+impl From<Failure> for Unanswered {
+    fn from(_: Failure) -> Self {
+        Self("internal")
+    }
+}
+
+/// Why a connection ends.
+enum End {
+    /// The peer closed, or idled too long, or the node stops.
+    Quiet,
+    /// The stream is not MLLP, or breaks a limit.
+    Broken(&'static str),
+    /// Nothing can be accepted now, or the caller may not send.
+    Refused,
+}
+
+impl Door {
+    /// Serves one connection until it ends.
+    pub(crate) async fn serve<S>(self: Arc<Self>, mut stream: S, caller: Caller, mut stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let end = self.converse(&mut stream, &caller, &mut stop).await;
+        match end {
+            Ok(End::Quiet) => {}
+            Ok(End::Refused) => tracing::warn!(listener = %self.name, "an MLLP connection was closed without an answer"),
+            Ok(End::Broken(what)) => {
+                self.site.gate.summarise(&caller.peer, Summary { what, status: 0, route: 0 }, ());
+                tracing::warn!(listener = %self.name, what, "an MLLP connection was closed");
+            }
+            Err(error) => tracing::debug!(listener = %self.name, %error, "an MLLP connection broke"),
+        }
+        // The peer may have gone; there is nothing left to tell it.
+        let _gone = stream.shutdown().await;
+    }
+
+    async fn converse<S>(
+        self: &Arc<Self>,
+        stream: &mut S,
+        caller: &Caller,
+        stop: &mut watch::Receiver<bool>,
+    ) -> io::Result<End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let mut decoder = Decoder::new(&self.link.limits, &self.link.site);
+        let mut buffer = vec![0_u8; READ_BYTES];
+        let mut out = Vec::new();
+        loop {
+            loop {
+                match decoder.next_frame() {
+                    Err(error) => return Ok(End::Broken(error.code())),
+                    Ok(None) => break,
+                    Ok(Some(Event::KeepAlive)) => {}
+                    Ok(Some(Event::Frame(frame))) => {
+                        out.clear();
+                        if !self.answer(Bytes::from(frame.payload), caller, &mut out).await {
+                            return Ok(End::Refused);
+                        }
+                        stream.write_all(&out).await?;
+                    }
+                }
+            }
+            if *stop.borrow() && !decoder.frame_open() {
+                return Ok(End::Quiet);
+            }
+            let wait = if decoder.frame_open() { self.frame } else { self.idle };
+            let read = tokio::select! {
+                read = timeout(wait, stream.read(&mut buffer)) => read,
+                _ = stop.changed(), if !decoder.frame_open() => return Ok(End::Quiet),
+            };
+            match read {
+                Err(_) if decoder.frame_open() => {
+                    decoder.idle();
+                    if decoder.frame_open() {
+                        return Ok(End::Broken("frame-timeout"));
+                    }
+                }
+                Err(_) => return Ok(End::Quiet),
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(0)) => return Ok(decoder.end().map_or_else(|e| End::Broken(e.code()), |()| End::Quiet)),
+                Ok(Ok(n)) => decoder.feed(&buffer[..n]),
+            }
+        }
+    }
+
+    /// Carries one message across and appends what is owed to the sender. False: nothing may be answered.
+    async fn answer(self: &Arc<Self>, raw: Bytes, caller: &Caller, out: &mut Vec<u8>) -> bool {
+        let Ok(access) = self.decide(caller) else { return false };
+        let client = access.client.id.to_string();
+        let enhanced = Arrival::open(&raw, &client, &self.link).plan().is_some_and(|plan| plan.is_enhanced());
+        let steps: &[IngestStep] = if enhanced { &[IngestStep::Accept, IngestStep::Apply] } else { &[IngestStep::Whole] };
+        for step in steps {
+            match self.step(raw.clone(), access.clone(), *step).await {
+                None => return false,
+                Some(ingested) => {
+                    let ended = ingested.code != *b"CA";
+                    if let Some(ack) = ingested.ack
+                        && mllp::encode(&ack, out).is_err()
+                    {
+                        return false;
+                    }
+                    if ended {
+                        break;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// One step of one message on a crew thread, behind the gate.
+    async fn step(self: &Arc<Self>, raw: Bytes, access: Access, step: IngestStep) -> Option<Ingested> {
+        let door = Arc::clone(self);
+        let pending = self.crew.hand(move || door.through_the_gate(&raw, access, step)).ok()?.await.ok()?;
+        match pending.await {
+            Ok(released) => Released::into_inner(released).ok().map(|answer| answer.0),
+            Err(closed) => {
+                // Nothing leaves over MLLP while the ledger is closed; the constant is the silence, and it is counted.
+                closed.release(()).into_inner();
+                None
+            }
+        }
+    }
+
+    fn through_the_gate(&self, raw: &Bytes, mut access: Access, step: IngestStep) -> Pending<Answer, Unanswered> {
+        let client = access.client.id.to_string();
+        let arrival = Arrival::open(raw, &client, &self.link);
+        access.message = Some(arrival.reference());
+        cross(&self.site, access, &arrival, step)
+    }
+
+    fn decide(&self, caller: &Caller) -> Result<Access, ()> {
+        let policy = self.site.policy.load();
+        let random = self.site.random.as_ref();
+        let certificate = caller.certificate.map(|sha256| Certificate { sha256, subject_dn: "" });
+        let decision = policy.decide(&Request {
+            request: request_id(self.site.clock.as_ref(), random),
+            interaction: Interaction::Ingest,
+            route: MLLP_ROUTE,
+            resource: None,
+            id: None,
+            patient: None,
+            credential: if certificate.is_some() { Credential::None } else { Credential::Listener(&self.name) },
+            certificate,
+            channel: caller.channel,
+            peer: caller.peer.clone(),
+            purpose: None,
+            user: None,
+            query: None,
+            trace: None,
+            started_ns: self.site.clock.wall_ns(),
+            meter: &self.site.meter,
+        });
+        decision.map_err(|refusal| {
+            tracing::warn!(listener = %self.name, code = refusal.code.as_str(), "an MLLP sender was refused");
+            match refusal.authenticated {
+                Some(access) => {
+                    // The answer is silence; its record is all that is wanted.
+                    drop(self.site.gate.refuse(*access, Unanswered(refusal.code.as_str())));
+                }
+                None => {
+                    let what = Summary { what: refusal.code.as_str(), status: 0, route: MLLP_ROUTE };
+                    self.site.gate.summarise(&caller.peer, what, ()).into_inner();
+                }
+            }
+        })
+    }
+}
+
+fn cross(site: &Site, access: Access, arrival: &Arrival<'_>, step: IngestStep) -> Pending<Answer, Unanswered> {
+    site.gate.write(access, |permit| match site.exchange.ingest(permit, arrival, step) {
+        Ok(settled) => Ok(settled.map(Answer)),
+        Err(error) => {
+            tracing::warn!(%error, "a message was left unanswered");
+            Err(Unanswered("unavailable"))
+        }
+    })
+}
+
+/// What a restart finds: messages accepted and not yet applied, each with its client.
+struct Kept(Vec<(String, Bytes)>);
+
+impl Recorded for Kept {
+    fn outcome(&self) -> Outcome {
+        Outcome::default()
+    }
+}
+
+/// The messages of a link that a restart has to take up.
+pub(crate) fn unfinished(site: &Site, link: &Link) -> Vec<(String, Bytes)> {
+    let access = site.own_access(Interaction::Operation("resume"));
+    let pending = site.gate.write(access, |permit| match site.exchange.unfinished(permit, &link.name) {
+        Ok(kept) => Ok(Settled::Unchanged(kept.map(Kept))),
+        Err(error) => {
+            tracing::error!(%error, "unfinished messages could not be read");
+            Err(Unanswered("unavailable"))
+        }
+    });
+    match pending.wait() {
+        Ok(released) => released.into_inner().map_or_else(|_| Vec::new(), |kept| kept.0),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Carries a message across that was accepted before a restart. Its answer has nobody to go to; it is stored and given to a resend.
+pub(crate) fn apply_again(site: &Site, access: Access, arrival: &Arrival<'_>, step: IngestStep) -> bool {
+    match cross(site, access, arrival, step).wait() {
+        Ok(released) => released.into_inner().is_ok(),
+        Err(_) => false,
+    }
+}
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// Number of this door in records; the HTTP routes count from 1.
+pub(crate) const MLLP_ROUTE: u16 = 1_000;

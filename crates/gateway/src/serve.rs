@@ -1,0 +1,293 @@
+//! Runs a node: opens it, opens its doors, keeps it, and stops it without losing anything.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dukou_access::Channel;
+use dukou_api::Crew;
+use dukou_audit::{Interaction, Peer};
+use dukou_exchange::{Arrival, IngestStep, Link};
+use dukou_fhir::Instant;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::{Config, MllpListener};
+use crate::mllp::{Caller, Door};
+use crate::site::{EXIT_DISK_FAILED, Site, SiteError};
+use crate::telemetry::{Telemetry, TelemetryError};
+use crate::tls::{self, TlsError};
+use crate::{admin, http};
+
+/// A node whose doors are open.
+pub(crate) struct Running {
+    /// Its parts.
+    pub(crate) site: Arc<Site>,
+    /// Where FHIR is served.
+    pub(crate) fhir: SocketAddr,
+    /// Where the probes are served.
+    pub(crate) admin: SocketAddr,
+    /// Where messages come in, in the order of the configuration.
+    pub(crate) mllp: Vec<SocketAddr>,
+    /// Turns true when the node stops.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Why a node does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its parts do not open.
+    #[error("opening the node")]
+    Site(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An address cannot be had.
+    #[error("listening on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Telemetry does not start.
+    #[error("starting telemetry")]
+    Telemetry(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A listener's TLS cannot be set up.
+    #[error("setting up TLS")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Threads or the runtime cannot be started.
+    #[error("starting threads")]
+    Threads(#[source] std::io::Error),
+}
+
+impl From<SiteError> for ServeError {
+    fn from(error: SiteError) -> Self {
+        Self::Site(Box::new(error))
+    }
+}
+
+impl From<TelemetryError> for ServeError {
+    fn from(error: TelemetryError) -> Self {
+        Self::Telemetry(Box::new(error))
+    }
+}
+
+impl From<TlsError> for ServeError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(Box::new(error))
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(config: &Config) -> Result<ExitCode, ServeError> {
+    with_runtime(config, async |running: Running| {
+        tracing::info!(fhir = %running.fhir, admin = %running.admin, mllp = ?running.mllp, "serving");
+        running.until_stopped().await;
+        Ok::<(), ServeError>(())
+    })
+}
+
+impl Running {
+    /// Ends when the node is told to stop.
+    pub(crate) async fn until_stopped(mut self) {
+        // An error means that the sender is gone: the node is stopping as well.
+        let _changed = self.stop.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Opens a node, runs `body` beside its doors, and stops everything when it ends or a signal comes.
+pub(crate) fn with_runtime<E>(config: &Config, body: impl AsyncFnOnce(Running) -> Result<(), E>) -> Result<ExitCode, E>
+where
+    E: From<ServeError>,
+{
+    let telemetry = Telemetry::start(&config.telemetry).map_err(ServeError::from)?;
+    // A second recorder in one process is refused; its own handle then counts for itself.
+    let metrics = PrometheusBuilder::new().install_recorder().unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle());
+    let site = Arc::new(Site::open(config).map_err(ServeError::from)?);
+    let limits = &config.limits;
+    let crew = Crew::start("dukou-crew", limits.crew_threads, limits.crew_queue).map_err(ServeError::Threads)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("dukou-worker")
+        .build()
+        .map_err(ServeError::Threads)?;
+    let crew = Arc::new(crew);
+    let code = runtime.block_on(serve(config, Arc::clone(&site), Arc::clone(&crew), metrics, body))?;
+    // What was taken is finished before the ledger closes; then nothing can be answered any more.
+    crew.stop();
+    site.stop();
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(telemetry);
+    Ok(code)
+}
+
+async fn serve<E: From<ServeError>>(
+    config: &Config,
+    site: Arc<Site>,
+    crew: Arc<Crew>,
+    metrics: PrometheusHandle,
+    body: impl AsyncFnOnce(Running) -> Result<(), E>,
+) -> Result<ExitCode, E> {
+    let (stop_sender, stop) = watch::channel(false);
+    let (admin_listener, admin_at) = listen(config.listen.admin).await?;
+    let (fhir_listener, fhir_at) = listen(config.listen.fhir.address).await?;
+    let mut doors = JoinSet::new();
+    let places = Arc::new(Semaphore::new(config.limits.connections_max));
+    doors.spawn(admin::serve(admin_listener, Arc::clone(&site), metrics, stop.clone()));
+    let front = http::Front::new(config, Arc::clone(&site), Arc::clone(&crew)).map_err(ServeError::from)?;
+    doors.spawn(http::serve(fhir_listener, front, Arc::clone(&places), stop.clone()));
+    let mut mllp = Vec::new();
+    for settings in &config.mllp {
+        let (listener, at) = listen(settings.address).await?;
+        mllp.push(at);
+        let door = door(config, settings, &site, &crew)?;
+        resume(&site, &crew, &door.link).await;
+        let acceptor = settings.tls.as_ref().map(|tls| tls::server_config(tls, &[])).transpose().map_err(ServeError::from)?;
+        let peers = settings.peers.clone();
+        doors.spawn(accept_mllp(listener, Arc::new(door), acceptor.map(TlsAcceptor::from), peers, Arc::clone(&places), stop.clone()));
+    }
+    let running = Running { site: Arc::clone(&site), fhir: fhir_at, admin: admin_at, mllp, stop: stop.clone() };
+    let keeper = keep(Arc::clone(&site), Arc::clone(&crew), stop_sender.clone());
+    let told = signals(stop_sender.clone());
+    let ended = tokio::select! {
+        ended = body(running) => ended.map(|()| ExitCode::SUCCESS),
+        () = told => Ok(ExitCode::SUCCESS),
+        () = keeper => Ok(ExitCode::from(EXIT_DISK_FAILED as u8)),
+    };
+    // Every door stops taking, finishes what it has, and is joined, bounded in time.
+    stop_sender.send_replace(true);
+    let grace = Duration::from_millis(config.limits.shutdown_ms_max);
+    let joined = tokio::time::timeout(grace, async { while doors.join_next().await.is_some() {} }).await;
+    if joined.is_err() {
+        tracing::warn!("some connections did not end in time and were cut");
+        doors.shutdown().await;
+    }
+    ended
+}
+
+/// Local time as a v2 timestamp, `20261120081500`.
+pub(crate) fn local_time(site: &Site) -> String {
+    dukou_exchange::v2_time(Instant::from_nanos(site.clock.wall_ns()), site.zone)[..14].to_owned()
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((listener, at))
+}
+
+fn door(config: &Config, settings: &MllpListener, site: &Arc<Site>, crew: &Arc<Crew>) -> Result<Door, ServeError> {
+    Ok(Door {
+        site: Arc::clone(site),
+        crew: Arc::clone(crew),
+        name: settings.name.clone(),
+        link: crate::site::link(settings, config.limits.frame_bytes_max)?,
+        idle: Duration::from_millis(config.limits.idle_ms_max),
+        frame: Duration::from_millis(config.limits.frame_ms_max),
+    })
+}
+
+async fn accept_mllp(
+    listener: TcpListener,
+    door: Arc<Door>,
+    tls: Option<TlsAcceptor>,
+    peers: Vec<std::net::IpAddr>,
+    places: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, from) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(_) => { tokio::time::sleep(ACCEPT_PAUSE).await; continue; }
+            },
+            _ = stop.changed() => break,
+            Some(_ended) = connections.join_next() => continue,
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        if tls.is_none() && !from.ip().is_loopback() && !peers.contains(&from.ip()) {
+            tracing::warn!(listener = %door.name, "a peer that is not in the list was turned away");
+            continue;
+        }
+        // Small answers must not wait for each other; a socket that refuses the option still works.
+        let _best_effort = stream.set_nodelay(true);
+        let peer = Peer { address: from.ip().to_string(), port: from.port(), terminal: None };
+        let (door, tls, stop) = (Arc::clone(&door), tls.clone(), stop.clone());
+        connections.spawn(async move {
+            match tls {
+                None => {
+                    let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
+                    door.serve(stream, Caller { peer, certificate: None, channel }, stop).await;
+                }
+                Some(acceptor) => {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+                        let certificate = tls::peer_certificate(stream.get_ref().1);
+                        let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
+                        door.serve(stream, Caller { peer, certificate, channel }, stop).await;
+                    }
+                }
+            }
+            drop(place);
+        });
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// Enhanced mode: messages that were accepted (CA) and not applied when the process ended are applied now.
+async fn resume(site: &Arc<Site>, crew: &Arc<Crew>, link: &Link) {
+    let (site, link) = (Arc::clone(site), link.clone());
+    let job = crew.hand(move || {
+        for (client, raw) in crate::mllp::unfinished(&site, &link) {
+            let arrival = Arrival::open(&raw, &client, &link);
+            let mut access = site.own_access(Interaction::Ingest);
+            access.message = Some(arrival.reference());
+            if !crate::mllp::apply_again(&site, access, &arrival, IngestStep::Apply) {
+                tracing::warn!("a message accepted before the restart could not be applied yet");
+            }
+        }
+    });
+    if let Ok(job) = job {
+        // The job logs its own failures.
+        let _done = job.await;
+    }
+}
+
+/// Every second the node is tidied; ends only when a disk failed.
+async fn keep(site: Arc<Site>, crew: Arc<Crew>, stop: watch::Sender<bool>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        if *stop.borrow() {
+            std::future::pending::<()>().await;
+        }
+        let site = Arc::clone(&site);
+        if let Ok(job) = crew.hand(move || site.keep())
+            && let Ok(false) = job.await
+        {
+            tracing::error!("the store's disk failed; a restart is needed");
+            return;
+        }
+    }
+}
+
+/// Ends at SIGTERM or SIGINT; a second one ends the process at once.
+async fn signals(stop: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be caught; end the process by hand");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    stop.send_replace(true);
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
