@@ -169,7 +169,7 @@ fn check(message: &Message<'_>, issues: &mut IssueList) {
     }
 }
 
-/// A repetition in a field that does not repeat. OBX-5 may always hold several values.
+/// A repetition in a field that does not repeat. A field of varying datatype may always hold several values.
 fn check_repetitions(message: &Message<'_>, issues: &mut IssueList) {
     let repetition = message.delimiters.repetition;
     if repetition == 0 {
@@ -190,8 +190,8 @@ fn check_repetitions(message: &Message<'_>, issues: &mut IssueList) {
             continue;
         }
         for (number, field) in segment.fields().filter(|(number, field)| *number > 2 && field.child_count() > 1) {
-            let single = facts::field(segment.id(), number).is_some_and(|facts| !facts.repeats);
-            if single && (segment.id(), number) != ("OBX", 5) {
+            let facts = facts::field(segment.id(), number);
+            if facts.is_some_and(|facts| !facts.repeats && facts.datatype != "varies") {
                 let path = || segment.path().at(number, 0, 0, 0);
                 issues.push(|| Issue::new(IssueCode::Repetition, field.span().start).with_path(path()));
             }

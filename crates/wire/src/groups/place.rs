@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::grammar::{self, Of, Structure, UNKNOWN};
+use super::grammar::{self, Member, Of, Structure, UNKNOWN};
 use super::{Group, GroupId, Groups, structure_of};
 use crate::{Issue, IssueCode, Message, Segment};
 
@@ -84,27 +84,45 @@ impl Placer<'_> {
         false
     }
 
-    /// The nearest open group that holds such a segment anywhere takes it, directly or in a group of its own.
+    /// The nearest open group that holds such a segment anywhere takes it, directly or in a group of its own. Another
+    /// order detail where one stands already opens an order of its own, so that what follows belongs to it.
     fn place_out_of_order(&mut self, segment: Segment<'_>, id: &str) -> bool {
-        let structure = self.structure;
-        for depth in (0..self.frames.len()).rev() {
-            let members = &structure.definitions[self.frames[depth].definition].members;
-            let direct = members.iter().any(|m| matches!(m.of, Of::Segment(_)) && structure.holds(m, id));
-            let starts = || members.iter().position(|m| structure.starts(m, id));
-            let holds = || members.iter().position(|m| structure.holds(m, id));
-            if direct {
-                self.frames.truncate(depth + 1);
-            } else if let Some(at) = starts().or_else(holds) {
-                self.frames.truncate(depth + 1);
-                self.reopen(at, id);
-            } else {
-                continue;
-            }
-            self.report(IssueCode::SegmentOutOfOrder, segment);
-            self.attach(segment);
-            return true;
+        let detail = ORDER_DETAILS.contains(&id) && self.order_has(id, segment);
+        let found = (0..self.frames.len()).rev().find_map(|depth| self.holder(depth, id, detail));
+        let holder = found.or_else(|| (0..self.frames.len()).rev().find_map(|depth| self.holder(depth, id, false)));
+        let Some((depth, member)) = holder else { return false };
+        self.frames.truncate(depth + 1);
+        if let Some(member) = member {
+            self.reopen(member, id, detail);
         }
-        false
+        self.report(IssueCode::SegmentOutOfOrder, segment);
+        self.attach(segment);
+        true
+    }
+
+    /// The open order has such a segment already.
+    fn order_has(&self, id: &str, segment: Segment<'_>) -> bool {
+        let around = (0..self.frames.len()).rev().find(|&depth| self.holder(depth, id, true).is_some());
+        // What was opened inside a group has a higher number than the group.
+        let Some(order) = around.and_then(|depth| self.frames.get(depth + 1)) else { return false };
+        let message = segment.message();
+        let mut inside = self.groups[order.group as usize..].iter().flat_map(|group| &group.segments);
+        inside.any(|&index| message.segment(index as usize).id() == id)
+    }
+
+    /// Whether the open group at `depth` holds such a segment, and in which of its inner groups. With `anew` only a
+    /// group that may stand there several times will do.
+    fn holder(&self, depth: usize, id: &str, anew: bool) -> Option<(usize, Option<usize>)> {
+        let structure = self.structure;
+        let members = &structure.definitions[self.frames[depth].definition].members;
+        let direct = members.iter().any(|m| matches!(m.of, Of::Segment(_)) && structure.holds(m, id));
+        if direct && !anew {
+            return Some((depth, None));
+        }
+        let inner = |m: &&Member| matches!(m.of, Of::Group(_)) && (m.repeats || !anew);
+        let position = |holds: &dyn Fn(&Member) -> bool| members.iter().position(|m| inner(&m) && holds(m));
+        let found = position(&|m| structure.starts(m, id)).or_else(|| position(&|m| structure.holds(m, id)));
+        found.map(|member| (depth, Some(member)))
     }
 
     /// Reads the member `at` of the innermost frame: a group is opened down to the segment.
@@ -124,7 +142,7 @@ impl Placer<'_> {
 
     /// Goes down to a group that holds the segment: into the last group of its kind where the segment does not begin
     /// one of several.
-    fn reopen(&mut self, at: usize, id: &str) {
+    fn reopen(&mut self, at: usize, id: &str, anew: bool) {
         let structure = self.structure;
         let mut at = at;
         loop {
@@ -134,7 +152,7 @@ impl Placer<'_> {
                 (frame.position, frame.entered) = (frame.position.max(at), true);
                 return;
             };
-            let fresh = member.repeats && structure.starts(member, id);
+            let fresh = member.repeats && (anew || structure.starts(member, id));
             match self.last.get(&(frame.group, definition)).copied().filter(|_| !fresh) {
                 Some(group) => {
                     let position = structure.definitions[definition].members.len();
@@ -179,3 +197,6 @@ impl Placer<'_> {
         }
     }
 }
+
+/// The segments that say what is ordered.
+const ORDER_DETAILS: &[&str] = &["OBR", "RXO", "RXE", "RXD", "RXG", "RXA", "ODS", "ODT", "RQD", "RQ1"];
