@@ -56,6 +56,10 @@ pub struct Offset(i16);
 impl Offset {
     /// UTC itself.
     pub const UTC: Offset = Offset(0);
+    /// Where a day begins first.
+    pub const EASTMOST: Offset = Offset(14 * 60);
+    /// Where a day ends last.
+    pub const WESTMOST: Offset = Offset(-14 * 60);
 
     /// The offset of that many minutes east of UTC.
     pub const fn from_minutes(minutes: i16) -> Option<Offset> {

@@ -77,6 +77,11 @@ impl TypeId {
         usize::from(self.0)
     }
 
+    /// All types.
+    pub(crate) fn all() -> impl Iterator<Item = TypeId> {
+        (0..TypeId::count() as u16).map(TypeId)
+    }
+
     /// How many types there are.
     pub(crate) fn count() -> usize {
         table::tables().types.len()
