@@ -21,7 +21,6 @@ mod compile;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use crate::{ResourceType, Value};
@@ -61,11 +60,11 @@ struct Branch {
 #[derive(Clone, Debug)]
 enum Step {
     /// To each value of a member, by its JSON name (`valueQuantity`).
-    Member(Cow<'static, str>),
+    Member(Box<str>),
     /// To one value of a member that is a list.
-    MemberAt(Cow<'static, str>, usize),
+    MemberAt(Box<str>, usize),
     /// On, if the member of that name is that text.
-    WhereText(Cow<'static, str>, Box<str>),
+    WhereText(Box<str>, Box<str>),
     /// On, if this reference points to that type.
     WhereResolves(ResourceType),
 }

@@ -1,6 +1,5 @@
 //! From the text of an expression to typed branches: a hand-written descent, one token ahead.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use super::{Assertion, Body, Branch, Literal, Step};
@@ -166,7 +165,7 @@ impl<'t> Parser<'t> {
         for branch in branches {
             for (member, datatype) in members(branch.datatype, name) {
                 let mut steps = branch.steps.clone();
-                steps.push(Step::Member(member));
+                steps.push(Step::Member(member.into_boxed_str()));
                 onward.push(Branch { steps, datatype, ..branch });
             }
         }
@@ -211,7 +210,7 @@ impl<'t> Parser<'t> {
         let dead = branches.is_empty();
         let kept = with_step(branches, |datatype| {
             let (member, _) = members(datatype, name).into_iter().next()?;
-            Some(Step::WhereText(member, text.clone()))
+            Some(Step::WhereText(member.into_boxed_str(), text.clone()))
         });
         match kept.is_empty() && !dead {
             true => Err(self.error_at(offset, PathErrorKind::UnknownElement(name.to_owned()))),
@@ -321,21 +320,10 @@ fn with_step(branches: Branches, step: impl Fn(&'static str) -> Option<Step>) ->
 }
 
 /// The JSON members that an element name stands for in a type, with the type of their content.
-fn members(datatype: &str, name: &str) -> Vec<(Cow<'static, str>, &'static str)> {
+fn members(datatype: &str, name: &str) -> Vec<(String, &'static str)> {
     let Some(owner) = TypeId::parse(datatype) else { return Vec::new() };
-    let Some(element) = owner.elements().iter().find(|element| element.name == name) else { return Vec::new() };
-    let types = element.types.iter().map(|of| of.kind.name());
-    match element.choice {
-        true => types.map(|datatype| (choice_member(element.name, datatype).into(), datatype)).collect(),
-        false => types.map(|datatype| (element.name.into(), datatype)).take(1).collect(),
-    }
-}
-
-/// The JSON name of a choice element said in one type: `valueQuantity`.
-fn choice_member(stem: &str, datatype: &str) -> String {
-    let mut letters = datatype.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    stem.chars().chain(first).chain(letters).collect()
+    let Some(element) = owner.elements().find(|element| element.name == name) else { return Vec::new() };
+    element.types.iter().map(|of| (element.json_name(of.kind), of.kind.name())).collect()
 }
 
 fn lower_first(name: &str) -> String {

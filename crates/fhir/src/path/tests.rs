@@ -80,7 +80,9 @@ fn what_is_not_understood_is_refused_with_its_place() {
     assert_eq!(fault("Patient.nam").kind, PathErrorKind::UnknownElement("nam".to_owned()));
     assert!(matches!(fault("Patient.name.first()").kind, PathErrorKind::Unsupported(_)));
     assert!(matches!(fault("Patient.deceased as Nothing").kind, PathErrorKind::UnknownType(_)));
-    for broken in ["", "Patient.", "Patient.name[", "(Patient.name", "Patient.name |", "Patient.name where", "Patient.name[x]"] {
+    for broken in
+        ["", "Patient.", "Patient.name[", "(Patient.name", "Patient.name |", "Patient.name where", "Patient.name[x]"]
+    {
         assert_eq!(fault(broken).kind, PathErrorKind::Syntax, "{broken}");
     }
 }
