@@ -145,8 +145,10 @@ pub struct Audit {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Threads that prepare writes and walk searches.
-    pub crew_threads: usize,
+    /// Threads that prepare writes; as many writes share one commit.
+    pub writer_threads: usize,
+    /// Threads that walk searches and histories.
+    pub reader_threads: usize,
     /// Jobs that may wait for them.
     pub crew_queue: usize,
     /// Bytes of one request body.
@@ -194,7 +196,8 @@ impl Default for Audit {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            crew_threads: 64,
+            writer_threads: 64,
+            reader_threads: 8,
             crew_queue: 1024,
             body_bytes_max: 16 << 20,
             bundle_bytes_max: 64 << 20,

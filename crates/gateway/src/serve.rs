@@ -37,6 +37,13 @@ pub(crate) struct Running {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
+/// Named threads for what blocks; a long search never holds one that a write needs.
+#[derive(Clone)]
+struct Crews {
+    readers: Arc<Crew>,
+    writers: Arc<Crew>,
+}
+
 /// Why a node does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -108,16 +115,18 @@ where
     let metrics = PrometheusBuilder::new().install_recorder().unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle());
     let site = Arc::new(Site::open(config).map_err(ServeError::from)?);
     let limits = &config.limits;
-    let crew = Crew::start("dukou-crew", limits.crew_threads, limits.crew_queue).map_err(ServeError::Threads)?;
+    let writers = Crew::start("dukou-writer", limits.writer_threads, limits.crew_queue).map_err(ServeError::Threads)?;
+    let readers = Crew::start("dukou-reader", limits.reader_threads, limits.crew_queue).map_err(ServeError::Threads)?;
+    let crews = Crews { readers: Arc::new(readers), writers: Arc::new(writers) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dukou-worker")
         .build()
         .map_err(ServeError::Threads)?;
-    let crew = Arc::new(crew);
-    let code = runtime.block_on(serve(config, Arc::clone(&site), Arc::clone(&crew), metrics, body))?;
+    let code = runtime.block_on(serve(config, Arc::clone(&site), crews.clone(), metrics, body))?;
     // What was taken is finished before the ledger closes; then nothing can be answered any more.
-    crew.stop();
+    crews.readers.stop();
+    crews.writers.stop();
     site.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(telemetry);
@@ -127,7 +136,7 @@ where
 async fn serve<E: From<ServeError>>(
     config: &Config,
     site: Arc<Site>,
-    crew: Arc<Crew>,
+    crews: Crews,
     metrics: PrometheusHandle,
     body: impl AsyncFnOnce(Running) -> Result<(), E>,
 ) -> Result<ExitCode, E> {
@@ -137,20 +146,20 @@ async fn serve<E: From<ServeError>>(
     let mut doors = JoinSet::new();
     let places = Arc::new(Semaphore::new(config.limits.connections_max));
     doors.spawn(admin::serve(admin_listener, Arc::clone(&site), metrics, stop.clone()));
-    let front = http::Front::new(config, Arc::clone(&site), Arc::clone(&crew)).map_err(ServeError::from)?;
+    let front = http::Front::new(config, &site, Arc::clone(&crews.readers), Arc::clone(&crews.writers)).map_err(ServeError::from)?;
     doors.spawn(http::serve(fhir_listener, front, Arc::clone(&places), stop.clone()));
     let mut mllp = Vec::new();
     for settings in &config.mllp {
         let (listener, at) = listen(settings.address).await?;
         mllp.push(at);
-        let door = door(config, settings, &site, &crew)?;
-        resume(&site, &crew, &door.link).await;
+        let door = door(config, settings, &site, &crews.writers)?;
+        resume(&site, &crews.writers, &door.link).await;
         let acceptor = settings.tls.as_ref().map(|tls| tls::server_config(tls, &[])).transpose().map_err(ServeError::from)?;
         let peers = settings.peers.clone();
         doors.spawn(accept_mllp(listener, Arc::new(door), acceptor.map(TlsAcceptor::from), peers, Arc::clone(&places), stop.clone()));
     }
     let running = Running { site: Arc::clone(&site), fhir: fhir_at, admin: admin_at, mllp, stop: stop.clone() };
-    let keeper = keep(Arc::clone(&site), Arc::clone(&crew), stop_sender.clone());
+    let keeper = keep(Arc::clone(&site), Arc::clone(&crews.readers), stop_sender.clone());
     let told = signals(stop_sender.clone());
     let ended = tokio::select! {
         ended = body(running) => ended.map(|()| ExitCode::SUCCESS),

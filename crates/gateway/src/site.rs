@@ -35,7 +35,7 @@ pub(crate) struct Site {
     /// Who may ask what; swapped whole.
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     /// Buckets that count requests; they outlive a policy.
-    pub(crate) meter: Meter,
+    pub(crate) meter: Arc<Meter>,
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
     /// Random bytes.
@@ -124,7 +124,7 @@ impl Site {
         let surroundings = surroundings(config, zone, &clock, &random);
         let exchange = Arc::new(Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings));
         let site = Site {
-            meter: Meter::new(Rate { per_second: 100_000, burst: 200_000 }, 65_536),
+            meter: Arc::new(Meter::new(Rate { per_second: 100_000, burst: 200_000 }, 65_536)),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ledger: Mutex::new(Some(ledger)),
             _lock: lock,
@@ -138,6 +138,11 @@ impl Site {
         };
         site.record_start(&program.load(), unknown_outcomes.len(), stopped_cleanly)?;
         Ok(site)
+    }
+
+    /// Today as a FHIR date, for the CapabilityStatement of this start.
+    pub(crate) fn started(&self) -> String {
+        Instant::from_nanos(self.clock.wall_ns()).to_string()
     }
 
     /// Where the ledger lies.

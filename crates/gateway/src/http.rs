@@ -1,0 +1,172 @@
+//! The HTTP listener: sockets, TLS and time-outs around the door in `api`.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dukou_access::Channel;
+use dukou_api::{ClientCertificate, Connection, Crew, CursorKey, Desk, Links, Runtime};
+use dukou_audit::{Peer, Released, Summary};
+use dukou_exchange::Link;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::site::Site;
+use crate::tls::{self, TlsError};
+
+/// One HTTP listener with the door behind it.
+pub(crate) struct Front {
+    desk: Arc<Desk>,
+    tls: Option<TlsAcceptor>,
+    http: Builder<TokioExecutor>,
+}
+
+impl Front {
+    /// The door over the parts of a node.
+    pub(crate) fn new(config: &Config, site: &Arc<Site>, readers: Arc<Crew>, writers: Arc<Crew>) -> Result<Front, TlsError> {
+        let tls = config.listen.fhir.tls.as_ref().map(|tls| tls::server_config(tls, &[b"h2", b"http/1.1"])).transpose()?;
+        let mut key = [0_u8; 32];
+        site.random.fill(&mut key);
+        let limits = dukou_api::Limits {
+            body_bytes_max: config.limits.body_bytes_max,
+            bundle_bytes_max: config.limits.bundle_bytes_max,
+            bundle_entries_max: config.limits.bundle_entries_max,
+            body_ms_max: config.limits.body_ms_max,
+            ..dukou_api::Limits::default()
+        };
+        let runtime = Runtime {
+            clock: Arc::clone(&site.clock),
+            random: Arc::clone(&site.random),
+            prefix: "/fhir".to_owned(),
+            public_base: config.node.public_base.clone(),
+            cursor_key: CursorKey::new(key),
+            origins: Vec::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            date: site.started(),
+            limits,
+        };
+        let desk = Desk {
+            exchange: Arc::clone(&site.exchange),
+            gate: site.gate.clone(),
+            policy: Arc::clone(&site.policy),
+            meter: Arc::clone(&site.meter),
+            links: links(config),
+            readers,
+            writers,
+            runtime,
+        };
+        Ok(Front { desk: Arc::new(desk), tls: tls.map(TlsAcceptor::from), http: builder(config) })
+    }
+}
+
+/// Limits on heads, streams and buffers. What hyper refuses before a request exists is answered by hyper with 400 and a close.
+fn builder(config: &Config) -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(config.limits.head_ms_max))
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEAD_FIELDS_MAX)
+        .pipeline_flush(true);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_pending_accept_reset_streams(STREAM_RESETS_MAX)
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10));
+    http
+}
+
+/// Messages over HTTP: UTF-8 in front, GB18030 where the bytes say so.
+fn links(config: &Config) -> Links {
+    let limits = dukou_wire::Limits { frame_bytes_max: config.limits.frame_bytes_max, ..dukou_wire::Limits::default() };
+    let link = Link { name: "http".to_owned(), site: dukou_wire::Site::default(), limits, reuses_control_ids: false };
+    Links { by_client: HashMap::new(), otherwise: Arc::new(link) }
+}
+
+/// Accepts connections until the node stops, then lets those open finish their request.
+pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+    let front = Arc::new(front);
+    let graceful = GracefulShutdown::new();
+    loop {
+        let (stream, from) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                // Out of file handles: waiting a little is all that can be done.
+                Err(_) => { tokio::time::sleep(ACCEPT_PAUSE).await; continue; }
+            },
+            _ = stop.changed() => break,
+        };
+        // Beyond the limit a connection is dropped at once; a queue of them would only hide the overload.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (front, watcher) = (Arc::clone(&front), graceful.watcher());
+        tokio::spawn(async move {
+            front.connection(stream, from, watcher).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+impl Front {
+    async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
+        // Small answers must not wait for each other; a socket that refuses the option still works.
+        let _best_effort = stream.set_nodelay(true);
+        let peer = Peer { address: from.ip().to_string(), port: from.port(), terminal: None };
+        let Some(acceptor) = &self.tls else {
+            let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
+            let caller = Connection { peer, channel, certificate: None, https: false };
+            return self.converse(stream, caller, watcher).await;
+        };
+        let failed = Summary { what: "bad-tls", status: 0, route: 0 };
+        match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let certificate = tls::peer_certificate(stream.get_ref().1);
+                let certificate = certificate.map(|sha256| ClientCertificate { sha256, subject_dn: String::new() });
+                let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
+                self.converse(stream, Connection { peer, channel, certificate, https: true }, watcher).await;
+            }
+            Ok(Err(_)) | Err(_) => self.desk.gate.summarise(&peer, failed, ()).into_inner(),
+        }
+    }
+
+    async fn converse<S>(&self, stream: S, caller: Connection, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (desk, peer) = (Arc::clone(&self.desk), caller.peer.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (desk, caller) = (Arc::clone(&desk), caller.clone());
+            // The only thing that goes to the socket is what the gate released.
+            async move { Ok::<_, Infallible>(Released::into_inner(desk.respond(request, &caller).await)) }
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = watcher.watch(connection).await
+            && error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+        {
+            // hyper has answered 400 and closed; what is left is the count.
+            let what = Summary { what: "bad-http", status: 400, route: 0 };
+            self.desk.gate.summarise(&peer, what, ()).into_inner();
+        }
+    }
+}
+
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_FIELDS_MAX: usize = 100;
+const STREAMS_MAX: u32 = 128;
+const STREAM_RESETS_MAX: usize = 20;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);

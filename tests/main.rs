@@ -1,0 +1,5 @@
+//! What the house promises as a whole: tests that need more than one crate, in one binary.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::disallowed_methods, reason = "tests wait and measure by the real clock")]
+
+mod tidy;
