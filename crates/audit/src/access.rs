@@ -187,10 +187,7 @@ impl Interaction {
     /// Whether many resources may be shown at once. These are the first to be refused when disk space runs out.
     #[must_use]
     pub fn is_bulk(self) -> bool {
-        matches!(
-            self,
-            Self::Search | Self::History | Self::Operation("everything") | Self::Export
-        )
+        matches!(self, Self::Search | Self::History | Self::Operation("everything") | Self::Export)
     }
 }
 

@@ -108,12 +108,7 @@ impl Keyed {
     pub(crate) fn new(mut cbor: Cbor) -> Self {
         let start = cbor.0.len();
         cbor.0.push(0);
-        Self {
-            cbor,
-            start,
-            keys: 0,
-            last: None,
-        }
+        Self { cbor, start, keys: 0, last: None }
     }
 
     /// Starts an entry; the value must follow.

@@ -27,10 +27,7 @@ impl ManualClock {
     /// Starts at this wall time, with the monotonic clock at one second.
     #[must_use]
     pub fn new(wall_ns: i64) -> Self {
-        Self {
-            wall_ns: AtomicI64::new(wall_ns),
-            mono_ns: AtomicU64::new(1_000_000_000),
-        }
+        Self { wall_ns: AtomicI64::new(wall_ns), mono_ns: AtomicU64::new(1_000_000_000) }
     }
 
     /// Lets time pass on both clocks.

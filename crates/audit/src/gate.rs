@@ -65,20 +65,14 @@ impl Gate {
         // A row that went in with the data is the record, whatever the closure answered afterwards.
         let row = permit.link.take();
         match (result, row) {
-            (Ok(Settled::Committed(committed)), _) => Pending::queued(
-                Ok(committed.value),
-                committed.ticket,
-                Arc::clone(&self.shared),
-            ),
-            (Ok(Settled::Unchanged(unreleased)), None) => {
-                self.record_read(&permit, class, Ok(unreleased))
+            (Ok(Settled::Committed(committed)), _) => {
+                Pending::queued(Ok(committed.value), committed.ticket, Arc::clone(&self.shared))
             }
+            (Ok(Settled::Unchanged(unreleased)), None) => self.record_read(&permit, class, Ok(unreleased)),
             (Ok(Settled::Unchanged(unreleased)), Some(ticket)) => {
                 Pending::queued(Ok(unreleased.value), ticket, Arc::clone(&self.shared))
             }
-            (Err(refusal), Some(ticket)) => {
-                Pending::queued(Err(refusal), ticket, Arc::clone(&self.shared))
-            }
+            (Err(refusal), Some(ticket)) => Pending::queued(Err(refusal), ticket, Arc::clone(&self.shared)),
             (Err(refusal), None) => self.record_read(&permit, class, Err(refusal)),
         }
     }
@@ -88,13 +82,7 @@ impl Gate {
         if let Err(reason) = self.shared.admit(Class::Essential, false, false) {
             return Pending::closed(reason, Arc::clone(&self.shared));
         }
-        let made = record::access(
-            &self.shared,
-            &who,
-            record::DENY,
-            &refusal,
-            &Shown::default(),
-        );
+        let made = record::access(&self.shared, &who, record::DENY, &refusal, &Shown::default());
         self.queue_made(Err(refusal), made, Class::Essential)
     }
 
@@ -108,19 +96,15 @@ impl Gate {
         E: Recorded + From<Failure>,
         F: FnOnce(&Permit<'_>) -> Result<T, E>,
     {
-        let place = self
-            .shared
-            .admit(Class::Ordinary, false, true)
-            .and_then(|()| {
-                let bytes = record::intent(&self.shared, &what).map_err(|_| ClosedReason::Busy)?;
-                self.shared.push_intent(bytes)
-            });
+        let place = self.shared.admit(Class::Ordinary, false, true).and_then(|()| {
+            let bytes = record::intent(&self.shared, &what).map_err(|_| ClosedReason::Busy)?;
+            self.shared.push_intent(bytes)
+        });
         let ticket = match place {
             Ok(ticket) => ticket,
             Err(reason) => return Pending::closed(reason, Arc::clone(&self.shared)).wait(),
         };
-        let durable: Answer<(), E> =
-            Pending::queued(Ok(()), ticket, Arc::clone(&self.shared)).wait();
+        let durable: Answer<(), E> = Pending::queued(Ok(()), ticket, Arc::clone(&self.shared)).wait();
         let leaf = durable?.receipt().map_or(0, crate::Receipt::leaf);
         let mut permit = Permit::new(&self.shared, Arc::new(what.access), true);
         permit.intent_leaf = Some(leaf);
@@ -134,13 +118,7 @@ impl Gate {
     }
 
     /// Closes an INTENT whose outcome was unknown, after the receiver was asked.
-    pub fn resolve(
-        &self,
-        who: &Access,
-        intent_leaf: u64,
-        outcome: Outcome,
-        finding: &str,
-    ) -> Pending<(), Infallible> {
+    pub fn resolve(&self, who: &Access, intent_leaf: u64, outcome: Outcome, finding: &str) -> Pending<(), Infallible> {
         if let Err(reason) = self.shared.admit(Class::Ordinary, false, true) {
             return Pending::closed(reason, Arc::clone(&self.shared));
         }
@@ -176,12 +154,7 @@ impl Gate {
         self.shared.standing()
     }
 
-    fn record_read<T, E>(
-        &self,
-        permit: &Permit<'_>,
-        class: Class,
-        result: Result<Unreleased<T>, E>,
-    ) -> Pending<T, E>
+    fn record_read<T, E>(&self, permit: &Permit<'_>, class: Class, result: Result<Unreleased<T>, E>) -> Pending<T, E>
     where
         T: Recorded,
         E: Recorded + From<Failure>,
@@ -193,25 +166,13 @@ impl Gate {
                     Ok(bytes) => (Ok(value), Ok(bytes)),
                     Err(_) => {
                         let failure = E::from(Failure::TooMuchShown);
-                        let made = record::access(
-                            &self.shared,
-                            who,
-                            record::ACCESS,
-                            &failure,
-                            &Shown::default(),
-                        );
+                        let made = record::access(&self.shared, who, record::ACCESS, &failure, &Shown::default());
                         (Err(failure), made)
                     }
                 }
             }
             Err(refusal) => {
-                let made = record::access(
-                    &self.shared,
-                    who,
-                    record::ACCESS,
-                    &refusal,
-                    &Shown::default(),
-                );
+                let made = record::access(&self.shared, who, record::ACCESS, &refusal, &Shown::default());
                 (Err(refusal), made)
             }
         };
@@ -224,9 +185,7 @@ impl Gate {
         made: Result<RecordBytes, record::TooLong>,
         class: Class,
     ) -> Pending<T, E> {
-        let place = made
-            .map_err(|_| ClosedReason::Busy)
-            .and_then(|bytes| self.shared.push(bytes, class));
+        let place = made.map_err(|_| ClosedReason::Busy).and_then(|bytes| self.shared.push(bytes, class));
         match place {
             Ok(ticket) => Pending::queued(answer, ticket, Arc::clone(&self.shared)),
             Err(reason) => Pending::closed(reason, Arc::clone(&self.shared)),
@@ -239,9 +198,8 @@ impl Gate {
         made: Result<RecordBytes, record::TooLong>,
         intent_leaf: u64,
     ) -> Pending<T, E> {
-        let place = made
-            .map_err(|_| ClosedReason::Busy)
-            .and_then(|bytes| self.shared.push_settling(bytes, intent_leaf));
+        let place =
+            made.map_err(|_| ClosedReason::Busy).and_then(|bytes| self.shared.push_settling(bytes, intent_leaf));
         match place {
             Ok(ticket) => Pending::queued(answer, ticket, Arc::clone(&self.shared)),
             Err(reason) => Pending::closed(reason, Arc::clone(&self.shared)),
@@ -259,11 +217,7 @@ pub(crate) enum Class {
 
 impl Class {
     fn of(who: &Access) -> Self {
-        if who.purpose.break_glass.is_some() {
-            Self::Essential
-        } else {
-            Self::Ordinary
-        }
+        if who.purpose.break_glass.is_some() { Self::Essential } else { Self::Ordinary }
     }
 }
 
@@ -283,13 +237,7 @@ pub struct Permit<'a> {
 
 impl<'a> Permit<'a> {
     fn new(shared: &'a Arc<Shared>, access: Arc<Access>, writing: bool) -> Self {
-        Self {
-            shared,
-            access,
-            writing,
-            intent_leaf: None,
-            link: Arc::default(),
-        }
+        Self { shared, access, writing, intent_leaf: None, link: Arc::default() }
     }
 
     /// The request and its decision.
@@ -326,11 +274,7 @@ impl<'a> Permit<'a> {
     /// is committed counts.
     #[must_use]
     pub fn draft(&self) -> RecordDraft {
-        RecordDraft {
-            shared: Arc::clone(self.shared),
-            access: Arc::clone(&self.access),
-            link: Arc::clone(&self.link),
-        }
+        RecordDraft { shared: Arc::clone(self.shared), access: Arc::clone(&self.access), link: Arc::clone(&self.link) }
     }
 
     /// Wraps a value that holds no patient data and names no patient.
@@ -366,8 +310,7 @@ impl RecordDraft {
     /// # Errors
     /// [`Failure::TooMuchShown`] if the commit writes more than one frame can name; the transaction must roll back.
     pub fn seal(self, stamps: &Stamps) -> Result<RecordBytes, Failure> {
-        let mut bytes =
-            record::write(&self.shared, &self.access, stamps).map_err(|_| Failure::TooMuchShown)?;
+        let mut bytes = record::write(&self.shared, &self.access, stamps).map_err(|_| Failure::TooMuchShown)?;
         bytes.link = Some(self.link);
         Ok(bytes)
     }
@@ -397,12 +340,7 @@ impl StoreSeal {
             if let Some(link) = record.link.take() {
                 link.set(ticket.clone());
             }
-            entries.push(Entry {
-                record,
-                jseq: Some(jseq),
-                settles: None,
-                slot: Arc::clone(&ticket.0),
-            });
+            entries.push(Entry { record, jseq: Some(jseq), settles: None, slot: Arc::clone(&ticket.0) });
             tickets.push(ticket);
         }
         self.shared.push_committed(entries);

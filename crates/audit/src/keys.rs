@@ -28,30 +28,17 @@ impl Keys {
             let path = path.to_owned();
             move |source| KeysError::Write { path, source }
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(at(dir))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))?;
         let mut secrets = [[0_u8; 32]; 3];
         for (secret, name) in secrets.iter_mut().zip(NAMES) {
             random.fill(secret);
             let path = dir.join(file_name(name));
             let line = format!("{}{}\n", prefix(name), STANDARD.encode(&*secret));
             let mut options = fs::OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)
-                .map_err(at(&path))?;
-            file.write_all(line.as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(at(&path))?;
+            let mut file = options.write(true).create_new(true).mode(0o600).open(&path).map_err(at(&path))?;
+            file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(at(&path))?;
         }
-        fs::File::open(dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(at(dir))?;
+        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(at(dir))?;
         Self::from_secrets(secrets)
     }
 
@@ -78,13 +65,8 @@ impl Keys {
     }
 
     fn from_secrets([signing, index, wrapping]: [[u8; 32]; 3]) -> Result<Self, KeysError> {
-        let signing =
-            Ed25519KeyPair::from_seed_unchecked(&signing).map_err(|_| KeysError::Unusable)?;
-        Ok(Self {
-            signing,
-            index,
-            wrapping,
-        })
+        let signing = Ed25519KeyPair::from_seed_unchecked(&signing).map_err(|_| KeysError::Unusable)?;
+        Ok(Self { signing, index, wrapping })
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
@@ -120,9 +102,7 @@ pub enum KeysError {
         source: io::Error,
     },
     /// Others may read the key file.
-    #[error(
-        "the key file {path} can be read by others (mode {mode:o}); run chmod 600 on it and consider the key lost"
-    )]
+    #[error("the key file {path} can be read by others (mode {mode:o}); run chmod 600 on it and consider the key lost")]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -141,24 +121,16 @@ pub enum KeysError {
 }
 
 fn load_one(path: &Path, name: &str) -> Result<[u8; 32], KeysError> {
-    let at = |source| KeysError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let at = |source| KeysError::Read { path: path.to_owned(), source };
     let mode = fs::metadata(path).map_err(at)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeysError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(KeysError::Exposed { path: path.to_owned(), mode });
     }
     let text = fs::read_to_string(path).map_err(at)?;
     let code = text.trim_end().strip_prefix(&prefix(name));
     let secret = code.and_then(|code| STANDARD.decode(code).ok());
     let secret = secret.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    secret.ok_or_else(|| KeysError::NotAKey {
-        path: path.to_owned(),
-    })
+    secret.ok_or_else(|| KeysError::NotAKey { path: path.to_owned() })
 }
 
 fn file_name(name: &str) -> String {

@@ -9,32 +9,48 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 mod access;
+mod carry;
 mod cbor;
 mod clock;
+mod decode;
+mod epochs;
+mod frame;
 mod gate;
+mod keeper;
 mod keys;
 mod ledger;
+mod note;
+mod options;
+mod origin;
 mod outcome;
 mod queue;
 mod record;
+mod recovery;
 mod release;
 mod sealing;
+mod segment;
 pub mod storage;
 mod summary;
+mod supply;
 mod ticket;
+mod tree;
+mod writer;
 
 pub use access::{
-    Access, Client, ClientId, Decision, Grant, Interaction, MessageRef, Peer, Purpose, Reach,
-    RequestId, Right, Rights, User,
+    Access, Client, ClientId, Decision, Grant, Interaction, MessageRef, Peer, Purpose, Reach, RequestId, Right, Rights,
+    User,
 };
 pub use clock::{Clock, ManualClock, Random, SeededRandom};
 pub use gate::{Admin, Failure, Gate, Intent, Permit, RecordDraft, StoreSeal, Summary};
 pub use keys::{Keys, KeysError};
-pub use ledger::{CompleteError, Ledger, Metrics, OpenError, Opened, Options, StopError};
-pub use outcome::{
-    How, Labels, Outcome, Recorded, Shown, ShownResource, Stamps, SubEntry, Written,
-};
+pub use ledger::{CompleteError, Ledger, Metrics, Opened, StopError};
+pub use options::Options;
+pub use outcome::{How, Labels, Outcome, Recorded, Shown, ShownResource, Stamps, SubEntry, Written};
 pub use queue::Standing;
 pub use record::{NotARecord, RecordBytes};
+pub use recovery::OpenError;
 pub use release::{Closed, ClosedReason, Committed, Receipt, Released, Settled, Unreleased};
 pub use ticket::{Answer, Pending, Ticket};
+
+#[cfg(test)]
+mod tests;

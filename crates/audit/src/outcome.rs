@@ -39,11 +39,7 @@ impl Outcome {
             400..500 => 4,
             _ => 8,
         };
-        Self {
-            status,
-            fhir,
-            ..Self::default()
-        }
+        Self { status, fhir, ..Self::default() }
     }
 
     /// An outcome with an HL7 v2 acknowledgment code; `AA` and `CA` are success.
@@ -54,11 +50,7 @@ impl Outcome {
             b'E' => 8,
             _ => 4,
         };
-        Self {
-            ack: Some(code),
-            fhir,
-            ..Self::default()
-        }
+        Self { ack: Some(code), fhir, ..Self::default() }
     }
 
     /// The same with the stable code of the message given to the caller.
@@ -105,9 +97,7 @@ impl Shown {
         }
         let places: Vec<u32> = other.patients.iter().map(|id| self.patient(id)).collect();
         for mut resource in other.resources {
-            resource.patient = resource
-                .patient
-                .and_then(|place| places.get(place as usize).copied());
+            resource.patient = resource.patient.and_then(|place| places.get(place as usize).copied());
             self.resources.push(resource);
         }
         self.matched = self.matched.or(other.matched);
@@ -165,10 +155,7 @@ impl Labels {
     /// Whether nothing is stated.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.highest == 0
-            && self.codes.is_empty()
-            && self.released.is_empty()
-            && self.masked.is_empty()
+        self.highest == 0 && self.codes.is_empty() && self.released.is_empty() && self.masked.is_empty()
     }
 
     fn merge(&mut self, other: Self) {

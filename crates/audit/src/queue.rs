@@ -8,7 +8,7 @@ use crate::access::Peer;
 use crate::cbor::Cbor;
 use crate::clock::{Clock, Random};
 use crate::gate::{Class, Summary};
-use crate::ledger::Options;
+use crate::options::Options;
 use crate::record::RecordBytes;
 use crate::release::ClosedReason;
 use crate::sealing::Sealing;
@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     queue: Mutex<Queue>,
     pub(crate) arrived: Condvar,
     room: Condvar,
+    keeper_wakes: Condvar,
     summaries: Mutex<Summaries>,
 }
 
@@ -117,6 +118,7 @@ impl Shared {
             queue: Mutex::new(queue),
             arrived: Condvar::new(),
             room: Condvar::new(),
+            keeper_wakes: Condvar::new(),
             summaries: Mutex::default(),
         }
     }
@@ -135,20 +137,28 @@ impl Shared {
         let wait_ns = self.options.admission_wait_ms * NS_PER_MS;
         let mut queue = self.queue();
         loop {
+            if queue.stopping {
+                return Err(ClosedReason::Stopped);
+            }
             queue.standing.takes(class, bulk)?;
             let now = self.clock.mono_ns();
             if !wait || !queue.busy(&self.options, now) {
                 return Ok(());
             }
             let left = (start + wait_ns).saturating_sub(now);
-            if left == 0 || self.by_hand.get().is_some() {
+            if left == 0 {
                 return Err(ClosedReason::Busy);
             }
-            queue = self
-                .room
-                .wait_timeout(queue, Duration::from_nanos(left))
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            if let Some(writer) = self.by_hand.get().and_then(Weak::upgrade) {
+                drop(queue);
+                writer.turn();
+                queue = self.queue();
+                if queue.busy(&self.options, self.clock.mono_ns()) {
+                    return Err(ClosedReason::Busy);
+                }
+                continue;
+            }
+            queue = self.room.wait_timeout(queue, Duration::from_nanos(left)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -158,17 +168,13 @@ impl Shared {
         queue.standing.takes(class, false)?;
         let now = self.clock.mono_ns();
         let slot = Slot::new(now);
-        let entry = Entry {
-            record,
-            jseq: None,
-            settles: None,
-            slot: Arc::clone(&slot),
-        };
+        let entry = Entry { record, jseq: None, settles: None, slot: Arc::clone(&slot) };
         if !queue.busy(&self.options, now) {
             queue.waiting.push(entry);
             self.arrived.notify_one();
         } else if queue.parked.len() < self.options.queue_records_max {
             queue.parked.push(entry);
+            self.keeper_wakes.notify_one();
         } else {
             return Err(ClosedReason::Busy);
         }
@@ -184,23 +190,13 @@ impl Shared {
             }
             queue.open_intents += 1;
         }
-        self.push(record, Class::Ordinary)
-            .inspect_err(|_| self.queue().open_intents -= 1)
+        self.push(record, Class::Ordinary).inspect_err(|_| self.queue().open_intents -= 1)
     }
 
     /// Queues the OUTCOME of an INTENT. The effect has happened, so it is taken whatever the ladder says.
-    pub(crate) fn push_settling(
-        &self,
-        record: RecordBytes,
-        leaf: u64,
-    ) -> Result<Ticket, ClosedReason> {
+    pub(crate) fn push_settling(&self, record: RecordBytes, leaf: u64) -> Result<Ticket, ClosedReason> {
         let slot = Slot::new(self.clock.mono_ns());
-        let entry = Entry {
-            record,
-            jseq: None,
-            settles: Some(leaf),
-            slot: Arc::clone(&slot),
-        };
+        let entry = Entry { record, jseq: None, settles: Some(leaf), slot: Arc::clone(&slot) };
         self.push_always(vec![entry]);
         Ok(Ticket(slot))
     }
@@ -233,6 +229,10 @@ impl Shared {
             Standing::Stopped => Some(ClosedReason::Stopped),
             _ => None,
         };
+        if queue.standing == Standing::Full {
+            // The record is kept for later; its answer cannot leave now.
+            entries.iter().for_each(|entry| entry.slot.failed(ClosedReason::NoSpace));
+        }
         match refusal {
             Some(reason) => entries.iter().for_each(|entry| entry.slot.failed(reason)),
             None => queue.waiting.extend(entries),
@@ -244,12 +244,7 @@ impl Shared {
     /// Queues a record of the ledger's own (heartbeat, clock, summary).
     pub(crate) fn push_own(&self, record: RecordBytes) -> Ticket {
         let slot = Slot::new(self.clock.mono_ns());
-        let entry = Entry {
-            record,
-            jseq: None,
-            settles: None,
-            slot: Arc::clone(&slot),
-        };
+        let entry = Entry { record, jseq: None, settles: None, slot: Arc::clone(&slot) };
         self.push_always(vec![entry]);
         Ticket(slot)
     }
@@ -262,13 +257,14 @@ impl Shared {
     pub(crate) fn made_room(&self) {
         let mut queue = self.queue();
         let now = self.clock.mono_ns();
+        if queue.standing == Standing::Full {
+            queue.parked.drain(..).for_each(|entry| entry.slot.failed(ClosedReason::NoSpace));
+        }
         while !queue.parked.is_empty() && !queue.busy(&self.options, now) {
             let room = self.options.queue_records_max.saturating_sub(queue.depth());
             let n = room.min(queue.parked.len());
             let moved: Vec<Entry> = queue.parked.drain(..n).collect();
-            queue
-                .waiting
-                .extend(moved.into_iter().filter(|entry| !entry.slot.ended()));
+            queue.waiting.extend(moved.into_iter().filter(|entry| !entry.slot.ended()));
         }
         drop(queue);
         self.room.notify_all();
@@ -289,10 +285,7 @@ impl Shared {
             !late
         });
         let answer_ns = self.options.answer_wait_ms_max * NS_PER_MS;
-        let slots = queue
-            .in_flight
-            .iter()
-            .chain(queue.waiting.iter().map(|entry| &entry.slot));
+        let slots = queue.in_flight.iter().chain(queue.waiting.iter().map(|entry| &entry.slot));
         for slot in slots.filter(|slot| now.saturating_sub(slot.since_ns) >= answer_ns) {
             slot.failed(ClosedReason::Busy);
         }
@@ -323,16 +316,32 @@ impl Shared {
         slots.iter().for_each(|slot| slot.failed(reason));
         self.room.notify_all();
         self.arrived.notify_all();
+        self.keeper_wakes.notify_all();
         true
     }
 
-    pub(crate) fn set_standing(&self, standing: Standing) {
+    /// Blocks until records wait; `false` once the ledger has ended.
+    pub(crate) fn wait_for_records(&self) -> bool {
         let mut queue = self.queue();
-        if !matches!(queue.standing, Standing::Poisoned | Standing::Stopped) {
-            queue.standing = standing;
+        loop {
+            match queue.standing {
+                Standing::Poisoned | Standing::Stopped => return false,
+                Standing::Full => {}
+                _ if !queue.waiting.is_empty() => return true,
+                _ => {}
+            }
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        drop(queue);
-        self.room.notify_all();
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        matches!(self.standing(), Standing::Poisoned | Standing::Stopped)
+    }
+
+    /// Sleeps until the time is over, a record is parked or the ledger ends.
+    pub(crate) fn pause(&self, time: Duration) {
+        let queue = self.queue();
+        drop(self.keeper_wakes.wait_timeout(queue, time));
     }
 
     pub(crate) fn drive(&self, slot: &Slot) {
@@ -346,9 +355,7 @@ impl Shared {
     /// Key 2 of every record: zone offset in minutes, and whether the clock is suspect.
     pub(crate) fn clock_state(&self, cbor: &mut Cbor) {
         let suspect = self.counters.clock_suspect.load(Ordering::Relaxed);
-        cbor.array(2)
-            .int(i64::from(self.options.zone_minutes))
-            .bool(suspect);
+        cbor.array(2).int(i64::from(self.options.zone_minutes)).bool(suspect);
     }
 
     pub(crate) fn summarise(&self, peer: &Peer, what: Summary) {
@@ -357,9 +364,7 @@ impl Shared {
     }
 
     pub(crate) fn summaries(&self) -> MutexGuard<'_, Summaries> {
-        self.summaries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.summaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

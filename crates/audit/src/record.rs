@@ -58,11 +58,7 @@ impl RecordBytes {
         if leaves == 0 {
             return Err(NotARecord);
         }
-        Ok(Self {
-            bytes,
-            leaves,
-            link: None,
-        })
+        Ok(Self { bytes, leaves, link: None })
     }
 
     pub(crate) fn kind(&self) -> u8 {
@@ -89,11 +85,7 @@ pub(crate) fn records(bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
         let split = rest.split_first_chunk::<4>().and_then(|(len, after)| {
             let len = u32::from_le_bytes(*len) as usize;
             let fits = (1..=ENTRY_BYTES_MAX).contains(&len);
-            if fits {
-                after.split_at_checked(len)
-            } else {
-                None
-            }
+            if fits { after.split_at_checked(len) } else { None }
         });
         rest = split.map_or(&[], |(_, after)| after);
         Some(split.map(|(record, _)| record))
@@ -149,11 +141,7 @@ pub(crate) fn access(
     fields.encode(shared)
 }
 
-pub(crate) fn write(
-    shared: &Shared,
-    who: &Access,
-    stamps: &Stamps,
-) -> Result<RecordBytes, TooLong> {
+pub(crate) fn write(shared: &Shared, who: &Access, stamps: &Stamps) -> Result<RecordBytes, TooLong> {
     let mut patients: Vec<&str> = Vec::new();
     let mut place = |id| {
         let found = patients.iter().position(|known| *known == id);
@@ -179,11 +167,7 @@ pub(crate) fn write(
             body: Some((written.body_len, written.body_sha256)),
         });
     }
-    let entry_patients = stamps
-        .entries
-        .iter()
-        .map(|entry| entry.patient.as_deref().map(&mut place))
-        .collect();
+    let entry_patients = stamps.entries.iter().map(|entry| entry.patient.as_deref().map(&mut place)).collect();
     let fields = Fields {
         kind: WRITE,
         access: Some(who),
@@ -235,11 +219,7 @@ pub(crate) fn outcome(
 }
 
 pub(crate) fn admin(shared: &Shared, act: &Admin) -> Result<RecordBytes, TooLong> {
-    let mut pairs: Vec<(&str, &str)> = act
-        .detail
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let mut pairs: Vec<(&str, &str)> = act.detail.iter().map(|(name, value)| (*name, value.as_str())).collect();
     pairs.push(("act", act.act));
     let fields = Fields {
         kind: ADMIN,
@@ -253,12 +233,7 @@ pub(crate) fn admin(shared: &Shared, act: &Admin) -> Result<RecordBytes, TooLong
 
 /// A record of the ledger's own, told by its detail alone.
 pub(crate) fn own(shared: &Shared, kind: u8, detail: Cbor) -> Result<RecordBytes, TooLong> {
-    Fields {
-        kind,
-        detail: Some(detail),
-        ..Fields::default()
-    }
-    .encode(shared)
+    Fields { kind, detail: Some(detail), ..Fields::default() }.encode(shared)
 }
 
 /// A map with text keys in the order RFC 8949 wants: shorter first, then bytewise.
@@ -310,9 +285,7 @@ impl Fields<'_> {
             bytes.extend_from_slice(&[0; 4]);
             bytes.push(if i == 0 { self.kind } else { CONTINUATION });
             let keyed = Keyed::new(Cbor(bytes));
-            let keyed = self
-                .encode_part(shared, keyed, part, i, parts.len())
-                .ok_or(TooLong)?;
+            let keyed = self.encode_part(shared, keyed, part, i, parts.len()).ok_or(TooLong)?;
             bytes = keyed.end().0;
             let len = bytes.len() - start - 4;
             if len > ENTRY_BYTES_MAX {
@@ -325,11 +298,7 @@ impl Fields<'_> {
             return Err(TooLong);
         }
         let leaves = u32::try_from(parts.len()).map_err(|_| TooLong)?;
-        Ok(RecordBytes {
-            bytes,
-            leaves,
-            link: None,
-        })
+        Ok(RecordBytes { bytes, leaves, link: None })
     }
 
     /// Cuts the lists so that each record stays below the entry bound with room for everything else.
@@ -349,13 +318,9 @@ impl Fields<'_> {
             last.bytes += cost;
             grow(&mut last);
         };
-        self.patients
-            .iter()
-            .for_each(|id| take(id.len() + 24, |part| part.patients.end += 1));
+        self.patients.iter().for_each(|id| take(id.len() + 24, |part| part.patients.end += 1));
         for item in &self.resources {
-            take(item.kind.len() + item.id.len() + 64, |part| {
-                part.resources.end += 1
-            });
+            take(item.kind.len() + item.id.len() + 64, |part| part.resources.end += 1);
         }
         for entry in self.entries {
             let id = entry.id.as_ref().map_or(0, String::len);

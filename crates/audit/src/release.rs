@@ -33,20 +33,14 @@ impl<T> Unreleased<T> {
     #[must_use]
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Unreleased<U> {
         let value = f(self.value);
-        Unreleased {
-            value,
-            shown: self.shown,
-        }
+        Unreleased { value, shown: self.shown }
     }
 
     /// Joins two values; the answer shows what both show.
     #[must_use]
     pub fn and<U>(mut self, other: Unreleased<U>) -> Unreleased<(T, U)> {
         self.shown.merge(other.shown);
-        Unreleased {
-            value: (self.value, other.value),
-            shown: self.shown,
-        }
+        Unreleased { value: (self.value, other.value), shown: self.shown }
     }
 
     /// Adds to what the value shows, for example labels or masked fields.
@@ -88,10 +82,7 @@ impl<T> Committed<T> {
     /// Reshapes the value.
     #[must_use]
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Committed<U> {
-        Committed {
-            value: f(self.value),
-            ticket: self.ticket,
-        }
+        Committed { value: f(self.value), ticket: self.ticket }
     }
 }
 
@@ -187,13 +178,7 @@ impl Receipt {
 impl fmt::Display for Receipt {
     /// The value of `X-Audit-Receipt`: origin, leaf index and base64 leaf hash with one space between.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} {}",
-            self.origin,
-            self.leaf,
-            STANDARD.encode(self.hash)
-        )
+        write!(f, "{} {} {}", self.origin, self.leaf, STANDARD.encode(self.hash))
     }
 }
 

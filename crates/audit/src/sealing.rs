@@ -24,11 +24,7 @@ pub(crate) struct Epoch {
 impl Epoch {
     pub(crate) fn new(number: u64, secret: &[u8; 32]) -> Option<Self> {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, secret).ok()?);
-        Some(Self {
-            number,
-            key,
-            used: AtomicU64::new(0),
-        })
+        Some(Self { number, key, used: AtomicU64::new(0) })
     }
 
     /// Whether a new key should be made, long before the bound is met.
@@ -43,10 +39,8 @@ impl Epoch {
         }
         let mut nonce = [0; 12];
         random.fill(&mut nonce);
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), plain)
-            .ok()?;
+        let tag =
+            self.key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), plain).ok()?;
         let mut sealed = Vec::with_capacity(12 + plain.len() + 16);
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(plain);
@@ -59,11 +53,7 @@ impl Epoch {
         let (nonce, cipher) = sealed.split_first_chunk::<12>()?;
         let mut bytes = cipher.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self
-            .key
-            .open_in_place(nonce, Aad::from(aad), &mut bytes)
-            .ok()?
-            .len();
+        let plain = self.key.open_in_place(nonce, Aad::from(aad), &mut bytes).ok()?.len();
         bytes.truncate(plain);
         Some(bytes)
     }
@@ -71,10 +61,7 @@ impl Epoch {
 
 impl Sealing {
     pub(crate) fn new(index: &[u8; 32], epoch: Arc<Epoch>) -> Self {
-        Self {
-            index: hmac::Key::new(hmac::HMAC_SHA256, index),
-            current: RwLock::new(epoch),
-        }
+        Self { index: hmac::Key::new(hmac::HMAC_SHA256, index), current: RwLock::new(epoch) }
     }
 
     pub(crate) fn epoch(&self) -> Arc<Epoch> {

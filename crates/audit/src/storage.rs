@@ -110,10 +110,7 @@ pub fn write_all(file: &mut dyn File, bytes: &[u8], offset: u64) -> io::Result<(
         match file.write_at(bytes, offset) {
             Ok(n) if n == bytes.len() => return Ok(()),
             Ok(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::WriteZero,
-                    "the write stopped short",
-                ));
+                return Err(io::Error::new(io::ErrorKind::WriteZero, "the write stopped short"));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -127,8 +124,7 @@ pub fn write_all(file: &mut dyn File, bytes: &[u8], offset: u64) -> io::Result<(
 /// What the system says.
 pub fn read_all(files: &dyn Files, path: &str) -> io::Result<Vec<u8>> {
     let file = files.open(path, Mode::Read)?;
-    let len =
-        usize::try_from(file.len()?).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    let len = usize::try_from(file.len()?).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     let mut bytes = vec![0; len];
     let mut done = 0;
     while done < len {

@@ -30,11 +30,7 @@ enum State {
 impl Slot {
     pub(crate) fn new(since_ns: u64) -> Arc<Self> {
         let state = Mutex::new(State::Waiting(None));
-        Arc::new(Self {
-            state,
-            changed: Condvar::new(),
-            since_ns,
-        })
+        Arc::new(Self { state, changed: Condvar::new(), since_ns })
     }
 
     pub(crate) fn durable(&self, leaf: u64, hash: [u8; 32]) {
@@ -78,10 +74,7 @@ impl Slot {
                 State::Durable { leaf, hash } => return Ok((*leaf, *hash)),
                 State::Failed(reason) => return Err(*reason),
                 State::Waiting(_) => {
-                    state = self
-                        .changed
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }
@@ -109,19 +102,11 @@ impl<T, E> Unpin for Pending<T, E> {}
 
 impl<T, E> Pending<T, E> {
     pub(crate) fn queued(answer: Result<T, E>, ticket: Ticket, shared: Arc<Shared>) -> Self {
-        Self {
-            answer: Some(answer),
-            place: Ok(ticket),
-            shared,
-        }
+        Self { answer: Some(answer), place: Ok(ticket), shared }
     }
 
     pub(crate) fn closed(reason: ClosedReason, shared: Arc<Shared>) -> Self {
-        Self {
-            answer: None,
-            place: Err(reason),
-            shared,
-        }
+        Self { answer: None, place: Err(reason), shared }
     }
 
     /// Blocks until the record is durable. Not for a thread of an asynchronous runtime.
@@ -140,16 +125,9 @@ impl<T, E> Pending<T, E> {
     }
 
     fn finish(&mut self, end: Result<(u64, [u8; 32]), ClosedReason>) -> Answer<T, E> {
-        let closed = |reason| Closed {
-            reason,
-            counters: Arc::clone(&self.shared.counters),
-        };
+        let closed = |reason| Closed { reason, counters: Arc::clone(&self.shared.counters) };
         let (leaf, hash) = end.map_err(closed)?;
-        let receipt = Receipt {
-            origin: Arc::clone(&self.shared.origin),
-            leaf,
-            hash,
-        };
+        let receipt = Receipt { origin: Arc::clone(&self.shared.origin), leaf, hash };
         match self.answer.take() {
             Some(answer) => Ok(Released::new(answer, Some(receipt))),
             None => Err(closed(ClosedReason::Stopped)),

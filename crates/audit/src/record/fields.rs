@@ -42,19 +42,12 @@ impl Fields<'_> {
             let latency_us = now.saturating_sub(who.started_ns).max(0) / 1_000;
             map.key(27).int(latency_us);
         }
-        let kind = if primary {
-            self.kind
-        } else {
-            super::CONTINUATION
-        };
+        let kind = if primary { self.kind } else { super::CONTINUATION };
         let sealed = self.sealed(part, primary);
         let sealed = match sealed {
-            Some(mut plain) => Some(shared.sealing.seal(
-                &*shared.random,
-                kind,
-                &request.unwrap_or_default(),
-                &mut plain,
-            )?),
+            Some(mut plain) => {
+                Some(shared.sealing.seal(&*shared.random, kind, &request.unwrap_or_default(), &mut plain)?)
+            }
             None => None,
         };
         if let Some((epoch, _)) = &sealed {
@@ -83,10 +76,7 @@ impl Fields<'_> {
             outcome.encode(map.key(17));
         }
         let own_body = self.body.filter(|_| primary);
-        let bodies = resources
-            .iter()
-            .filter_map(|item| item.body)
-            .chain(own_body);
+        let bodies = resources.iter().filter_map(|item| item.body).chain(own_body);
         let count = bodies.clone().count();
         if count > 0 {
             map.key(18).array(count);
@@ -98,10 +88,7 @@ impl Fields<'_> {
             labels.encode(map.key(19));
         }
         if primary && let Some((organisation, endpoint)) = self.recipient {
-            map.key(21)
-                .array(2)
-                .text_or_null(organisation)
-                .text_or_null(endpoint);
+            map.key(21).array(2).text_or_null(organisation).text_or_null(endpoint);
         }
         if !part.entries.is_empty() {
             map.key(22).array(part.entries.len());
@@ -111,36 +98,23 @@ impl Fields<'_> {
         }
         if primary {
             if let Some(jseq) = self.jseq {
-                map.key(23)
-                    .array(2)
-                    .uint(jseq)
-                    .uint(u64::from(shared.options.node));
+                map.key(23).array(2).uint(jseq).uint(u64::from(shared.options.node));
             }
             if let Some(leaf) = self.refers {
                 map.key(24).uint(leaf);
             }
             if let Some(message) = self.access.and_then(|who| who.message.as_ref()) {
-                map.key(25)
-                    .array(3)
-                    .text(&message.source)
-                    .text(&message.kind)
-                    .bytes(&message.sha256);
+                map.key(25).array(3).text(&message.source).text(&message.kind).bytes(&message.sha256);
             }
         }
     }
 
     fn encode_item(&self, cbor: &mut Cbor, item: &Item<'_>) {
-        let patient = item
-            .patient
-            .and_then(|place| self.patients.get(place as usize));
+        let patient = item.patient.and_then(|place| self.patients.get(place as usize));
         // The id of a patient resource is the reference itself; it stands in the sealed part.
         let id = (item.kind != "Patient" || patient != Some(&item.id)).then_some(item.id);
-        cbor.array(5)
-            .text(item.kind)
-            .text_or_null(id)
-            .uint(item.version);
-        cbor.uint_or_null(item.patient.map(u64::from))
-            .uint(item.how as u64);
+        cbor.array(5).text(item.kind).text_or_null(id).uint(item.version);
+        cbor.uint_or_null(item.patient.map(u64::from)).uint(item.how as u64);
     }
 
     fn encode_entry(&self, cbor: &mut Cbor, i: usize) {
@@ -148,12 +122,8 @@ impl Fields<'_> {
         let place = self.entry_patients.get(i).copied().flatten();
         let is_patient = entry.kind.as_deref() == Some("Patient") && place.is_some();
         let id = entry.id.as_deref().filter(|_| !is_patient);
-        cbor.array(6)
-            .text(entry.interaction)
-            .uint(u64::from(entry.status));
-        cbor.text_or_null(entry.kind.as_deref())
-            .text_or_null(id)
-            .uint_or_null(entry.version);
+        cbor.array(6).text(entry.interaction).uint(u64::from(entry.status));
+        cbor.text_or_null(entry.kind.as_deref()).text_or_null(id).uint_or_null(entry.version);
         cbor.uint_or_null(place.map(u64::from));
     }
 
@@ -163,10 +133,7 @@ impl Fields<'_> {
         } else if total > 1 {
             // Continuations say which part of how many they are; the first part says it, too.
             let part = map.key(29).map(2);
-            part.text("of")
-                .uint(total as u64)
-                .text("part")
-                .uint(index as u64 + 1);
+            part.text("of").uint(total as u64).text("part").uint(index as u64 + 1);
         }
     }
 
@@ -187,10 +154,7 @@ impl Fields<'_> {
         if let Some(query) = who.and_then(|who| who.query.as_deref()) {
             map.key(15).text_up_to(query, QUERY_BYTES_MAX);
         }
-        map.text(
-            20,
-            who.and_then(|who| who.purpose.treatment_proof.as_deref()),
-        );
+        map.text(20, who.and_then(|who| who.purpose.treatment_proof.as_deref()));
         let message = who.and_then(|who| who.message.as_ref());
         map.text(25, message.map(|message| message.control_id.as_str()));
         (!map.is_empty()).then(|| map.end().0)
@@ -256,10 +220,7 @@ impl User {
 impl Purpose {
     fn encode(&self, map: &mut Keyed) {
         if !self.codes.is_empty() || self.basis.is_some() {
-            map.key(10)
-                .array(2)
-                .texts(&self.codes)
-                .text_or_null(self.basis.as_deref());
+            map.key(10).array(2).texts(&self.codes).text_or_null(self.basis.as_deref());
         }
         if self.break_glass.is_some() {
             map.key(11).bool(true);
@@ -289,10 +250,7 @@ impl Outcome {
             if self.status != 0 {
                 map.key(0).uint(u64::from(self.status));
             }
-            let ack = self
-                .ack
-                .as_ref()
-                .and_then(|code| std::str::from_utf8(code).ok());
+            let ack = self.ack.as_ref().and_then(|code| std::str::from_utf8(code).ok());
             map.text(1, ack);
             map.text(2, self.issue);
             map.key(3).uint(u64::from(self.fhir));
@@ -302,11 +260,7 @@ impl Outcome {
 
 impl Labels {
     fn encode(&self, cbor: &mut Cbor) {
-        cbor.array(4)
-            .uint(u64::from(self.highest))
-            .texts(&self.codes)
-            .texts(&self.released)
-            .texts(&self.masked);
+        cbor.array(4).uint(u64::from(self.highest)).texts(&self.codes).texts(&self.released).texts(&self.masked);
     }
 }
 

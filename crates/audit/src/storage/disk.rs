@@ -21,20 +21,13 @@ impl Disk {
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        if path.is_empty() {
-            self.root.clone()
-        } else {
-            self.root.join(path)
-        }
+        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 }
 
 impl Files for Disk {
     fn create_dir(&self, dir: &str) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(self.path(dir))
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path(dir))
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -58,12 +51,7 @@ impl Files for Disk {
         match mode {
             Mode::Read => options.read(true),
             Mode::Write => options.read(true).write(true),
-            Mode::Create => options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600),
+            Mode::Create => options.read(true).write(true).create(true).truncate(true).mode(0o600),
         };
         Ok(Box::new(Open(options.open(self.path(path))?)))
     }

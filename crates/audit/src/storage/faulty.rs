@@ -123,10 +123,7 @@ impl Faulty {
         let random = SeededRandom::new(seed);
         let mut state = self.state();
         state.dead = true;
-        let mut next = State {
-            capacity: state.capacity,
-            ..State::default()
-        };
+        let mut next = State { capacity: state.capacity, ..State::default() };
         next.names = state.durable_names.clone();
         for (name, inode) in &state.names {
             if next.names.get(name) != Some(inode) && random.number().is_multiple_of(2) {
@@ -134,11 +131,7 @@ impl Faulty {
             }
         }
         next.durable_names = next.names.clone();
-        next.inodes = state
-            .inodes
-            .iter()
-            .map(|inode| inode.after_loss(&random))
-            .collect();
+        next.inodes = state.inodes.iter().map(|inode| inode.after_loss(&random)).collect();
         Self(Arc::new(Mutex::new(next)))
     }
 
@@ -148,18 +141,8 @@ impl Faulty {
         let mut state = self.state();
         state.dead = true;
         let names = state.durable_names.clone();
-        let inodes = state
-            .inodes
-            .iter()
-            .map(|inode| Inode::settled(inode.durable.clone()))
-            .collect();
-        let next = State {
-            inodes,
-            durable_names: names.clone(),
-            names,
-            capacity: state.capacity,
-            ..State::default()
-        };
+        let inodes = state.inodes.iter().map(|inode| Inode::settled(inode.durable.clone())).collect();
+        let next = State { inodes, durable_names: names.clone(), names, capacity: state.capacity, ..State::default() };
         Self(Arc::new(Mutex::new(next)))
     }
 
@@ -182,18 +165,11 @@ impl Faulty {
 
 impl State {
     fn used(&self) -> u64 {
-        self.names
-            .values()
-            .map(|index| self.inodes[*index].current.len() as u64)
-            .sum()
+        self.names.values().map(|index| self.inodes[*index].current.len() as u64).sum()
     }
 
     fn alive(&self) -> io::Result<()> {
-        if self.dead {
-            Err(io::Error::other("the process is dead"))
-        } else {
-            Ok(())
-        }
+        if self.dead { Err(io::Error::other("the process is dead")) } else { Ok(()) }
     }
 
     fn planned(&self, fault: Fault) -> bool {
@@ -202,9 +178,7 @@ impl State {
 
     fn room_for(&self, growth: u64) -> io::Result<()> {
         match self.capacity {
-            Some(capacity) if self.used() + growth > capacity => {
-                Err(io::ErrorKind::StorageFull.into())
-            }
+            Some(capacity) if self.used() + growth > capacity => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(()),
         }
     }
@@ -212,11 +186,7 @@ impl State {
 
 impl Inode {
     fn settled(bytes: Vec<u8>) -> Self {
-        Self {
-            durable: bytes.clone(),
-            current: bytes,
-            ..Self::default()
-        }
+        Self { durable: bytes.clone(), current: bytes, ..Self::default() }
     }
 
     fn sync(&mut self) {
@@ -240,11 +210,7 @@ impl Inode {
             let kept = match random.number() % 3 {
                 0 => from,
                 1 => to,
-                _ => {
-                    from + usize::try_from(random.number() % SECTOR as u64)
-                        .unwrap_or(0)
-                        .min(to - from)
-                }
+                _ => from + usize::try_from(random.number() % SECTOR as u64).unwrap_or(0).min(to - from),
             };
             bytes[from..kept].copy_from_slice(&self.current[from..kept]);
         }
@@ -260,19 +226,9 @@ impl Files for Faulty {
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
         let state = self.state();
         state.alive()?;
-        let prefix = if dir.is_empty() {
-            String::new()
-        } else {
-            format!("{dir}/")
-        };
-        let below = state
-            .names
-            .keys()
-            .filter_map(|name| name.strip_prefix(&prefix));
-        Ok(below
-            .filter(|name| !name.contains('/'))
-            .map(str::to_owned)
-            .collect())
+        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let below = state.names.keys().filter_map(|name| name.strip_prefix(&prefix));
+        Ok(below.filter(|name| !name.contains('/')).map(str::to_owned).collect())
     }
 
     fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn File>> {
@@ -297,11 +253,7 @@ impl Files for Faulty {
         };
         state.inodes[index].sync_failed = false;
         drop(state);
-        Ok(Box::new(Open {
-            disk: self.clone(),
-            index,
-            writable: mode != Mode::Read,
-        }))
+        Ok(Box::new(Open { disk: self.clone(), index, writable: mode != Mode::Read }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -315,11 +267,7 @@ impl Files for Faulty {
     fn remove(&self, path: &str) -> io::Result<()> {
         let mut state = self.state();
         state.alive()?;
-        state
-            .names
-            .remove(path)
-            .map(|_| ())
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        state.names.remove(path).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
@@ -352,9 +300,7 @@ impl File for Open {
         let state = self.disk.state();
         state.alive()?;
         let current = &state.inodes[self.index].current;
-        let from = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(current.len());
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(current.len());
         let n = bytes.len().min(current.len() - from);
         bytes[..n].copy_from_slice(&current[from..from + n]);
         Ok(n)
@@ -375,11 +321,7 @@ impl File for Open {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let short = state.planned(Fault::WriteShort(n)) || state.planned(Fault::DiesAtWrite(n));
-        let bytes = if short {
-            &bytes[..bytes.len() / 2]
-        } else {
-            bytes
-        };
+        let bytes = if short { &bytes[..bytes.len() / 2] } else { bytes };
         let from = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let to = from + bytes.len();
         let growth = to.saturating_sub(state.inodes[self.index].current.len());
