@@ -1,6 +1,10 @@
 //! References and identifiers: thin readers, the list of all references of a resource, and their rewriting.
 
+mod rewrite;
+
 use crate::{ResourceKey, Value, VersionId};
+
+pub use rewrite::{references, rewrite};
 
 /// A Reference element, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -113,18 +117,4 @@ fn has_scheme(text: &str) -> bool {
         && scheme
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-}
-
-/// Every `Reference.reference` of a resource at any depth, also in extensions and contained resources: its FHIRPath
-/// (of the Reference element) and its text.
-pub fn references<'v>(resource: &'v Value<'_>) -> Vec<(String, &'v str)> {
-    let _ = resource;
-    Vec::new()
-}
-
-/// Rewrites what points to other resources, wherever the function knows a new text: `Reference.reference` at any depth,
-/// primitives of the types uri, url, canonical and oid, and `href` and `src` in narratives. Gives how many were changed.
-pub fn rewrite(resource: &mut Value<'_>, with: &mut dyn FnMut(&str) -> Option<String>) -> usize {
-    let _ = (resource, with);
-    0
 }

@@ -25,8 +25,10 @@ pub(crate) fn make(definitions: &Path, tables: &Path) -> Result<String, Fault> {
 
     let elements = elements::table(&structures, &kinds)?;
     let value_sets = value_sets::table(definitions, &elements.bound_sets)?;
-    let compartments = compartments::table(&resources(definitions, "profiles-resources.json", "CompartmentDefinition")?);
-    let parameters = search_parameters::table(&resources(definitions, "search-parameters.json", "SearchParameter")?, &kinds);
+    let compartments =
+        compartments::table(&resources(definitions, "profiles-resources.json", "CompartmentDefinition")?);
+    let parameters =
+        search_parameters::table(&resources(definitions, "search-parameters.json", "SearchParameter")?, &kinds);
 
     let mut report = String::new();
     let files = [
@@ -48,7 +50,8 @@ pub(crate) fn make(definitions: &Path, tables: &Path) -> Result<String, Fault> {
 pub(crate) fn resources(definitions: &Path, file: &str, kind: &str) -> Result<Vec<Value>, Fault> {
     let path = definitions.join(file);
     let bytes = std::fs::read(&path).map_err(|fault| format!("reading {}: {fault}", path.display()))?;
-    let mut bundle: Value = serde_json::from_slice(&bytes).map_err(|fault| format!("reading {}: {fault}", path.display()))?;
+    let mut bundle: Value =
+        serde_json::from_slice(&bytes).map_err(|fault| format!("reading {}: {fault}", path.display()))?;
     let Some(Value::Array(entries)) = bundle.get_mut("entry").map(Value::take) else {
         return Err(format!("{} is no Bundle with entries", path.display()).into());
     };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::locate::position;
 use crate::{Object, Value};
 
 /// What a reader may be asked to take in.
@@ -442,19 +443,12 @@ fn refuse_late_duplicates(
 }
 
 fn error(bytes: &[u8], fault: Fault) -> ParseError {
-    let before = &bytes[..fault.offset.min(bytes.len())];
-    let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-    let line = memchr::memchr_iter(b'\n', before).count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..])
-        .chars()
-        .count()
-        + 1;
-    let bounded = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let at = position(bytes, fault.offset);
     ParseError {
         kind: fault.kind,
         offset: fault.offset,
-        line: bounded(line),
-        column: bounded(column),
+        line: at.line,
+        column: at.column,
     }
 }
 

@@ -23,13 +23,20 @@ struct Contained<'v> {
 
 impl<'v> Container<'v> {
     pub(super) fn of(resource: &'v Object<'v>) -> Self {
-        let contained = resource.get("contained").and_then(Value::as_array).unwrap_or_default();
+        let contained = resource
+            .get("contained")
+            .and_then(Value::as_array)
+            .unwrap_or_default();
         let contained = contained.iter().map(|value| Contained {
             id: value.get("id").and_then(Value::as_str).unwrap_or_default(),
             kind: value.resource_type().and_then(ResourceType::parse),
             used: false,
         });
-        Container { kind: kind_of(resource), contained: contained.collect(), inside: None }
+        Container {
+            kind: kind_of(resource),
+            contained: contained.collect(),
+            inside: None,
+        }
     }
 }
 
@@ -42,19 +49,34 @@ pub(super) struct Links<'v> {
 
 impl<'v> Links<'v> {
     pub(super) fn of(bundle: &'v Object<'v>) -> Self {
-        let entries = bundle.get("entry").and_then(Value::as_array).unwrap_or_default();
+        let entries = bundle
+            .get("entry")
+            .and_then(Value::as_array)
+            .unwrap_or_default();
         let named = entries.iter().filter_map(|entry| {
-            let kind = entry.get("resource").and_then(Value::resource_type).and_then(ResourceType::parse);
+            let kind = entry
+                .get("resource")
+                .and_then(Value::resource_type)
+                .and_then(ResourceType::parse);
             Some((entry.get("fullUrl")?.as_str()?, kind))
         });
         let mut entries: Vec<_> = named.collect();
         entries.sort_unstable_by_key(|(url, _)| *url);
-        let kind = bundle.get("type").and_then(Value::as_str).unwrap_or_default();
-        Links { entries, closed: matches!(kind, "transaction" | "document" | "message") }
+        let kind = bundle
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        Links {
+            entries,
+            closed: matches!(kind, "transaction" | "document" | "message"),
+        }
     }
 
     fn find(&self, url: &str) -> Option<Option<ResourceType>> {
-        self.entries.binary_search_by(|(own, _)| (*own).cmp(url)).ok().map(|at| self.entries[at].1)
+        self.entries
+            .binary_search_by(|(own, _)| (*own).cmp(url))
+            .ok()
+            .map(|at| self.entries[at].1)
     }
 }
 
@@ -66,15 +88,28 @@ pub(super) fn check_contained<'v>(walk: &mut Walk<'v>, resource: &'v Object<'v>)
     if let Some(meta) = resource.get("meta").and_then(Value::as_object) {
         for name in ["versionId", "lastUpdated", "security"] {
             if meta.contains(name) {
-                walk.within("meta", None, |walk| walk.fault_at(name, || finding::meta_of_contained(name)));
+                walk.within("meta", None, |walk| {
+                    walk.fault_at(name, || finding::meta_of_contained(name))
+                });
             }
         }
     }
     let at = walk.index();
-    let Some(container) = walk.containers.last_mut() else { return };
+    let Some(container) = walk.containers.last_mut() else {
+        return;
+    };
     container.inside = Some(at);
-    let id = container.contained.get(at).map(|own| own.id).unwrap_or_default();
-    let twice = !id.is_empty() && container.contained.iter().take(at).any(|other| other.id == id);
+    let id = container
+        .contained
+        .get(at)
+        .map(|own| own.id)
+        .unwrap_or_default();
+    let twice = !id.is_empty()
+        && container
+            .contained
+            .iter()
+            .take(at)
+            .any(|other| other.id == id);
     if twice {
         walk.fault_at("id", finding::contained_id_twice);
     }
@@ -82,17 +117,23 @@ pub(super) fn check_contained<'v>(walk: &mut Walk<'v>, resource: &'v Object<'v>)
 
 /// Names the contained resources that nothing pointed to.
 pub(super) fn leave_container(walk: &mut Walk<'_>) {
-    let Some(container) = walk.containers.pop() else { return };
+    let Some(container) = walk.containers.pop() else {
+        return;
+    };
     for (index, contained) in container.contained.iter().enumerate() {
         if !contained.used {
-            walk.within("contained", Some(index), |walk| walk.fault(finding::unused_contained));
+            walk.within("contained", Some(index), |walk| {
+                walk.fault(finding::unused_contained)
+            });
         }
     }
 }
 
 /// A text `#id` was seen: what it names is used, and so is a contained resource that names its container.
 pub(super) fn mark_used(walk: &mut Walk<'_>, text: &str) {
-    let Some(container) = walk.containers.last_mut() else { return };
+    let Some(container) = walk.containers.last_mut() else {
+        return;
+    };
     let id = text.strip_prefix('#').unwrap_or(text);
     let inside = container.inside;
     for (index, contained) in container.contained.iter_mut().enumerate() {
@@ -103,7 +144,11 @@ pub(super) fn mark_used(walk: &mut Walk<'_>, text: &str) {
 }
 
 /// Checks where a Reference points to.
-pub(super) fn check_reference<'v>(walk: &mut Walk<'v>, allowed: &'static TypeRef, reference: &'v Object<'v>) {
+pub(super) fn check_reference<'v>(
+    walk: &mut Walk<'v>,
+    allowed: &'static TypeRef,
+    reference: &'v Object<'v>,
+) {
     let said = reference.get("type").and_then(Value::as_str);
     let said_kind = said.and_then(ResourceType::parse);
     let Some(text) = reference.get("reference").and_then(Value::as_str) else {
@@ -129,15 +174,22 @@ pub(super) fn check_reference<'v>(walk: &mut Walk<'v>, allowed: &'static TypeRef
         Target::Malformed => return walk.fault_at("reference", finding::malformed_reference),
     };
     check_kind(walk, allowed, kind.or(said_kind), "reference");
-    if let (Some(kind), Some(said)) = (kind, said_kind) {
-        if kind != said {
-            walk.fault_at("type", || finding::type_differs(said, kind));
-        }
+    if let (Some(kind), Some(said)) = (kind, said_kind)
+        && kind != said
+    {
+        walk.fault_at("type", || finding::type_differs(said, kind));
     }
 }
 
-fn check_kind<'v>(walk: &mut Walk<'v>, allowed: &'static TypeRef, kind: Option<ResourceType>, at: &'v str) {
-    if let Some(kind) = kind.filter(|kind| !allowed.targets.is_empty() && !allowed.targets.contains(kind)) {
+fn check_kind<'v>(
+    walk: &mut Walk<'v>,
+    allowed: &'static TypeRef,
+    kind: Option<ResourceType>,
+    at: &'v str,
+) {
+    if let Some(kind) =
+        kind.filter(|kind| !allowed.targets.is_empty() && !allowed.targets.contains(kind))
+    {
         walk.fault_at(at, || finding::wrong_target(kind, &allowed.targets));
     }
 }
@@ -147,7 +199,11 @@ fn contained_kind(walk: &Walk<'_>, id: &str) -> Option<Option<ResourceType>> {
     if id.is_empty() {
         return Some(container.kind);
     }
-    container.contained.iter().find(|own| own.id == id).map(|own| own.kind)
+    container
+        .contained
+        .iter()
+        .find(|own| own.id == id)
+        .map(|own| own.kind)
 }
 
 fn bundled_kind(walk: &Walk<'_>, url: &str) -> Option<Option<ResourceType>> {
@@ -163,5 +219,8 @@ fn kind_in_url(url: &str) -> Option<ResourceType> {
 }
 
 fn kind_of(resource: &Object<'_>) -> Option<ResourceType> {
-    resource.get("resourceType").and_then(Value::as_str).and_then(ResourceType::parse)
+    resource
+        .get("resourceType")
+        .and_then(Value::as_str)
+        .and_then(ResourceType::parse)
 }

@@ -62,13 +62,20 @@ fn write_elements(kind: &str, snapshot: &Value, kinds: &BTreeSet<&str>, table: &
     Ok(())
 }
 
-fn write_element(name: &str, element: &Value, is_part: bool, kinds: &BTreeSet<&str>, table: &mut Table) -> Result<(), Fault> {
+fn write_element(
+    name: &str,
+    element: &Value,
+    is_part: bool,
+    kinds: &BTreeSet<&str>,
+    table: &mut Table,
+) -> Result<(), Fault> {
     let path = text(element, "path");
     let content_reference = text(element, "contentReference");
     let types = if is_part {
         String::from("@")
     } else if content_reference.is_empty() {
-        let types: Result<Vec<String>, Fault> = list(element, "type").iter().map(|it| type_text(path, it, kinds)).collect();
+        let types: Result<Vec<String>, Fault> =
+            list(element, "type").iter().map(|it| type_text(path, it, kinds)).collect();
         types?.join(",")
     } else {
         content_reference.to_owned()

@@ -20,7 +20,13 @@ pub(crate) fn table(parameters: &[Value], kinds: &BTreeSet<&str>) -> String {
         let expression = one_line(text(parameter, "expression"));
         let mut line = String::new();
         // Writing to a String cannot fail.
-        let _ = write!(line, "{code}\t{kind}\t{}\t{}\t{expression}\t{}", names("base"), names("target"), components.join(";"));
+        let _ = write!(
+            line,
+            "{code}\t{kind}\t{}\t{}\t{expression}\t{}",
+            names("base"),
+            names("target"),
+            components.join(";")
+        );
         lines.insert(format!("{}\n", line.trim_end()));
     }
     let body: String = lines.into_iter().collect();

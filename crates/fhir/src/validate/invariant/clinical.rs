@@ -76,9 +76,14 @@ pub(super) const RULES: &[Invariant] = &[
 ];
 
 fn component_repeats_code(observation: &Object<'_>) -> bool {
-    let Some(code) = observation.get("code").and_then(Value::as_object) else { return false };
-    let mut codes = each(observation, "component").filter_map(|component| component.get("code")?.as_object());
-    codes.any(|component| each(component, "coding").any(|coding| each(code, "coding").any(|own| own == coding)))
+    let Some(code) = observation.get("code").and_then(Value::as_object) else {
+        return false;
+    };
+    let mut codes =
+        each(observation, "component").filter_map(|component| component.get("code")?.as_object());
+    codes.any(|component| {
+        each(component, "coding").any(|coding| each(code, "coding").any(|own| own == coding))
+    })
 }
 
 fn entered_in_error(object: &Object<'_>, system: &str) -> bool {
@@ -89,11 +94,14 @@ fn handed_over_after_prepared(dispense: &Object<'_>) -> bool {
     let handed_over = FhirDateTime::parse(text(dispense, "whenHandedOver"));
     let prepared = FhirDateTime::parse(text(dispense, "whenPrepared"));
     match (prepared, handed_over) {
-        (Some(prepared), Some(handed_over)) => prepared.low(Offset::EASTMOST) <= handed_over.high(Offset::WESTMOST),
+        (Some(prepared), Some(handed_over)) => {
+            prepared.low(Offset::EASTMOST) <= handed_over.high(Offset::WESTMOST)
+        }
         _ => true,
     }
 }
 
-const ALLERGY_VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+const ALLERGY_VERIFICATION: &str =
+    "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 const CONDITION_VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 const CONDITION_CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";

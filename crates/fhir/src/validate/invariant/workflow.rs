@@ -96,7 +96,9 @@ fn full_urls_differ(bundle: &Object<'_>) -> bool {
     let named = each(bundle, "entry").filter(|entry| has(entry, "fullUrl"));
     let keys: Vec<String> = named
         .map(|entry| {
-            let version = entry.get("resource").and_then(|resource| resource.text_at("meta.versionId"));
+            let version = entry
+                .get("resource")
+                .and_then(|resource| resource.text_at("meta.versionId"));
             format!("{}{}", text(entry, "fullUrl"), version.unwrap_or_default())
         })
         .collect();
@@ -109,10 +111,17 @@ fn is_identified(bundle: &Object<'_>) -> bool {
 }
 
 fn first_is(bundle: &Object<'_>, kind: &str) -> bool {
-    each(bundle, "entry").next().and_then(|entry| entry.get("resource")?.resource_type()) == Some(kind)
+    each(bundle, "entry")
+        .next()
+        .and_then(|entry| entry.get("resource")?.resource_type())
+        == Some(kind)
 }
 
 fn count_definitions(characteristic: &Object<'_>) -> usize {
-    usize::from(any(characteristic, "definition"))
-        .max(characteristic.iter().filter(|(name, _)| name.starts_with("definition")).count())
+    usize::from(any(characteristic, "definition")).max(
+        characteristic
+            .iter()
+            .filter(|(name, _)| name.starts_with("definition"))
+            .count(),
+    )
 }
