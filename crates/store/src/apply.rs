@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use dukou_audit::{self as audit, RecordBytes, RecordDraft, Shown, ShownResource, Stamps, Written};
-use dukou_fhir::search::last_updated_keys;
-use dukou_fhir::{Instant, Offset, ResourceKey, VersionId};
+use dukou_fhir::search::{Site, last_updated_keys};
+use dukou_fhir::{Instant, ResourceKey, VersionId};
 use sha2::{Digest, Sha256};
 
 use crate::batch::{Batch, Condition, Expect, How, Integrity, JournalRow, Put, TokenRow, Verdict};
 use crate::error::Error;
+use crate::home::Home;
 use crate::inbox::{InboxWrite, LaneRow, LaneWrite};
 use crate::outbox::{OutboxRow, OutboxState, OutboxWrite, Payload};
 use crate::prepare::{Ready, compare};
@@ -30,8 +31,8 @@ pub(crate) struct Work {
     pub(crate) tokens: Vec<TokenRow>,
     pub(crate) record: RecordDraft,
     pub(crate) verdict: Verdict,
-    /// Offset of dates that name none.
-    pub(crate) zone: Offset,
+    /// By whose rules resources are indexed.
+    pub(crate) home: Home,
     /// About how many bytes it adds.
     pub(crate) weight: usize,
 }
@@ -39,13 +40,13 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn new(
         mut batch: Batch,
-        zone: Offset,
+        home: Home,
         prepare: impl FnOnce(Vec<Put>) -> Result<Vec<Ready>, Error>,
     ) -> Result<Work, Error> {
         let weight = batch.weight();
         let puts = prepare(std::mem::take(&mut batch.puts))?;
         let Batch { conditions, integrity, inbox, lane, outbox, journal, tokens, record, verdict, .. } = batch;
-        Ok(Work { puts, conditions, integrity, inbox, lane, outbox, journal, tokens, record, verdict, zone, weight })
+        Ok(Work { puts, conditions, integrity, inbox, lane, outbox, journal, tokens, record, verdict, home, weight })
     }
 }
 
@@ -64,12 +65,12 @@ pub(crate) enum End {
 
 /// Does one batch. An error leaves changes behind only for the caller to roll back.
 pub(crate) fn apply(tables: &mut dyn Tables, counters: &mut Counters, now: Instant, work: Work) -> Result<Done, Error> {
-    let Work { puts, conditions, integrity, inbox, lane, outbox, journal, tokens, record, verdict, zone, .. } = work;
+    let Work { puts, conditions, integrity, inbox, lane, outbox, journal, tokens, record, verdict, home, .. } = work;
     check_inbox(tables, inbox.as_ref())?;
     check_lane(tables, lane.as_ref())?;
     check_tokens(tables, &tokens, now)?;
-    check_conditions(tables, &conditions, zone)?;
-    let puts = renew(tables, puts, zone)?;
+    check_conditions(tables, &conditions)?;
+    let puts = renew(tables, puts, home.site())?;
     let missing = check_references(tables, &puts, integrity)?;
 
     let idle = inbox.is_none() && lane.is_none() && outbox.is_empty() && journal.is_empty() && tokens.is_empty();
@@ -141,11 +142,11 @@ fn check_tokens(view: &dyn Tables, tokens: &[TokenRow], now: Instant) -> Result<
     Ok(())
 }
 
-fn check_conditions(view: &dyn Tables, conditions: &[Condition], zone: Offset) -> Result<(), Error> {
+fn check_conditions(view: &dyn Tables, conditions: &[Condition]) -> Result<(), Error> {
     for (index, condition) in conditions.iter().enumerate() {
         let truth = match condition {
             Condition::Matches { query, found } => {
-                let truth = search::first_matches(view, query, found.len() + 1, zone)?;
+                let truth = search::first_matches(view, query, found.len() + 1)?;
                 if truth.len() == found.len() && found.iter().all(|key| truth.contains(key)) {
                     continue;
                 }
@@ -159,7 +160,7 @@ fn check_conditions(view: &dyn Tables, conditions: &[Condition], zone: Offset) -
                 Vec::new()
             }
             Condition::Unique { query, holder } => {
-                let mut truth = search::first_matches(view, query, 2, zone)?;
+                let mut truth = search::first_matches(view, query, 2)?;
                 truth.retain(|key| key != holder);
                 if truth.is_empty() {
                     continue;
@@ -173,12 +174,12 @@ fn check_conditions(view: &dyn Tables, conditions: &[Condition], zone: Offset) -
 }
 
 /// Prepares again what another batch has overtaken, and holds each put against the version it was made on.
-fn renew(tables: &dyn Tables, puts: Vec<Ready>, zone: Offset) -> Result<Vec<Ready>, Error> {
+fn renew(tables: &dyn Tables, puts: Vec<Ready>, site: Site<'_>) -> Result<Vec<Ready>, Error> {
     let mut renewed = Vec::with_capacity(puts.len());
     for ready in puts {
         let seq = tables.current(&ready.put.key)?.map(|row| row.seq);
         let moved = seq != ready.before_seq();
-        let ready = if moved { compare(tables, ready.put, zone)? } else { ready };
+        let ready = if moved { compare(tables, ready.put, site)? } else { ready };
         let met = match ready.put.expect {
             Expect::Any => true,
             Expect::Absent => !ready.was_live(),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use dukou_audit::{self as audit, RecordDraft};
 use dukou_fhir::reference::{self, Target};
-use dukou_fhir::search::{self, PostingKey, Query};
-use dukou_fhir::{Draft, Instant, LogicalId, Offset, ResourceKey, Value, VersionId};
+use dukou_fhir::search::{self, PostingKey, Query, Site};
+use dukou_fhir::{Draft, Instant, LogicalId, ResourceKey, Value, VersionId};
 
 use crate::inbox::{InboxWrite, LaneWrite};
 use crate::outbox::OutboxWrite;
@@ -83,8 +83,8 @@ pub struct Put {
 
 impl Put {
     /// A resource to be written under `key`: takes its postings, patients and local references from the content. The draft was made of
-    /// the same `content`; dates in it that name no zone are read in `zone`, which is that of the store.
-    pub fn write(key: ResourceKey, how: How, expect: Expect, content: &Value<'_>, draft: Draft, zone: Offset) -> Put {
+    /// the same `content`; `site` is that of the store.
+    pub fn write(key: ResourceKey, how: How, expect: Expect, content: &Value<'_>, draft: Draft, site: Site<'_>) -> Put {
         let stored;
         // What counts is what will be stored: an id that was sent is replaced by that of the key.
         let content = match content.text_at("id") {
@@ -94,8 +94,8 @@ impl Put {
                 &stored
             }
         };
-        let (postings, references) = index(content, &key, zone);
-        let patients = search::patients(content);
+        let (postings, references) = index(content, &key, site);
+        let patients = search::patients(content, site.base);
         Put { key, how, expect, event_time: None, draft: Some(draft), postings, patients, references }
     }
 
@@ -124,9 +124,9 @@ impl Put {
     }
 }
 
-/// The posting keys of a resource, sorted and each once, and the resources of this store that it refers to (`Patient/x`, also versioned).
-pub(crate) fn index(content: &Value<'_>, key: &ResourceKey, zone: Offset) -> (Vec<Vec<u8>>, Vec<ResourceKey>) {
-    let local = |(_, text)| match Target::parse(text, None) {
+/// The posting keys of a resource, sorted and each once, and the resources of this store that it refers to.
+pub(crate) fn index(content: &Value<'_>, key: &ResourceKey, site: Site<'_>) -> (Vec<Vec<u8>>, Vec<ResourceKey>) {
+    let local = |(_, text)| match Target::parse(text, site.base) {
         Target::Local(target, _) => Some(target),
         _ => None,
     };
@@ -134,7 +134,7 @@ pub(crate) fn index(content: &Value<'_>, key: &ResourceKey, zone: Offset) -> (Ve
     references.sort_unstable();
     references.dedup();
     let mut postings: Vec<Vec<u8>> =
-        search::keys(content, key.kind, zone).into_iter().map(PostingKey::into_bytes).collect();
+        search::keys(content, key.kind, site).into_iter().map(PostingKey::into_bytes).collect();
     // Referrers stand behind all other keys, in the order of their targets' names.
     let own = postings.len();
     postings.extend(references.iter().map(referrers::key));

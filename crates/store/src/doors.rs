@@ -6,13 +6,14 @@ use std::sync::mpsc::sync_channel;
 use bytes::Bytes;
 use dukou_audit::{self as audit, Clock, Interaction, Permit, RecordBytes, Right, Settled, Shown, StoreSeal, Unreleased};
 use dukou_fhir::search::Query;
-use dukou_fhir::{Instant, LogicalId, Offset, ResourceKey, ResourceType, VersionId};
+use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 
 use crate::apply::{Work, show};
 use crate::batch::{Batch, How, TokenKind, TokenRow};
 use crate::error::Error;
 use crate::group::{Chore, Chored, Job};
 use crate::history;
+use crate::home::Home;
 use crate::inbox::{InboxKey, InboxRow, LaneRow};
 use crate::outbox::{Claim, OutboxRow, OutboxState, Settlement};
 use crate::prepare::{Ready, prepare};
@@ -40,11 +41,11 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Computes the postings again if they were made under other rules.
     fn renew_postings(&self) -> Result<(), Error> {
-        let zone = self.frame().zone;
-        if self.view(false, |view| rebuild::is_current(view, zone))? {
+        let home = self.frame().home.clone();
+        if self.view(false, |view| rebuild::is_current(view, home.site()))? {
             return Ok(());
         }
-        self.chore(Box::new(move |tables| rebuild::rebuild(tables, zone).map(Chored::Count))).map(drop)
+        self.chore(Box::new(move |tables| rebuild::rebuild(tables, home.site()).map(Chored::Count))).map(drop)
     }
 }
 
@@ -52,16 +53,15 @@ pub(crate) trait Engine: Send + Sync {
 pub(crate) struct Frame {
     pub(crate) seal: Arc<StoreSeal>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Offset of dates that name none.
-    pub(crate) zone: Offset,
+    pub(crate) home: Home,
 }
 
 impl<E: Engine> Store for E {
     fn commit(&self, permit: &Permit<'_>, batch: Batch) -> Result<Settled<Outcome>, Error> {
         may_write(permit)?;
-        let zone = self.frame().zone;
-        let work = Work::new(batch, zone, |puts| {
-            let ready = self.view(false, |view| prepare(view, puts, zone))?;
+        let home = &self.frame().home;
+        let work = Work::new(batch, home.clone(), |puts| {
+            let ready = self.view(false, |view| prepare(view, puts, home.site()))?;
             ready.iter().try_for_each(|ready| may_put(permit, ready))?;
             Ok(ready)
         })?;
@@ -96,7 +96,7 @@ impl<E: Engine> Store for E {
         limits: &SearchLimits,
         from: Option<&Cursor>,
     ) -> Result<Unreleased<Page>, Error> {
-        let page = self.view(true, |view| search::page(view, permit, query, limits, from, self.frame().zone))?;
+        let page = self.view(true, |view| search::page(view, permit, query, limits, from, self.frame().home.site()))?;
         let mut shown = Shown { matched: page.total, ..Shown::default() };
         page.matches.iter().for_each(|version| show(&mut shown, version, audit::How::Match));
         page.includes.iter().for_each(|version| show(&mut shown, version, audit::How::Include));
@@ -112,7 +112,7 @@ impl<E: Engine> Store for E {
 
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error> {
         may_write(permit)?;
-        self.view(true, |view| search::first_matches(view, query, 2, self.frame().zone))
+        self.view(true, |view| search::first_matches(view, query, 2))
     }
 
     fn inbox(&self, permit: &Permit<'_>, key: &InboxKey) -> Result<Option<InboxRow>, Error> {
@@ -211,8 +211,8 @@ impl<E: Engine> Store for E {
     }
 
     fn rebuild_postings(&self) -> Result<u64, Error> {
-        let zone = self.frame().zone;
-        match self.chore(Box::new(move |tables| rebuild::rebuild(tables, zone).map(Chored::Count)))? {
+        let home = self.frame().home.clone();
+        match self.chore(Box::new(move |tables| rebuild::rebuild(tables, home.site()).map(Chored::Count)))? {
             Chored::Count(count) => Ok(count),
             Chored::Nothing | Chored::Claimed(_) => Ok(0),
         }

@@ -18,6 +18,7 @@ mod doors;
 mod error;
 mod group;
 mod history;
+mod home;
 mod inbox;
 pub mod model;
 mod outbox;

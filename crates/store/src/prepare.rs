@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use dukou_fhir::{LogicalId, Offset, ResourceKey, json};
+use dukou_fhir::search::Site;
+use dukou_fhir::{LogicalId, ResourceKey, json};
 
 use crate::batch::{Put, index};
 use crate::error::Error;
@@ -45,7 +46,7 @@ impl Ready {
 }
 
 /// Compares each put with what stands in the store.
-pub(crate) fn prepare(view: &dyn View, puts: Vec<Put>, zone: Offset) -> Result<Vec<Ready>, Error> {
+pub(crate) fn prepare(view: &dyn View, puts: Vec<Put>, site: Site<'_>) -> Result<Vec<Ready>, Error> {
     let mut seen = HashSet::with_capacity(puts.len());
     for (place, put) in puts.iter().enumerate() {
         if !seen.insert(&put.key) {
@@ -53,11 +54,11 @@ pub(crate) fn prepare(view: &dyn View, puts: Vec<Put>, zone: Offset) -> Result<V
         }
     }
     drop(seen);
-    puts.into_iter().map(|put| compare(view, put, zone)).collect()
+    puts.into_iter().map(|put| compare(view, put, site)).collect()
 }
 
 /// Compares one put with what stands in the store now.
-pub(crate) fn compare(view: &dyn View, put: Put, zone: Offset) -> Result<Ready, Error> {
+pub(crate) fn compare(view: &dyn View, put: Put, site: Site<'_>) -> Result<Ready, Error> {
     let before = view.load_key(&put.key)?;
     let live = before.as_ref().filter(|stored| !stored.version.is_deleted());
     let unchanged = match (&put.draft, live) {
@@ -69,7 +70,7 @@ pub(crate) fn compare(view: &dyn View, put: Put, zone: Offset) -> Result<Ready, 
         return Ok(Ready { put, before, unchanged, add: Vec::new(), remove: Vec::new() });
     }
     let old = match live {
-        Some(stored) => stored_keys(&stored.version.key, &stored.version.body, zone)?,
+        Some(stored) => stored_keys(&stored.version.key, &stored.version.body, site)?,
         None => Vec::new(),
     };
     let (add, remove) = difference(&old, &put.postings);
@@ -77,9 +78,9 @@ pub(crate) fn compare(view: &dyn View, put: Put, zone: Offset) -> Result<Ready, 
 }
 
 /// All posting keys of a stored body, sorted: what a rebuild of the index gives.
-pub(crate) fn stored_keys(key: &ResourceKey, body: &[u8], zone: Offset) -> Result<Vec<Vec<u8>>, Error> {
+pub(crate) fn stored_keys(key: &ResourceKey, body: &[u8], site: Site<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let content = json::parse(body, &STORED_LIMITS).map_err(|_| Error::Corrupt { what: "versions.body" })?;
-    Ok(index(&content, key, zone).0)
+    Ok(index(&content, key, site).0)
 }
 
 /// What is in `new` alone, and what is in `old` alone. Both are sorted and without repeats.

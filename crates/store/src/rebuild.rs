@@ -1,22 +1,22 @@
 //! The index made anew from the versions. It is derived: dropping it changes no answer.
 
-use dukou_fhir::search::last_updated_keys;
-use dukou_fhir::{Offset, ResourceType};
+use dukou_fhir::ResourceType;
+use dukou_fhir::search::{Site, last_updated_keys};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::prepare::stored_keys;
 use crate::tables::{Tables, View};
 
-/// Whether the postings were made by the rules of this release and in this zone.
-pub(crate) fn is_current(view: &dyn View, zone: Offset) -> Result<bool, Error> {
+/// Whether the postings were made by the rules of this release and for this site.
+pub(crate) fn is_current(view: &dyn View, site: Site<'_>) -> Result<bool, Error> {
     let mut found = Vec::with_capacity(1);
-    view.seek(&mark(zone), 0, 1, &mut found)?;
+    view.seek(&mark(site), 0, 1, &mut found)?;
     Ok(!found.is_empty())
 }
 
 /// Drops all postings and makes them again; gives the number of live resources.
-pub(crate) fn rebuild(tables: &mut dyn Tables, zone: Offset) -> Result<u64, Error> {
+pub(crate) fn rebuild(tables: &mut dyn Tables, site: Site<'_>) -> Result<u64, Error> {
     tables.clear_postings()?;
     let last = tables.counters()?.res;
     let mut live = 0;
@@ -26,22 +26,22 @@ pub(crate) fn rebuild(tables: &mut dyn Tables, zone: Offset) -> Result<u64, Erro
             continue;
         }
         live += 1;
-        for key in stored_keys(&stored.version.key, &stored.version.body, zone)? {
+        for key in stored_keys(&stored.version.key, &stored.version.body, site)? {
             tables.post(&key, res)?;
         }
         for key in last_updated_keys(stored.version.key.kind, stored.version.last_updated) {
             tables.post(key.as_bytes(), res)?;
         }
     }
-    tables.post(&mark(zone), 0)?;
+    tables.post(&mark(site), 0)?;
     Ok(live)
 }
 
 /// The posting that says by which rules the others were made. No resource has the number 0.
-fn mark(zone: Offset) -> Vec<u8> {
+fn mark(site: Site<'_>) -> Vec<u8> {
     let mut rules = Sha256::new();
     rules.update(env!("CARGO_PKG_VERSION"));
-    rules.update(format!("{zone:?}"));
+    rules.update(format!("{site:?}"));
     for kind in ResourceType::all() {
         rules.update(kind.as_str());
     }

@@ -6,12 +6,14 @@ mod tables;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dukou_audit::{Clock, StoreSeal};
-use dukou_fhir::{Instant, Offset};
+use dukou_fhir::Instant;
+use dukou_fhir::search::Site;
 
 use self::tables::State;
 use crate::doors::{Engine, Frame};
 use crate::error::Error;
 use crate::group::{self, Job, refuse};
+use crate::home::Home;
 use crate::tables::{Counters, Tables, Transaction, View};
 
 /// What a crash leaves behind: the committed rows. Clones are the same disk; open it again after a crash.
@@ -48,9 +50,9 @@ impl Model {
     ///
     /// # Errors
     /// When a stored body cannot be read while the index is made anew.
-    pub fn open(disk: Disk, zone: Offset, seal: StoreSeal, clock: Arc<dyn Clock>) -> Result<Model, Error> {
+    pub fn open(disk: Disk, site: Site<'_>, seal: StoreSeal, clock: Arc<dyn Clock>) -> Result<Model, Error> {
         let counters = lock(&disk.0).counters()?;
-        let frame = Frame { seal: Arc::new(seal), clock, zone };
+        let frame = Frame { seal: Arc::new(seal), clock, home: Home::of(site) };
         let work = Mutex::new(Standing { counters, fault: None, poisoned: false });
         let model = Model { disk, work, frame };
         model.renew_postings()?;

@@ -1,8 +1,8 @@
 //! Search by posting lists.
 
 use dukou_audit::Permit;
-use dukou_fhir::search::Query;
-use dukou_fhir::{Offset, ResourceKey};
+use dukou_fhir::ResourceKey;
+use dukou_fhir::search::{Query, Site};
 
 use crate::error::Error;
 use crate::tables::View;
@@ -14,11 +14,11 @@ pub(crate) fn page(
     _query: &Query,
     _limits: &SearchLimits,
     _from: Option<&Cursor>,
-    _zone: Offset,
+    _site: Site<'_>,
 ) -> Result<Page, Error> {
     Ok(Page::default())
 }
 
-pub(crate) fn first_matches(_view: &dyn View, _query: &Query, _count: usize, _zone: Offset) -> Result<Vec<ResourceKey>, Error> {
+pub(crate) fn first_matches(_view: &dyn View, _query: &Query, _count: usize) -> Result<Vec<ResourceKey>, Error> {
     Ok(Vec::new())
 }

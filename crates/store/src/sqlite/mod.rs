@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dukou_audit::{Clock, StoreSeal};
-use dukou_fhir::Offset;
+use dukou_fhir::search::Site;
 use rusqlite::{Connection, OpenFlags};
 
 use self::readers::Readers;
@@ -26,6 +26,7 @@ use self::writer::{Bounds, Writer};
 use crate::doors::{Engine, Frame};
 use crate::error::{Error, OpenError};
 use crate::group::Job;
+use crate::home::Home;
 use crate::tables::View;
 
 /// Numbers of the engine. Bytes and counts are upper bounds.
@@ -73,14 +74,14 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or creates the store at `path`. Before this returns, whatever recovery found is in the database file and synced: nothing is
-    /// answered from bytes that only a page cache held. Postings made under other rules (another release, another site zone) are rebuilt.
+    /// answered from bytes that only a page cache held. Postings made under other rules (another release, another site) are rebuilt.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing was served.
     pub fn open(
         path: &Path,
         options: &Options,
-        zone: Offset,
+        site: Site<'_>,
         seal: StoreSeal,
         clock: Arc<dyn Clock>,
     ) -> Result<Sqlite, OpenError> {
@@ -91,7 +92,7 @@ impl Sqlite {
             return Err(OpenError::Held);
         }
         let counters = books.counters().map_err(OpenError::Content)?;
-        let frame = Frame { seal: Arc::new(seal), clock: Arc::clone(&clock), zone };
+        let frame = Frame { seal: Arc::new(seal), clock: Arc::clone(&clock), home: Home::of(site) };
         let bounds = Bounds {
             queue_jobs_max: options.queue_jobs_max.max(1),
             group_bytes_max: options.group_bytes_max,
