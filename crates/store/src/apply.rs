@@ -16,7 +16,7 @@ use crate::outbox::{OutboxRow, OutboxState, OutboxWrite, Payload};
 use crate::prepare::{Ready, compare};
 use crate::referrers;
 use crate::search;
-use crate::tables::{Counters, Stored, Tables, View};
+use crate::tables::{Counters, Stored, Tables};
 use crate::version::{JournalEntry, Outcome, PutOutcome, Version};
 
 /// A batch whose puts are prepared, as it waits for the writer.

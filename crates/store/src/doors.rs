@@ -96,7 +96,7 @@ impl<E: Engine> Store for E {
         limits: &SearchLimits,
         from: Option<&Cursor>,
     ) -> Result<Unreleased<Page>, Error> {
-        let page = self.view(true, |view| search::page(view, permit, query, limits, from, self.frame().home.site()))?;
+        let page = self.view(true, |view| search::page(view, permit, query, limits, from))?;
         let mut shown = Shown { matched: page.total, ..Shown::default() };
         page.matches.iter().for_each(|version| show(&mut shown, version, audit::How::Match));
         page.includes.iter().for_each(|version| show(&mut shown, version, audit::How::Include));

@@ -71,7 +71,7 @@ impl Cursor {
 /// What a search may cost and how much it gives.
 #[derive(Clone, Debug)]
 pub struct SearchLimits {
-    /// Matches on a page, at most. 0 only counts.
+    /// Matches on a page, at most, whatever the query says.
     pub count: usize,
     /// Includes on a page, at most.
     pub includes_max: usize,
@@ -83,7 +83,7 @@ pub struct SearchLimits {
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        SearchLimits { count: 20, includes_max: 1_000, work_max: 1_000_000, sort_max: 10_000 }
+        SearchLimits { count: 1_000, includes_max: 1_000, work_max: 1_000_000, sort_max: 10_000 }
     }
 }
 
