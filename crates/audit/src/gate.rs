@@ -8,7 +8,7 @@ use crate::access::{Access, Peer, Right};
 use crate::outcome::{Outcome, Recorded, Shown, ShownResource, Stamps};
 use crate::queue::{Entry, Shared, Standing};
 use crate::record::{self, RecordBytes};
-use crate::release::{ClosedReason, Released, Settled, Unreleased};
+use crate::release::{Carried, ClosedReason, Released, Settled, Unreleased};
 use crate::ticket::{Answer, Pending, Slot, Ticket};
 
 /// The gate in front of every door. Clones share one ledger.
@@ -302,15 +302,23 @@ pub struct RecordDraft {
     shared: Arc<Shared>,
     access: Arc<Access>,
     link: Arc<Link>,
+    carried: Shown,
 }
 
 impl RecordDraft {
+    /// Names what the answer will show beside what it writes (the reads of a Bundle that also writes). The value joins the result of
+    /// the commit with [`Settled::with`]; until then nobody can look at it.
+    pub fn carry<U>(&mut self, beside: Unreleased<U>) -> Carried<U> {
+        self.carried.merge(beside.shown.clone());
+        Carried(beside)
+    }
+
     /// Makes the exact bytes of the record. Called by the store's writer inside its transaction, before COMMIT.
     ///
     /// # Errors
     /// [`Failure::TooMuchShown`] if the commit writes more than one frame can name; the transaction must roll back.
     pub fn seal(self, stamps: &Stamps) -> Result<RecordBytes, Failure> {
-        let mut bytes = record::write(&self.shared, &self.access, stamps).map_err(|_| Failure::TooMuchShown)?;
+        let mut bytes = record::write(&self.shared, &self.access, stamps, &self.carried).map_err(|_| Failure::TooMuchShown)?;
         bytes.link = Some(self.link);
         Ok(bytes)
     }

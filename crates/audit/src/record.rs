@@ -141,8 +141,9 @@ pub(crate) fn access(
     fields.encode(shared)
 }
 
-pub(crate) fn write(shared: &Shared, who: &Access, stamps: &Stamps) -> Result<RecordBytes, TooLong> {
-    let mut patients: Vec<&str> = Vec::new();
+/// The record of a commit. `carried` is what the same answer shows beside what it wrote.
+pub(crate) fn write(shared: &Shared, who: &Access, stamps: &Stamps, carried: &Shown) -> Result<RecordBytes, TooLong> {
+    let mut patients: Vec<&str> = carried.patients.iter().map(String::as_str).collect();
     let mut place = |id| {
         let found = patients.iter().position(|known| *known == id);
         let place = found.unwrap_or_else(|| {
@@ -151,7 +152,7 @@ pub(crate) fn write(shared: &Shared, who: &Access, stamps: &Stamps) -> Result<Re
         });
         u32::try_from(place).unwrap_or(u32::MAX)
     };
-    let mut resources = Vec::with_capacity(stamps.written.len());
+    let mut resources: Vec<Item<'_>> = carried.resources.iter().map(Item::from).collect();
     for written in &stamps.written {
         let mut first = None;
         for patient in &written.patients {
@@ -174,6 +175,8 @@ pub(crate) fn write(shared: &Shared, who: &Access, stamps: &Stamps) -> Result<Re
         patients,
         resources,
         outcome: Some(stamps.outcome),
+        matched: carried.matched,
+        labels: Some(&carried.labels),
         entries: &stamps.entries,
         entry_patients,
         jseq: Some(stamps.jseq),

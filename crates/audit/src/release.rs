@@ -105,6 +105,20 @@ impl<T> Settled<T> {
     }
 }
 
+/// A value that a record draft has named and that waits for the commit of that draft.
+pub struct Carried<U>(pub(crate) Unreleased<U>);
+
+impl<T> Settled<T> {
+    /// Joins what was read beside the write. After a commit its record names it already; otherwise the record still to be made does.
+    #[must_use]
+    pub fn with<U>(self, beside: Carried<U>) -> Settled<(T, U)> {
+        match self {
+            Self::Committed(committed) => Settled::Committed(committed.map(|value| (value, beside.0.value))),
+            Self::Unchanged(unreleased) => Settled::Unchanged(unreleased.and(beside.0)),
+        }
+    }
+}
+
 impl<T> From<Committed<T>> for Settled<T> {
     fn from(committed: Committed<T>) -> Self {
         Self::Committed(committed)
