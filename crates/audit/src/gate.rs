@@ -274,7 +274,12 @@ impl<'a> Permit<'a> {
     /// is committed counts.
     #[must_use]
     pub fn draft(&self) -> RecordDraft {
-        RecordDraft { shared: Arc::clone(self.shared), access: Arc::clone(&self.access), link: Arc::clone(&self.link) }
+        RecordDraft {
+            shared: Arc::clone(self.shared),
+            access: Arc::clone(&self.access),
+            link: Arc::clone(&self.link),
+            carried: Shown::default(),
+        }
     }
 
     /// Wraps a value that holds no patient data and names no patient.

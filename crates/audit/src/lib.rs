@@ -8,6 +8,7 @@
 //! on disk is written down byte by byte in `FORMAT.md` beside the sources. Start reading at [`Gate::read`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod accept;
 mod access;
 mod carry;
 mod cbor;
@@ -19,11 +20,13 @@ mod gate;
 mod keeper;
 mod keys;
 mod ledger;
+pub mod mask;
 mod note;
 mod options;
 mod origin;
 mod outcome;
 mod queue;
+mod reader;
 mod record;
 mod recovery;
 mod release;
@@ -34,8 +37,10 @@ mod summary;
 mod supply;
 mod ticket;
 mod tree;
+mod verify;
 mod writer;
 
+pub use accept::{AcceptError, Decree, accept_gap, accept_rollback};
 pub use access::{
     Access, Client, ClientId, Decision, Grant, Interaction, MessageRef, Peer, Purpose, Reach, RequestId, Right, Rights,
     User,
@@ -47,10 +52,12 @@ pub use ledger::{CompleteError, Ledger, Metrics, Opened, StopError};
 pub use options::Options;
 pub use outcome::{How, Labels, Outcome, Recorded, Shown, ShownResource, Stamps, SubEntry, Written};
 pub use queue::Standing;
+pub use reader::{Entry, EntryResource, Question, Reader, Viewer, viewers};
 pub use record::{NotARecord, RecordBytes};
 pub use recovery::OpenError;
-pub use release::{Closed, ClosedReason, Committed, Receipt, Released, Settled, Unreleased};
+pub use release::{Carried, Closed, ClosedReason, Committed, Receipt, Released, Settled, Unreleased};
 pub use ticket::{Answer, Pending, Ticket};
+pub use verify::{Finding, Report, Verdict, verify};
 
 #[cfg(test)]
 mod tests;
