@@ -323,7 +323,8 @@ impl RecordDraft {
     /// # Errors
     /// [`Failure::TooMuchShown`] if the commit writes more than one frame can name; the transaction must roll back.
     pub fn seal(self, stamps: &Stamps) -> Result<RecordBytes, Failure> {
-        let mut bytes = record::write(&self.shared, &self.access, stamps, &self.carried).map_err(|_| Failure::TooMuchShown)?;
+        let mut bytes =
+            record::write(&self.shared, &self.access, stamps, &self.carried).map_err(|_| Failure::TooMuchShown)?;
         bytes.link = Some(self.link);
         Ok(bytes)
     }

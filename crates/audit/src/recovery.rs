@@ -210,7 +210,7 @@ fn empty_if_missing(error: io::Error) -> io::Result<Vec<u8>> {
 
 /// The last readable note and where the readable notes end. Only the end of the file is looked at: all notes are the
 /// verifier's work.
-fn last_note(bytes: &[u8], origin: &Origin) -> (Option<Note>, usize) {
+pub(crate) fn last_note(bytes: &[u8], origin: &Origin) -> (Option<Note>, usize) {
     let start = bytes.len().saturating_sub(NOTE_TAIL_BYTES);
     let first_line = format!("{}\n", origin.name);
     let begins = |at: &usize| {

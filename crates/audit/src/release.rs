@@ -36,6 +36,16 @@ impl<T> Unreleased<T> {
         Unreleased { value, shown: self.shown }
     }
 
+    /// Reshapes the value by a step that may fail. The failure must not hold patient data: it leaves without what the
+    /// value shows.
+    ///
+    /// # Errors
+    /// What the step says.
+    pub fn try_map<U, E>(self, f: impl FnOnce(T) -> Result<U, E>) -> Result<Unreleased<U>, E> {
+        let value = f(self.value)?;
+        Ok(Unreleased { value, shown: self.shown })
+    }
+
     /// Joins two values; the answer shows what both show.
     #[must_use]
     pub fn and<U>(mut self, other: Unreleased<U>) -> Unreleased<(T, U)> {
@@ -152,6 +162,13 @@ impl<T> Released<T> {
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         self.receipt.as_ref()
+    }
+
+    /// Reshapes the answer; it stays released, with the same receipt.
+    #[must_use]
+    pub fn map<U>(self, f: impl FnOnce(T, Option<&Receipt>) -> U) -> Released<U> {
+        let value = f(self.value, self.receipt.as_ref());
+        Released { value, receipt: self.receipt }
     }
 
     /// Splits the answer from its receipt.

@@ -2,6 +2,7 @@
 
 mod durability;
 mod gate;
+mod reading;
 
 use std::sync::Arc;
 

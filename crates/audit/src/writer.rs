@@ -47,12 +47,12 @@ pub(crate) struct Writer {
 /// Why a frame was not written.
 enum Refused {
     NoRoom,
-    Failed(io::Error),
+    Failed,
 }
 
 impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
+    fn from(_: io::Error) -> Self {
+        Self::Failed
     }
 }
 
@@ -139,7 +139,7 @@ impl Writer {
                 self.shared.made_room();
             }
             Err(Refused::NoRoom) => self.fill_up(batch),
-            Err(Refused::Failed(_)) => self.shared.poison("a write or sync of the ledger failed"),
+            Err(Refused::Failed) => self.shared.poison("a write or sync of the ledger failed"),
         }
     }
 
