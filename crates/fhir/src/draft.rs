@@ -55,26 +55,12 @@ impl Draft {
         bytes.extend_from_slice(b",\"meta\":{");
         let split = bytes.len();
         if let Some(meta) = meta {
-            print_others(
-                meta,
-                &["versionId", "_versionId", "lastUpdated", "_lastUpdated"],
-                false,
-                &mut bytes,
-            );
+            print_others(meta, &["versionId", "_versionId", "lastUpdated", "_lastUpdated"], false, &mut bytes);
         }
         bytes.push(b'}');
-        print_others(
-            object,
-            &["resourceType", "id", "_id", "meta"],
-            true,
-            &mut bytes,
-        );
+        print_others(object, &["resourceType", "id", "_id", "meta"], true, &mut bytes);
         bytes.push(b'}');
-        Ok(Draft {
-            key,
-            bytes: bytes.into(),
-            split,
-        })
+        Ok(Draft { key, bytes: bytes.into(), split })
     }
 
     /// The name under which the resource will be stored.
@@ -84,10 +70,7 @@ impl Draft {
 
     /// The resource as a tree without version and time, read anew from the canonical bytes on each call.
     pub fn value(&self) -> Value<'_> {
-        let limits = json::Limits {
-            depth_max: u32::MAX,
-            values_max: u32::MAX,
-        };
+        let limits = json::Limits { depth_max: u32::MAX, values_max: u32::MAX };
         json::parse(&self.bytes, &limits).unwrap_or(Value::Null)
     }
 
@@ -102,10 +85,7 @@ impl Draft {
         let mut out = BytesMut::with_capacity(self.stamped_len_max());
         out.put_slice(head);
         let comma = if tail.starts_with(b"}") { "" } else { "," };
-        out.put_slice(
-            format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{last_updated}\"{comma}")
-                .as_bytes(),
-        );
+        out.put_slice(format!("\"versionId\":\"{version}\",\"lastUpdated\":\"{last_updated}\"{comma}").as_bytes());
         out.put_slice(tail);
         out.freeze()
     }
@@ -157,10 +137,7 @@ mod tests {
     }
 
     fn stamped(draft: &Draft, version: u64) -> String {
-        let bytes = draft.stamp(
-            VersionId::new(version).unwrap(),
-            Instant::from_millis(version as i64),
-        );
+        let bytes = draft.stamp(VersionId::new(version).unwrap(), Instant::from_millis(version as i64));
         assert!(bytes.len() <= draft.stamped_len_max());
         String::from_utf8(bytes.to_vec()).unwrap()
     }
@@ -179,28 +156,22 @@ mod tests {
     #[test]
     fn the_stamp_stands_in_a_meta_of_its_own_where_none_was_sent() {
         let expected = r#"{"resourceType":"Patient","id":"p1","meta":{"versionId":"1","lastUpdated":"1970-01-01T00:00:00.001Z"},"active":true}"#;
-        assert_eq!(
-            stamped(&draft(r#"{"resourceType":"Patient","active":true}"#), 1),
-            expected
-        );
+        assert_eq!(stamped(&draft(r#"{"resourceType":"Patient","active":true}"#), 1), expected);
     }
 
     #[test]
     fn content_is_the_same_whatever_version_and_time_say() {
-        for text in [
-            r#"{"resourceType":"Patient","active":true}"#,
-            r#"{"resourceType":"Patient","meta":{"source":"a"}}"#,
-        ] {
+        for text in
+            [r#"{"resourceType":"Patient","active":true}"#, r#"{"resourceType":"Patient","meta":{"source":"a"}}"#]
+        {
             let own = draft(text);
             assert!(own.same_content(stamped(&own, 1).as_bytes()));
             assert!(own.same_content(stamped(&own, u64::MAX).as_bytes()));
             let other = draft(r#"{"resourceType":"Patient","active":false}"#);
             assert!(!other.same_content(stamped(&own, 1).as_bytes()));
         }
-        let number =
-            draft(r#"{"resourceType":"Patient","extension":[{"url":"u","valueDecimal":5.1}]}"#);
-        let longer =
-            draft(r#"{"resourceType":"Patient","extension":[{"url":"u","valueDecimal":5.10}]}"#);
+        let number = draft(r#"{"resourceType":"Patient","extension":[{"url":"u","valueDecimal":5.1}]}"#);
+        let longer = draft(r#"{"resourceType":"Patient","extension":[{"url":"u","valueDecimal":5.10}]}"#);
         assert!(!number.same_content(stamped(&longer, 1).as_bytes()));
     }
 
@@ -219,13 +190,7 @@ mod tests {
             Draft::new(&value, key.clone())
         };
         assert_eq!(make("[]"), Err(DraftError::NotAnObject));
-        assert_eq!(
-            make(r#"{"resourceType":"Group"}"#),
-            Err(DraftError::TypeDiffers)
-        );
-        assert_eq!(
-            make(r#"{"resourceType":"Patient","meta":[]}"#),
-            Err(DraftError::MetaNotAnObject)
-        );
+        assert_eq!(make(r#"{"resourceType":"Group"}"#), Err(DraftError::TypeDiffers));
+        assert_eq!(make(r#"{"resourceType":"Patient","meta":[]}"#), Err(DraftError::MetaNotAnObject));
     }
 }

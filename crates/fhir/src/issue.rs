@@ -134,10 +134,7 @@ pub struct Text {
 impl Text {
     /// The text in both languages.
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
-        Text {
-            en: en.into(),
-            zh: zh.into(),
-        }
+        Text { en: en.into(), zh: zh.into() }
     }
 }
 
@@ -172,15 +169,7 @@ pub struct Issue {
 impl Issue {
     /// An issue without place.
     pub fn new(severity: Severity, kind: IssueType, code: &'static str, text: Text) -> Issue {
-        Issue {
-            severity,
-            kind,
-            code,
-            text,
-            expression: Vec::new(),
-            position: None,
-            diagnostics: None,
-        }
+        Issue { severity, kind, code, text, expression: Vec::new(), position: None, diagnostics: None }
     }
 
     /// An error without place.

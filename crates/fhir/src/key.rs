@@ -49,10 +49,7 @@ impl VersionId {
     /// The version written in decimal without leading zeros; no other text is a version of ours.
     pub fn parse(text: &str) -> Option<VersionId> {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        plain
-            .then(|| text.parse().ok())
-            .flatten()
-            .and_then(VersionId::new)
+        plain.then(|| text.parse().ok()).flatten().and_then(VersionId::new)
     }
 
     /// The number.
@@ -91,10 +88,7 @@ impl ResourceKey {
     /// The key in `Patient/x`; neither a base before nor a version behind it.
     pub fn parse(text: &str) -> Option<ResourceKey> {
         let (kind, id) = text.split_once('/')?;
-        Some(ResourceKey {
-            kind: ResourceType::parse(kind)?,
-            id: LogicalId::parse(id)?,
-        })
+        Some(ResourceKey { kind: ResourceType::parse(kind)?, id: LogicalId::parse(id)? })
     }
 }
 
@@ -107,5 +101,38 @@ impl fmt::Display for ResourceKey {
 impl fmt::Debug for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logical_id_has_1_to_64_plain_characters() {
+        for good in ["a", "A-1.b", &"9".repeat(64)] {
+            assert_eq!(LogicalId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a_b", "a/b", "王", " a", &"9".repeat(65)] {
+            assert_eq!(LogicalId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_a_plain_number_from_1() {
+        assert_eq!(VersionId::parse("1"), Some(VersionId::FIRST));
+        assert_eq!(VersionId::parse("41").unwrap().next().to_string(), "42");
+        for bad in ["", "0", "01", "+1", "-1", "1.0", "a", "18446744073709551616"] {
+            assert_eq!(VersionId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_text() {
+        let key = ResourceKey::parse("Patient/p-1").unwrap();
+        assert_eq!(ResourceKey::parse(&key.to_string()), Some(key));
+        for bad in ["Patient", "Patient/", "patient/1", "Resource/1", "Patient/1/_history/1", "http://a/Patient/1"] {
+            assert_eq!(ResourceKey::parse(bad), None, "{bad}");
+        }
     }
 }

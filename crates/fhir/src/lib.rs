@@ -25,6 +25,8 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+#[cfg(test)]
+mod corpus;
 mod date_time;
 mod draft;
 mod issue;

@@ -25,9 +25,7 @@ impl Language {
                 en if en.eq_ignore_ascii_case("en") || en == "*" => Language::English,
                 _ => continue,
             };
-            let weight = parts
-                .find_map(|part| part.strip_prefix("q="))
-                .map_or(1000, weight_in_thousandths);
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, weight_in_thousandths);
             if weight > best.0 {
                 best = (weight, language);
             }
@@ -54,15 +52,8 @@ pub struct OperationOutcome {
 impl OperationOutcome {
     /// The resource as a tree.
     pub fn to_value(&self, language: Language) -> Value<'static> {
-        let issues: Vec<Value<'static>> = self
-            .issues
-            .iter()
-            .map(|issue| issue.to_value(language))
-            .collect();
-        Object::new()
-            .with("resourceType", "OperationOutcome")
-            .with("issue", issues)
-            .into()
+        let issues: Vec<Value<'static>> = self.issues.iter().map(|issue| issue.to_value(language)).collect();
+        Object::new().with("resourceType", "OperationOutcome").with("issue", issues).into()
     }
 }
 
@@ -74,9 +65,7 @@ impl From<Vec<Issue>> for OperationOutcome {
 
 impl From<Issue> for OperationOutcome {
     fn from(issue: Issue) -> Self {
-        OperationOutcome {
-            issues: vec![issue],
-        }
+        OperationOutcome { issues: vec![issue] }
     }
 }
 
@@ -87,26 +76,19 @@ impl Issue {
             Language::English => &self.text.en,
             Language::Chinese => &self.text.zh,
         };
-        let coding = Object::new()
-            .with("system", ISSUE_CODE_SYSTEM)
-            .with("code", self.code);
-        let details = Object::new()
-            .with("coding", vec![coding.into()])
-            .with("text", text.clone());
+        let coding = Object::new().with("system", ISSUE_CODE_SYSTEM).with("code", self.code);
+        let details = Object::new().with("coding", vec![coding.into()]).with("text", text.clone());
         let mut issue = Object::new()
             .with("severity", self.severity.as_str())
             .with("code", self.kind.as_str())
             .with("details", details);
-        let place = self
-            .position
-            .map(|at| format!("line {}, column {}", at.line, at.column));
+        let place = self.position.map(|at| format!("line {}, column {}", at.line, at.column));
         let notes: Vec<String> = place.into_iter().chain(self.diagnostics.clone()).collect();
         if !notes.is_empty() {
             issue.insert("diagnostics", notes.join(": "));
         }
         if !self.expression.is_empty() {
-            let places: Vec<Value<'static>> =
-                self.expression.iter().cloned().map(Value::from).collect();
+            let places: Vec<Value<'static>> = self.expression.iter().cloned().map(Value::from).collect();
             issue.insert("expression", places);
         }
         issue.into()
@@ -126,3 +108,26 @@ fn weight_in_thousandths(text: &str) -> u32 {
 
 /// The system of our issue codes in `details.coding`.
 const ISSUE_CODE_SYSTEM: &str = "urn:dukou:issue";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_the_best_liked_of_ours() {
+        for (header, language) in [
+            ("", Language::English),
+            ("fr", Language::English),
+            ("zh", Language::Chinese),
+            ("zh-Hans-CN, en;q=0.9", Language::Chinese),
+            ("en, zh;q=0.9", Language::English),
+            ("en;q=0.1, ZH;q=0.25", Language::Chinese),
+            ("fr;q=1.0, *;q=0.5, zh;q=0.4", Language::English),
+            ("zh;q=0", Language::English),
+            ("zh;q=abc", Language::English),
+            ("zh; q=0.8", Language::Chinese),
+        ] {
+            assert_eq!(Language::choose(header), language, "{header}");
+        }
+    }
+}

@@ -47,11 +47,7 @@ impl<'v> Identifier<'v> {
     /// Reads an object as an Identifier; what is missing or of a wrong form is left out.
     pub fn read(value: &'v Value<'_>) -> Option<Identifier<'v>> {
         value.as_object()?;
-        Some(Identifier {
-            system: value.text_at("system"),
-            value: value.text_at("value"),
-            usage: value.text_at("use"),
-        })
+        Some(Identifier { system: value.text_at("system"), value: value.text_at("value"), usage: value.text_at("use") })
     }
 }
 
@@ -81,9 +77,7 @@ impl<'v> Target<'v> {
         if reference.starts_with("urn:") {
             return Target::Urn(reference);
         }
-        let own = base
-            .and_then(|base| reference.strip_prefix(base))
-            .and_then(|rest| rest.strip_prefix('/'));
+        let own = base.and_then(|base| reference.strip_prefix(base)).and_then(|rest| rest.strip_prefix('/'));
         let relative = match own {
             Some(relative) => relative,
             None if has_scheme(reference) => return Target::External(reference),
@@ -91,11 +85,7 @@ impl<'v> Target<'v> {
         };
         if let Some((kind, query)) = relative.split_once('?') {
             let known = crate::ResourceType::parse(kind).is_some();
-            return if known {
-                Target::Conditional(kind, query)
-            } else {
-                Target::Malformed
-            };
+            return if known { Target::Conditional(kind, query) } else { Target::Malformed };
         }
         let (key, version) = match relative.split_once("/_history/") {
             Some((key, version)) => match VersionId::parse(version) {
@@ -114,7 +104,42 @@ fn has_scheme(text: &str) -> bool {
         return false;
     };
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_told_apart_by_their_form() {
+        let own = Some("https://dukou.example/fhir");
+        let local = |text| ResourceKey::parse(text).unwrap();
+        for (text, target) in [
+            ("Patient/1", Target::Local(local("Patient/1"), None)),
+            ("Patient/1/_history/3", Target::Local(local("Patient/1"), VersionId::new(3))),
+            ("https://dukou.example/fhir/Patient/1", Target::Local(local("Patient/1"), None)),
+            ("https://dukou.example/fhir2/Patient/1", Target::External("https://dukou.example/fhir2/Patient/1")),
+            ("https://other.example/Patient/1", Target::External("https://other.example/Patient/1")),
+            ("#a", Target::Contained("a")),
+            ("urn:uuid:1", Target::Urn("urn:uuid:1")),
+            ("Patient?identifier=a|b", Target::Conditional("Patient", "identifier=a|b")),
+            ("Nobody?identifier=a", Target::Malformed),
+            ("Patient/1/2", Target::Malformed),
+            ("", Target::Malformed),
+        ] {
+            assert_eq!(Target::parse(text, own), target, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reader_leaves_out_what_is_not_there() {
+        let text = br#"{"reference":5,"identifier":{"system":"urn:x","value":"1"},"display":"a"}"#;
+        let value = crate::json::parse(text, &crate::json::Limits::default()).unwrap();
+        let reference = Reference::read(&value).unwrap();
+        assert_eq!((reference.reference, reference.display), (None, Some("a")));
+        let identifier = reference.identifier.unwrap();
+        assert_eq!((identifier.system, identifier.value, identifier.usage), (Some("urn:x"), Some("1"), None));
+        assert!(Reference::read(&Value::Null).is_none());
+    }
 }

@@ -59,10 +59,7 @@ impl TypeId {
     /// The elements in the order of the definition, inherited ones first.
     pub fn elements(self) -> impl ExactSizeIterator<Item = &'static Element> + Clone {
         let tables = table::tables();
-        self.entry()
-            .elements
-            .iter()
-            .map(|at| &tables.elements[*at as usize])
+        self.entry().elements.iter().map(|at| &tables.elements[*at as usize])
     }
 
     /// The element that a JSON member name stands for, `valueQuantity` or `status`; not the `_` names.

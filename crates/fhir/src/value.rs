@@ -131,9 +131,7 @@ impl<'a> Value<'a> {
             Value::Bool(flag) => Value::Bool(flag),
             Value::Number(text) => Value::Number(Cow::Owned(text.into_owned())),
             Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
-            Value::Array(values) => {
-                Value::Array(values.into_iter().map(Value::into_static).collect())
-            }
+            Value::Array(values) => Value::Array(values.into_iter().map(Value::into_static).collect()),
             Value::Object(object) => Value::Object(object.into_static()),
         }
     }
@@ -214,18 +212,12 @@ impl<'a> Object<'a> {
 
     /// The member with that exact name.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
     /// The member with that exact name, to be changed in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
-        self.0
-            .iter_mut()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value)
+        self.0.iter_mut().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
     /// Whether there is a member with that exact name.
@@ -234,11 +226,7 @@ impl<'a> Object<'a> {
     }
 
     /// Sets a member: in its place where it is known, else as the last one. Gives back what stood there.
-    pub fn insert(
-        &mut self,
-        name: impl Into<Cow<'a, str>>,
-        value: impl Into<Value<'a>>,
-    ) -> Option<Value<'a>> {
+    pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) -> Option<Value<'a>> {
         let (name, value) = (name.into(), value.into());
         if let Some(slot) = self.get_mut(&name) {
             return Some(std::mem::replace(slot, value));
@@ -277,12 +265,7 @@ impl<'a> Object<'a> {
 
     /// The same object owning its text.
     pub fn into_static(self) -> Object<'static> {
-        Object(
-            self.0
-                .into_iter()
-                .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_static()))
-                .collect(),
-        )
+        Object(self.0.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_static())).collect())
     }
 }
 
@@ -303,5 +286,39 @@ impl<'a> FromIterator<(Cow<'a, str>, Value<'a>)> for Object<'a> {
             object.insert(name, value);
         }
         object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Value<'static> {
+        let name = Object::new().with("family", "王").with("given", vec![Value::from("小明")]);
+        Object::new().with("resourceType", "Patient").with("name", vec![name.into()]).into()
+    }
+
+    #[test]
+    fn a_path_walks_members_and_indexes() {
+        let tree = tree();
+        assert_eq!(tree.text_at("name[0].given[0]"), Some("小明"));
+        assert_eq!(tree.resource_type(), Some("Patient"));
+        for absent in ["name[1]", "name.family", "name[0].given[x]", "name[", "a.b", "", "name[0]x"] {
+            assert_eq!(tree.get(absent), None, "{absent}");
+        }
+        assert_eq!(tree.list_at("name").len(), 1);
+        assert!(tree.list_at("absent").is_empty());
+    }
+
+    #[test]
+    fn a_member_set_again_keeps_its_place() {
+        let mut object = Object::new().with("a", 1u64).with("b", true);
+        assert_eq!(object.insert("a", "x"), Some(Value::from(1u64)));
+        object.insert("c", Value::Null);
+        let names: Vec<&str> = object.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(object.remove("b"), Some(Value::Bool(true)));
+        assert_eq!(object.remove("b"), None);
+        assert_eq!(object.len(), 2);
     }
 }

@@ -117,10 +117,7 @@ impl<'b> Scan<'b> {
     fn word(&mut self) -> Option<()> {
         let start = self.at;
         while let Some(byte) = self.peek() {
-            if matches!(
-                byte,
-                b',' | b':' | b'}' | b']' | b'{' | b'[' | b'"' | b' ' | b'\n' | b'\r' | b'\t'
-            ) {
+            if matches!(byte, b',' | b':' | b'}' | b']' | b'{' | b'[' | b'"' | b' ' | b'\n' | b'\r' | b'\t') {
                 break;
             }
             self.at += 1;
@@ -173,13 +170,7 @@ pub(super) fn position(bytes: &[u8], offset: usize) -> Position {
     let before = &bytes[..offset.min(bytes.len())];
     let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..])
-        .chars()
-        .count()
-        + 1;
+    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
     let bounded = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Position {
-        line: bounded(line),
-        column: bounded(column),
-    }
+    Position { line: bounded(line), column: bounded(column) }
 }

@@ -17,10 +17,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 levels, 8 million values.
     fn default() -> Self {
-        Limits {
-            depth_max: 64,
-            values_max: 8_000_000,
-        }
+        Limits { depth_max: 64, values_max: 8_000_000 }
     }
 }
 
@@ -83,23 +80,9 @@ pub enum ParseErrorKind {
 pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Value<'a>, ParseError> {
     let text = std::str::from_utf8(bytes).map_err(|fault| {
         let kind = ParseErrorKind::InvalidUtf8;
-        error(
-            bytes,
-            Fault {
-                kind,
-                offset: fault.valid_up_to(),
-            },
-        )
+        error(bytes, Fault { kind, offset: fault.valid_up_to() })
     })?;
-    let mut reader = Reader {
-        text,
-        bytes,
-        at: 0,
-        limits: *limits,
-        values: 0,
-        members: Vec::new(),
-        items: Vec::new(),
-    };
+    let mut reader = Reader { text, bytes, at: 0, limits: *limits, values: 0, members: Vec::new(), items: Vec::new() };
     reader.document().map_err(|fault| error(bytes, fault))
 }
 
@@ -166,14 +149,8 @@ impl<'a> Reader<'a> {
                 _ => return Err(self.unexpected()),
             };
             if self.members.len() - start < SCANNED_NAMES {
-                if self.members[start..]
-                    .iter()
-                    .any(|(other, _)| *other == name)
-                {
-                    return Err(Fault {
-                        kind: ParseErrorKind::DuplicateName,
-                        offset: name_at,
-                    });
+                if self.members[start..].iter().any(|(other, _)| *other == name) {
+                    return Err(Fault { kind: ParseErrorKind::DuplicateName, offset: name_at });
                 }
             } else {
                 late_names.push(name_at);
@@ -274,11 +251,7 @@ impl<'a> Reader<'a> {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.fault(ParseErrorKind::MalformedNumber))
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.fault(ParseErrorKind::MalformedNumber)) } else { Ok(()) }
     }
 
     fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Fault> {
@@ -317,10 +290,7 @@ impl<'a> Reader<'a> {
     /// Goes on to the next quote, backslash or control character.
     fn skip_plain(&mut self) {
         let rest = &self.bytes[self.at..];
-        self.at += rest
-            .iter()
-            .position(|byte| SPECIAL[usize::from(*byte)])
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|byte| SPECIAL[usize::from(*byte)]).unwrap_or(rest.len());
     }
 
     /// Takes an escape, a pair of surrogates as one.
@@ -336,10 +306,7 @@ impl<'a> Reader<'a> {
             Some(b't') => '\t',
             Some(b'u') => return self.code_point(start),
             Some(_) => {
-                return Err(Fault {
-                    kind: ParseErrorKind::MalformedEscape,
-                    offset: start,
-                });
+                return Err(Fault { kind: ParseErrorKind::MalformedEscape, offset: start });
             }
             None => return Err(self.fault(ParseErrorKind::UnexpectedEnd)),
         };
@@ -348,10 +315,7 @@ impl<'a> Reader<'a> {
     }
 
     fn code_point(&mut self, start: usize) -> Result<char, Fault> {
-        let lone = Fault {
-            kind: ParseErrorKind::LoneSurrogate,
-            offset: start,
-        };
+        let lone = Fault { kind: ParseErrorKind::LoneSurrogate, offset: start };
         let first = self.hex_unit(start)?;
         if !(0xd800..0xdc00).contains(&first) {
             return char::from_u32(first).ok_or(lone);
@@ -369,10 +333,7 @@ impl<'a> Reader<'a> {
 
     /// Takes `uXXXX`.
     fn hex_unit(&mut self, start: usize) -> Result<u32, Fault> {
-        let malformed = Fault {
-            kind: ParseErrorKind::MalformedEscape,
-            offset: start,
-        };
+        let malformed = Fault { kind: ParseErrorKind::MalformedEscape, offset: start };
         let Some(digits) = self.bytes.get(self.at + 1..self.at + 5) else {
             return Err(malformed);
         };
@@ -413,43 +374,25 @@ impl<'a> Reader<'a> {
     }
 
     fn fault(&self, kind: ParseErrorKind) -> Fault {
-        Fault {
-            kind,
-            offset: self.at,
-        }
+        Fault { kind, offset: self.at }
     }
 }
 
 /// Names past the first few are compared by sorting once, so that a hostile object of a million members costs no more
 /// than a sort. `late_names` holds the offsets of the names from number [`SCANNED_NAMES`] on.
-fn refuse_late_duplicates(
-    members: &[(Cow<'_, str>, Value<'_>)],
-    late_names: &[usize],
-) -> Result<(), Fault> {
+fn refuse_late_duplicates(members: &[(Cow<'_, str>, Value<'_>)], late_names: &[usize]) -> Result<(), Fault> {
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by(|a, b| members[*a].0.cmp(&members[*b].0).then(a.cmp(b)));
-    let second = order
-        .windows(2)
-        .filter(|pair| members[pair[0]].0 == members[pair[1]].0)
-        .map(|pair| pair[1])
-        .min();
+    let second = order.windows(2).filter(|pair| members[pair[0]].0 == members[pair[1]].0).map(|pair| pair[1]).min();
     match second.and_then(|index| late_names.get(index - SCANNED_NAMES)) {
-        Some(&offset) => Err(Fault {
-            kind: ParseErrorKind::DuplicateName,
-            offset,
-        }),
+        Some(&offset) => Err(Fault { kind: ParseErrorKind::DuplicateName, offset }),
         None => Ok(()),
     }
 }
 
 fn error(bytes: &[u8], fault: Fault) -> ParseError {
     let at = position(bytes, fault.offset);
-    ParseError {
-        kind: fault.kind,
-        offset: fault.offset,
-        line: at.line,
-        column: at.column,
-    }
+    ParseError { kind: fault.kind, offset: fault.offset, line: at.line, column: at.column }
 }
 
 /// How many member names are compared one by one before sorting pays.

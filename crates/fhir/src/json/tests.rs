@@ -22,21 +22,13 @@ fn number_text_and_member_order_are_kept() {
 #[test]
 fn canonical_text_has_the_fewest_escapes() {
     let sent = r#" { "a" : "\u0041\/\u00e9\ud83d\ude00\n\u0001\u007f" , "b" : [ ] } "#;
-    assert_eq!(
-        printed(&read(sent).unwrap()),
-        "{\"a\":\"A/é😀\\n\\u0001\u{7f}\",\"b\":[]}"
-    );
+    assert_eq!(printed(&read(sent).unwrap()), "{\"a\":\"A/é😀\\n\\u0001\u{7f}\",\"b\":[]}");
 }
 
 #[test]
 fn strings_borrow_from_the_input_where_nothing_was_escaped() {
     let value = read(r#"{"plain":"王小明","escaped":"a\nb"}"#).unwrap();
-    let borrowed = |name: &str| {
-        matches!(
-            value.get(name),
-            Some(Value::String(std::borrow::Cow::Borrowed(_)))
-        )
-    };
+    let borrowed = |name: &str| matches!(value.get(name), Some(Value::String(std::borrow::Cow::Borrowed(_))));
     assert!(borrowed("plain") && !borrowed("escaped"));
 }
 
@@ -70,11 +62,7 @@ fn what_readers_disagree_on_is_refused_with_its_place() {
         ("\u{feff}{}", UnexpectedCharacter, 1, 1),
     ] {
         let error = read(text).unwrap_err();
-        assert_eq!(
-            (error.kind, error.line, error.column),
-            (kind, line, column),
-            "{text:?}"
-        );
+        assert_eq!((error.kind, error.line, error.column), (kind, line, column), "{text:?}");
     }
     let error = parse(b"{\"a\":\"\xff\"}", &Limits::default()).unwrap_err();
     assert_eq!((error.kind, error.offset), (InvalidUtf8, 6));
@@ -89,10 +77,7 @@ fn a_late_duplicate_among_many_names_is_found_at_its_place() {
     let place = text.len();
     text.push_str("\"n37\":0,\"n1\":0}");
     let error = read(&text).unwrap_err();
-    assert_eq!(
-        (error.kind, error.offset),
-        (ParseErrorKind::DuplicateName, place)
-    );
+    assert_eq!((error.kind, error.offset), (ParseErrorKind::DuplicateName, place));
 }
 
 #[test]
@@ -100,19 +85,10 @@ fn depth_and_number_of_values_are_bounded() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(read(&nested(64)).is_ok());
     assert_eq!(read(&nested(65)).unwrap_err().kind, ParseErrorKind::TooDeep);
-    assert_eq!(
-        read(&"[".repeat(1_000_000)).unwrap_err().kind,
-        ParseErrorKind::TooDeep
-    );
-    let few = Limits {
-        values_max: 3,
-        ..Limits::default()
-    };
+    assert_eq!(read(&"[".repeat(1_000_000)).unwrap_err().kind, ParseErrorKind::TooDeep);
+    let few = Limits { values_max: 3, ..Limits::default() };
     assert!(parse(b"[1,2]", &few).is_ok());
-    assert_eq!(
-        parse(b"[1,2,3]", &few).unwrap_err().kind,
-        ParseErrorKind::TooManyValues
-    );
+    assert_eq!(parse(b"[1,2,3]", &few).unwrap_err().kind, ParseErrorKind::TooManyValues);
 }
 
 #[test]
@@ -127,20 +103,11 @@ fn a_pretty_print_reads_back_to_the_same_tree() {
 fn an_expression_leads_back_to_line_and_column() {
     let text = "{\n \"resourceType\":\"Patient\",\n \"contact\": [ {\"a\":\"}\\\"]\"},\n  {\"name\": {\"family\": 5}, \"valueString\":1, \"_use\":{}}]}";
     let at = |line, column| Some(Position { line, column });
-    assert_eq!(
-        locate(text.as_bytes(), "Patient.contact[1].name.family"),
-        at(4, 13)
-    );
+    assert_eq!(locate(text.as_bytes(), "Patient.contact[1].name.family"), at(4, 13));
     assert_eq!(locate(text.as_bytes(), "Patient.contact[0]"), at(3, 15));
-    assert_eq!(
-        locate(text.as_bytes(), "Patient.contact[1].value"),
-        at(4, 27)
-    );
+    assert_eq!(locate(text.as_bytes(), "Patient.contact[1].value"), at(4, 27));
     assert_eq!(locate(text.as_bytes(), "Patient.contact[1].use"), at(4, 44));
-    assert_eq!(
-        locate(text.as_bytes(), "Patient.contact[1].missing"),
-        at(4, 3)
-    );
+    assert_eq!(locate(text.as_bytes(), "Patient.contact[1].missing"), at(4, 3));
     assert_eq!(locate(text.as_bytes(), "Patient"), at(1, 1));
     assert_eq!(locate(b"[]", "Patient"), None);
 }
@@ -150,9 +117,8 @@ fn trees() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(serde_json::Value::from),
-        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?".prop_map(|text| {
-            serde_json::from_str(&text).expect("the pattern is the grammar of numbers")
-        }),
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?"
+            .prop_map(|text| { serde_json::from_str(&text).expect("the pattern is the grammar of numbers") }),
         any::<String>().prop_map(serde_json::Value::from),
         "[\"\\\\/\u{0}-\u{20}a王\u{1f600}]{0,8}".prop_map(serde_json::Value::from),
     ];
@@ -192,10 +158,7 @@ proptest! {
 
 /// Both readers agree on whether bytes are JSON, and on the tree; only duplicate names are ours to refuse.
 fn agree(bytes: &[u8]) {
-    let (own, other) = (
-        parse(bytes, &Limits::default()),
-        serde_json::from_slice::<serde_json::Value>(bytes),
-    );
+    let (own, other) = (parse(bytes, &Limits::default()), serde_json::from_slice::<serde_json::Value>(bytes));
     match (own, other) {
         (Ok(own), Ok(other)) => assert_eq!(printed(&own), serde_json::to_string(&other).unwrap()),
         (Err(_), Err(_)) => {}

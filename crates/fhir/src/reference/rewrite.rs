@@ -25,12 +25,8 @@ pub fn references<'v>(resource: &'v Value<'_>) -> Vec<(String, &'v str)> {
 /// primitives of the types uri, url, canonical, oid and uuid, and `href` and `src` in narratives. Elements that R4 does
 /// not know are left alone. Gives how many texts were changed.
 pub fn rewrite(resource: &mut Value<'_>, with: &mut dyn FnMut(&str) -> Option<String>) -> usize {
-    let mut rewriting = Rewriting {
-        reference: TypeId::parse("Reference"),
-        element: TypeId::parse("Element"),
-        with,
-        changed: 0,
-    };
+    let mut rewriting =
+        Rewriting { reference: TypeId::parse("Reference"), element: TypeId::parse("Element"), with, changed: 0 };
     rewriting.resource(resource);
     rewriting.changed
 }
@@ -56,9 +52,7 @@ impl<'v> List<'v, '_> {
             self.found.push((self.path.clone(), text));
         }
         for (name, value) in object.iter() {
-            let (base, is_side) = name
-                .strip_prefix('_')
-                .map_or((name, false), |base| (base, true));
+            let (base, is_side) = name.strip_prefix('_').map_or((name, false), |base| (base, true));
             let Some(member) = kind.member(base) else {
                 continue;
             };
@@ -119,21 +113,13 @@ impl Rewriting<'_> {
                 self.text(value);
                 continue;
             }
-            let (base, is_side) = name
-                .strip_prefix('_')
-                .map_or((name, false), |base| (base, true));
+            let (base, is_side) = name.strip_prefix('_').map_or((name, false), |base| (base, true));
             let Some(member) = kind.member(base) else {
                 continue;
             };
-            let content = if is_side {
-                self.element.unwrap_or(member.content.kind)
-            } else {
-                member.content.kind
-            };
+            let content = if is_side { self.element.unwrap_or(member.content.kind) } else { member.content.kind };
             match value {
-                Value::Array(items) => items
-                    .iter_mut()
-                    .for_each(|item| self.content(content, item)),
+                Value::Array(items) => items.iter_mut().for_each(|item| self.content(content, item)),
                 _ => self.content(content, value),
             }
         }
@@ -148,11 +134,7 @@ impl Rewriting<'_> {
                 }
             }
             Form::Primitive(
-                Primitive::Uri
-                | Primitive::Url
-                | Primitive::Canonical
-                | Primitive::Oid
-                | Primitive::Uuid,
+                Primitive::Uri | Primitive::Url | Primitive::Canonical | Primitive::Oid | Primitive::Uuid,
             ) => self.text(value),
             Form::Primitive(Primitive::Xhtml) => self.narrative(value),
             Form::Primitive(_) => {}
@@ -176,11 +158,7 @@ impl Rewriting<'_> {
         for link in links(text) {
             if let Some(new) = (self.with)(&text[link.clone()].replace("&amp;", "&")) {
                 out.push_str(&text[copied..link.start]);
-                out.push_str(
-                    &new.replace('&', "&amp;")
-                        .replace(['"', '\''], "&quot;")
-                        .replace('<', "&lt;"),
-                );
+                out.push_str(&new.replace('&', "&amp;").replace(['"', '\''], "&quot;").replace('<', "&lt;"));
                 copied = link.end;
                 changed += 1;
             }
@@ -203,17 +181,10 @@ fn links(text: &str) -> Vec<Range<usize>> {
         while let Some(next) = text[rest..].find(['"', '\'', '>']) {
             let (before, quote) = (&text[rest..rest + next], text.as_bytes()[rest + next]);
             rest += next + 1;
-            let Some(length) = (quote != b'>')
-                .then(|| text[rest..].find(char::from(quote)))
-                .flatten()
-            else {
+            let Some(length) = (quote != b'>').then(|| text[rest..].find(char::from(quote))).flatten() else {
                 break;
             };
-            let name = before
-                .trim_end()
-                .trim_end_matches('=')
-                .split_whitespace()
-                .next_back();
+            let name = before.trim_end().trim_end_matches('=').split_whitespace().next_back();
             if matches!(name, Some("href" | "src")) {
                 links.push(rest..rest + length);
             }
@@ -265,15 +236,10 @@ mod tests {
     #[test]
     fn rewriting_reaches_references_uris_and_narrative_links_and_nothing_else() {
         let mut value = read(OBSERVATION);
-        let changed = rewrite(&mut value, &mut |text| {
-            (text == "urn:uuid:1").then(|| "Patient/p&1".to_owned())
-        });
+        let changed = rewrite(&mut value, &mut |text| (text == "urn:uuid:1").then(|| "Patient/p&1".to_owned()));
         assert_eq!(changed, 6);
         assert_eq!(value.text_at("subject.reference"), Some("Patient/p&1"));
-        assert_eq!(
-            value.text_at("contained[0].subject.reference"),
-            Some("Patient/p&1")
-        );
+        assert_eq!(value.text_at("contained[0].subject.reference"), Some("Patient/p&1"));
         assert_eq!(value.text_at("identifier[0].system"), Some("Patient/p&1"));
         assert_eq!(value.text_at("identifier[0].value"), Some("urn:uuid:1"));
         assert_eq!(value.text_at("performer[1].reference"), Some("urn:uuid:2"));

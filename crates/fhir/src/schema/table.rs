@@ -31,17 +31,10 @@ pub(super) struct Type {
 
 impl Type {
     pub(super) fn member(&'static self, name: &str) -> Option<Member> {
-        let at = self
-            .members
-            .binary_search_by(|(own, _, _)| (*own).cmp(name))
-            .ok()?;
+        let at = self.members.binary_search_by(|(own, _, _)| (*own).cmp(name)).ok()?;
         let (_, place, choice) = self.members[at];
         let element = &tables().elements[usize::from(self.elements[usize::from(place)])];
-        Some(Member {
-            element,
-            content: &element.types[usize::from(choice)],
-            place,
-        })
+        Some(Member { element, content: &element.types[usize::from(choice)], place })
     }
 }
 
@@ -56,10 +49,7 @@ impl Tables {
 
     pub(super) fn compartment(&self, of: &str, kind: ResourceType) -> &[&'static str] {
         let mut known = self.compartments.get(&kind).into_iter().flatten();
-        known
-            .find(|(name, _)| *name == of)
-            .map(|(_, parameters)| parameters.as_slice())
-            .unwrap_or_default()
+        known.find(|(name, _)| *name == of).map(|(_, parameters)| parameters.as_slice()).unwrap_or_default()
     }
 
     fn read() -> Tables {
@@ -76,21 +66,12 @@ impl Tables {
             tables.inherit(at);
         }
         for kind in ResourceType::all() {
-            tables.resources.push(
-                *tables
-                    .names
-                    .get(kind.as_str())
-                    .expect("each resource type has a definition"),
-            );
+            tables.resources.push(*tables.names.get(kind.as_str()).expect("each resource type has a definition"));
         }
         for line in lines(COMPARTMENTS) {
             let [of, kind, parameters] = columns(line);
             let kind = ResourceType::parse(kind).expect("compartments name resource types");
-            tables
-                .compartments
-                .entry(kind)
-                .or_default()
-                .push((of, parameters.split('|').collect()));
+            tables.compartments.entry(kind).or_default().push((of, parameters.split('|').collect()));
         }
         tables
     }
@@ -103,21 +84,12 @@ impl Tables {
             };
             let [name, form, _] = columns(head);
             let form = match form {
-                "primitive" => {
-                    Form::Primitive(Primitive::parse(name).expect("every primitive is known"))
-                }
+                "primitive" => Form::Primitive(Primitive::parse(name).expect("every primitive is known")),
                 "resource" | "abstract" => Form::Resource,
                 _ => Form::Complex,
             };
             self.names.insert(name, TypeId(self.types.len() as u16));
-            self.types.push(Type {
-                name,
-                form,
-                base: None,
-                elements: Vec::new(),
-                required: 0,
-                members: Vec::new(),
-            });
+            self.types.push(Type { name, form, base: None, elements: Vec::new(), required: 0, members: Vec::new() });
         }
     }
 
@@ -134,16 +106,9 @@ impl Tables {
             let path = format!("{}.{name}", self.types[owner].name);
             let element = Element {
                 name: name.strip_suffix("[x]").unwrap_or(name),
-                types: types
-                    .split(',')
-                    .map(|text| self.type_ref(&path, text))
-                    .collect(),
+                types: types.split(',').map(|text| self.type_ref(&path, text)).collect(),
                 min: min.parse().expect("min is a number"),
-                max: if max == "*" {
-                    u32::MAX
-                } else {
-                    max.parse().expect("max is a number")
-                },
+                max: if max == "*" { u32::MAX } else { max.parse().expect("max is a number") },
                 choice: name.ends_with("[x]"),
                 modifier: flags.contains('m'),
                 summary: flags.contains('s'),
@@ -165,11 +130,7 @@ impl Tables {
         };
         let kind = *self.names.get(name).expect("elements name known types");
         let targets = within.split('|').filter_map(ResourceType::parse).collect();
-        TypeRef {
-            kind,
-            targets,
-            simple: within == "SimpleQuantity",
-        }
+        TypeRef { kind, targets, simple: within == "SimpleQuantity" }
     }
 
     /// Sets the elements of the base before the own ones, and makes the index of member names. Bases are not always
@@ -185,28 +146,17 @@ impl Tables {
         for owner in chain.into_iter().rev().chain([at]) {
             let from = elements.len();
             let own = &self.types[owner].elements;
-            let skip = if self.types[owner].members.is_empty() {
-                0
-            } else {
-                from
-            };
+            let skip = if self.types[owner].members.is_empty() { 0 } else { from };
             elements.extend(own.iter().skip(skip));
         }
         let mut required = 0;
         let mut members = Vec::new();
-        for (place, element) in elements
-            .iter()
-            .map(|at| &self.elements[usize::from(*at)])
-            .enumerate()
-        {
+        for (place, element) in elements.iter().map(|at| &self.elements[usize::from(*at)]).enumerate() {
             assert!(place < 128, "the places of a type fit a bit set");
             required |= u128::from(element.min > 0) << place;
             for (choice, content) in element.types.iter().enumerate() {
                 let name: &'static str = if element.choice {
-                    interned(json_name(
-                        element.name,
-                        self.types[content.kind.index()].name,
-                    ))
+                    interned(json_name(element.name, self.types[content.kind.index()].name))
                 } else {
                     element.name
                 };
@@ -227,8 +177,7 @@ pub(super) fn tables() -> &'static Tables {
 
 /// The lines of a data file without its comments.
 pub(super) fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
-    file.lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    file.lines().filter(|line| !line.starts_with('#') && !line.is_empty())
 }
 
 /// The columns of a line; missing ones at its end are empty.
@@ -252,7 +201,4 @@ fn interned(name: String) -> &'static str {
 }
 
 const ELEMENTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/elements.tsv"));
-const COMPARTMENTS: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/data/compartments.tsv"
-));
+const COMPARTMENTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/compartments.tsv"));

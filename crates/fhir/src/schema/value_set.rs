@@ -15,10 +15,7 @@ pub struct ValueSet {
 #[derive(Debug)]
 enum Rule {
     /// The codes by system, sorted within each; and all of them, sorted.
-    Codes {
-        systems: Vec<(&'static str, Vec<&'static str>)>,
-        all: Vec<&'static str>,
-    },
+    Codes { systems: Vec<(&'static str, Vec<&'static str>)>, all: Vec<&'static str> },
     /// Codes that no list can hold but whose form is known.
     Form(fn(&str) -> bool),
     /// Neither: the set is not held here.
@@ -28,11 +25,7 @@ enum Rule {
 impl ValueSet {
     /// Its canonical url, without version.
     pub fn url(&self) -> String {
-        if self.name.contains(':') {
-            self.name.to_owned()
-        } else {
-            format!("{VALUE_SETS}{}", self.name)
-        }
+        if self.name.contains(':') { self.name.to_owned() } else { format!("{VALUE_SETS}{}", self.name) }
     }
 
     /// Whether the set holds the code, of that system if one is said; nothing where the set is not held here.
@@ -60,9 +53,7 @@ impl ValueSet {
 /// The set of that name in the table.
 pub(super) fn named(name: &str) -> Option<&'static ValueSet> {
     let sets = sets();
-    sets.binary_search_by(|set| set.name.cmp(name))
-        .ok()
-        .map(|at| &sets[at])
+    sets.binary_search_by(|set| set.name.cmp(name)).ok().map(|at| &sets[at])
 }
 
 fn sets() -> &'static [ValueSet] {
@@ -80,18 +71,11 @@ fn read() -> Vec<ValueSet> {
                 "currencies" => Rule::Form(is_currency),
                 "ucum-units" => Rule::Form(is_unit),
                 _ if system.is_empty() => Rule::Open,
-                _ => Rule::Codes {
-                    systems: Vec::new(),
-                    all: Vec::new(),
-                },
+                _ => Rule::Codes { systems: Vec::new(), all: Vec::new() },
             };
             sets.push(ValueSet { name, rule });
         }
-        if let Some(ValueSet {
-            rule: Rule::Codes { systems, all },
-            ..
-        }) = sets.last_mut()
-        {
+        if let Some(ValueSet { rule: Rule::Codes { systems, all }, .. }) = sets.last_mut() {
             let codes: Vec<&'static str> = codes.split('|').collect();
             all.extend(&codes);
             all.sort_unstable();
@@ -106,14 +90,9 @@ fn read() -> Vec<ValueSet> {
 fn is_media_type(code: &str) -> bool {
     let essence = code.split(';').next().unwrap_or_default().trim_end();
     let token = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte))
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte))
     };
-    essence
-        .split_once('/')
-        .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+    essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
 }
 
 /// Three capital letters (ISO 4217).
@@ -127,5 +106,4 @@ fn is_unit(code: &str) -> bool {
 }
 
 const VALUE_SETS: &str = "http://hl7.org/fhir/ValueSet/";
-const VALUE_SET_TABLE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/value-sets.tsv"));
+const VALUE_SET_TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/value-sets.tsv"));

@@ -16,18 +16,11 @@ pub(super) fn check_code<'v>(walk: &mut Walk<'v>, set: &'static ValueSet, code: 
 }
 
 /// Checks the code of a Coding or a Quantity.
-pub(super) fn check_coding<'v>(
-    walk: &mut Walk<'v>,
-    set: &'static ValueSet,
-    coding: &'v Object<'v>,
-) {
+pub(super) fn check_coding<'v>(walk: &mut Walk<'v>, set: &'static ValueSet, coding: &'v Object<'v>) {
     match held(set, coding) {
         Held::Yes => {}
         Held::No => {
-            let code = coding
-                .get("code")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let code = coding.get("code").and_then(Value::as_str).unwrap_or_default();
             walk.fault_at("code", || finding::code_not_in_set(code, set));
         }
         Held::NoCode => walk.fault(|| finding::code_wanted(set)),
@@ -36,15 +29,8 @@ pub(super) fn check_coding<'v>(
 }
 
 /// Checks that one coding of a CodeableConcept comes from the set.
-pub(super) fn check_concept<'v>(
-    walk: &mut Walk<'v>,
-    set: &'static ValueSet,
-    concept: &'v Object<'v>,
-) {
-    let codings = concept
-        .get("coding")
-        .and_then(Value::as_array)
-        .unwrap_or_default();
+pub(super) fn check_concept<'v>(walk: &mut Walk<'v>, set: &'static ValueSet, concept: &'v Object<'v>) {
+    let codings = concept.get("coding").and_then(Value::as_array).unwrap_or_default();
     let mut found = Held::NoCode;
     for coding in codings.iter().filter_map(Value::as_object) {
         match held(set, coding) {
@@ -74,10 +60,7 @@ fn held(set: &ValueSet, coding: &Object<'_>) -> Held {
     let Some(code) = coding.get("code").and_then(Value::as_str) else {
         return Held::NoCode;
     };
-    let system = coding
-        .get("system")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let system = coding.get("system").and_then(Value::as_str).unwrap_or_default();
     match set.holds(Some(system), code) {
         Some(true) => Held::Yes,
         Some(false) => Held::No,

@@ -21,10 +21,17 @@ pub(super) struct Invariant {
     pub(super) key: &'static str,
     /// The type, or the part of one.
     on: &'static str,
-    /// Whether the rule holds.
-    pub(super) holds: fn(&Object<'_>) -> bool,
+    pub(super) check: Check,
     pub(super) en: &'static str,
     pub(super) zh: &'static str,
+}
+
+/// How a rule is checked.
+pub(super) enum Check {
+    /// On the object itself.
+    Object(fn(&Object<'_>) -> bool),
+    /// On the object and each member of a list in it, so that the fault is named at the member.
+    Each(&'static str, fn(&Object<'_>, &Object<'_>) -> bool),
 }
 
 /// The rules about a type.
@@ -44,11 +51,7 @@ pub(super) fn of(kind: TypeId) -> &'static [&'static Invariant] {
 }
 
 fn all() -> impl Iterator<Item = &'static Invariant> {
-    datatype::RULES
-        .iter()
-        .chain(clinical::RULES)
-        .chain(workflow::RULES)
-        .chain(conformance::RULES)
+    datatype::RULES.iter().chain(clinical::RULES).chain(workflow::RULES).chain(conformance::RULES)
 }
 
 const fn rule(
@@ -58,28 +61,30 @@ const fn rule(
     en: &'static str,
     zh: &'static str,
 ) -> Invariant {
-    Invariant {
-        key,
-        on,
-        holds,
-        en,
-        zh,
-    }
+    Invariant { key, on, check: Check::Object(holds), en, zh }
+}
+
+const fn each_rule(
+    key: &'static str,
+    on: &'static str,
+    list: &'static str,
+    holds: fn(&Object<'_>, &Object<'_>) -> bool,
+    en: &'static str,
+    zh: &'static str,
+) -> Invariant {
+    Invariant { key, on, check: Check::Each(list, holds), en, zh }
 }
 
 /// Whether an element is there, with a value or with extensions only.
 fn has(object: &Object<'_>, name: &str) -> bool {
-    object
-        .iter()
-        .any(|(own, _)| own.strip_prefix('_').unwrap_or(own) == name)
+    object.iter().any(|(own, _)| own.strip_prefix('_').unwrap_or(own) == name)
 }
 
 /// Whether a choice element is there in any form.
 fn any(object: &Object<'_>, name: &str) -> bool {
     object.iter().any(|(own, _)| {
         let own = own.strip_prefix('_').unwrap_or(own);
-        own.strip_prefix(name)
-            .is_some_and(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
+        own.strip_prefix(name).is_some_and(|kind| kind.starts_with(|first: char| first.is_ascii_uppercase()))
     })
 }
 
@@ -98,12 +103,7 @@ fn is_true(object: &Object<'_>, name: &str) -> bool {
 
 /// The members of a list that are objects.
 fn each<'o, 'v>(object: &'o Object<'v>, name: &str) -> impl Iterator<Item = &'o Object<'v>> {
-    object
-        .get(name)
-        .and_then(Value::as_array)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Value::as_object)
+    object.get(name).and_then(Value::as_array).unwrap_or_default().iter().filter_map(Value::as_object)
 }
 
 /// Whether a CodeableConcept has a coding of the system with one of the codes.
@@ -111,8 +111,7 @@ fn is_coded(object: &Object<'_>, name: &str, system: &str, codes: &[&str]) -> bo
     let Some(concept) = object.get(name).and_then(Value::as_object) else {
         return false;
     };
-    each(concept, "coding")
-        .any(|coding| text(coding, "system") == system && codes.contains(&text(coding, "code")))
+    each(concept, "coding").any(|coding| text(coding, "system") == system && codes.contains(&text(coding, "code")))
 }
 
 /// A number for comparisons only. Reading into a binary float keeps the order of decimals, so a strict difference of

@@ -23,20 +23,13 @@ struct Contained<'v> {
 
 impl<'v> Container<'v> {
     pub(super) fn of(resource: &'v Object<'v>) -> Self {
-        let contained = resource
-            .get("contained")
-            .and_then(Value::as_array)
-            .unwrap_or_default();
+        let contained = resource.get("contained").and_then(Value::as_array).unwrap_or_default();
         let contained = contained.iter().map(|value| Contained {
             id: value.get("id").and_then(Value::as_str).unwrap_or_default(),
             kind: value.resource_type().and_then(ResourceType::parse),
             used: false,
         });
-        Container {
-            kind: kind_of(resource),
-            contained: contained.collect(),
-            inside: None,
-        }
+        Container { kind: kind_of(resource), contained: contained.collect(), inside: None }
     }
 }
 
@@ -49,34 +42,19 @@ pub(super) struct Links<'v> {
 
 impl<'v> Links<'v> {
     pub(super) fn of(bundle: &'v Object<'v>) -> Self {
-        let entries = bundle
-            .get("entry")
-            .and_then(Value::as_array)
-            .unwrap_or_default();
+        let entries = bundle.get("entry").and_then(Value::as_array).unwrap_or_default();
         let named = entries.iter().filter_map(|entry| {
-            let kind = entry
-                .get("resource")
-                .and_then(Value::resource_type)
-                .and_then(ResourceType::parse);
+            let kind = entry.get("resource").and_then(Value::resource_type).and_then(ResourceType::parse);
             Some((entry.get("fullUrl")?.as_str()?, kind))
         });
         let mut entries: Vec<_> = named.collect();
         entries.sort_unstable_by_key(|(url, _)| *url);
-        let kind = bundle
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        Links {
-            entries,
-            closed: matches!(kind, "transaction" | "document" | "message"),
-        }
+        let kind = bundle.get("type").and_then(Value::as_str).unwrap_or_default();
+        Links { entries, closed: matches!(kind, "transaction" | "document" | "message") }
     }
 
     fn find(&self, url: &str) -> Option<Option<ResourceType>> {
-        self.entries
-            .binary_search_by(|(own, _)| (*own).cmp(url))
-            .ok()
-            .map(|at| self.entries[at].1)
+        self.entries.binary_search_by(|(own, _)| (*own).cmp(url)).ok().map(|at| self.entries[at].1)
     }
 }
 
@@ -88,9 +66,7 @@ pub(super) fn check_contained<'v>(walk: &mut Walk<'v>, resource: &'v Object<'v>)
     if let Some(meta) = resource.get("meta").and_then(Value::as_object) {
         for name in ["versionId", "lastUpdated", "security"] {
             if meta.contains(name) {
-                walk.within("meta", None, |walk| {
-                    walk.fault_at(name, || finding::meta_of_contained(name))
-                });
+                walk.within("meta", None, |walk| walk.fault_at(name, || finding::meta_of_contained(name)));
             }
         }
     }
@@ -99,17 +75,8 @@ pub(super) fn check_contained<'v>(walk: &mut Walk<'v>, resource: &'v Object<'v>)
         return;
     };
     container.inside = Some(at);
-    let id = container
-        .contained
-        .get(at)
-        .map(|own| own.id)
-        .unwrap_or_default();
-    let twice = !id.is_empty()
-        && container
-            .contained
-            .iter()
-            .take(at)
-            .any(|other| other.id == id);
+    let id = container.contained.get(at).map(|own| own.id).unwrap_or_default();
+    let twice = !id.is_empty() && container.contained.iter().take(at).any(|other| other.id == id);
     if twice {
         walk.fault_at("id", finding::contained_id_twice);
     }
@@ -122,9 +89,7 @@ pub(super) fn leave_container(walk: &mut Walk<'_>) {
     };
     for (index, contained) in container.contained.iter().enumerate() {
         if !contained.used {
-            walk.within("contained", Some(index), |walk| {
-                walk.fault(finding::unused_contained)
-            });
+            walk.within("contained", Some(index), |walk| walk.fault(finding::unused_contained));
         }
     }
 }
@@ -144,11 +109,7 @@ pub(super) fn mark_used(walk: &mut Walk<'_>, text: &str) {
 }
 
 /// Checks where a Reference points to.
-pub(super) fn check_reference<'v>(
-    walk: &mut Walk<'v>,
-    allowed: &'static TypeRef,
-    reference: &'v Object<'v>,
-) {
+pub(super) fn check_reference<'v>(walk: &mut Walk<'v>, allowed: &'static TypeRef, reference: &'v Object<'v>) {
     let said = reference.get("type").and_then(Value::as_str);
     let said_kind = said.and_then(ResourceType::parse);
     let Some(text) = reference.get("reference").and_then(Value::as_str) else {
@@ -181,15 +142,8 @@ pub(super) fn check_reference<'v>(
     }
 }
 
-fn check_kind<'v>(
-    walk: &mut Walk<'v>,
-    allowed: &'static TypeRef,
-    kind: Option<ResourceType>,
-    at: &'v str,
-) {
-    if let Some(kind) =
-        kind.filter(|kind| !allowed.targets.is_empty() && !allowed.targets.contains(kind))
-    {
+fn check_kind<'v>(walk: &mut Walk<'v>, allowed: &'static TypeRef, kind: Option<ResourceType>, at: &'v str) {
+    if let Some(kind) = kind.filter(|kind| !allowed.targets.is_empty() && !allowed.targets.contains(kind)) {
         walk.fault_at(at, || finding::wrong_target(kind, &allowed.targets));
     }
 }
@@ -199,11 +153,7 @@ fn contained_kind(walk: &Walk<'_>, id: &str) -> Option<Option<ResourceType>> {
     if id.is_empty() {
         return Some(container.kind);
     }
-    container
-        .contained
-        .iter()
-        .find(|own| own.id == id)
-        .map(|own| own.kind)
+    container.contained.iter().find(|own| own.id == id).map(|own| own.kind)
 }
 
 fn bundled_kind(walk: &Walk<'_>, url: &str) -> Option<Option<ResourceType>> {
@@ -219,8 +169,5 @@ fn kind_in_url(url: &str) -> Option<ResourceType> {
 }
 
 fn kind_of(resource: &Object<'_>) -> Option<ResourceType> {
-    resource
-        .get("resourceType")
-        .and_then(Value::as_str)
-        .and_then(ResourceType::parse)
+    resource.get("resourceType").and_then(Value::as_str).and_then(ResourceType::parse)
 }

@@ -19,12 +19,8 @@ pub(super) fn check(primitive: Primitive, value: &Value<'_>) -> Result<(), Misfi
     let fits = match (primitive, value) {
         (Primitive::Boolean, Value::Bool(_)) | (Primitive::Decimal, Value::Number(_)) => true,
         (Primitive::Integer, Value::Number(text)) => integer(text).is_some(),
-        (Primitive::UnsignedInt, Value::Number(text)) => {
-            integer(text).is_some_and(|number| number >= 0)
-        }
-        (Primitive::PositiveInt, Value::Number(text)) => {
-            integer(text).is_some_and(|number| number > 0)
-        }
+        (Primitive::UnsignedInt, Value::Number(text)) => integer(text).is_some_and(|number| number >= 0),
+        (Primitive::PositiveInt, Value::Number(text)) => integer(text).is_some_and(|number| number > 0),
         (
             Primitive::Boolean
             | Primitive::Decimal
@@ -52,9 +48,7 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Misfit> {
         Primitive::Id => LogicalId::parse(text).is_some(),
         Primitive::Oid => is_oid(text),
         Primitive::Uuid => is_uuid(text),
-        Primitive::Date => {
-            FhirDateTime::parse(text).is_some_and(|date| date.precision() <= Precision::Day)
-        }
+        Primitive::Date => FhirDateTime::parse(text).is_some_and(|date| date.precision() <= Precision::Day),
         Primitive::DateTime => FhirDateTime::parse(text).is_some(),
         Primitive::Instant => Instant::parse(text).is_some(),
         Primitive::Time => Time::parse(text).is_some(),
@@ -66,19 +60,12 @@ fn check_text(primitive: Primitive, text: &str) -> Result<(), Misfit> {
 
 /// A JSON number without point, exponent and leading zero, within 32 bits.
 fn integer(text: &str) -> Option<i32> {
-    if text == "-0" {
-        None
-    } else {
-        text.parse().ok()
-    }
+    if text == "-0" { None } else { text.parse().ok() }
 }
 
 /// Not empty, and no control characters but tab, line feed and carriage return.
 fn is_string(text: &str) -> bool {
-    !text.is_empty()
-        && !text
-            .bytes()
-            .any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+    !text.is_empty() && !text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
 /// No blanks at the ends, single blanks within.
@@ -98,9 +85,7 @@ fn is_uri(text: &str) -> bool {
     if text.is_ascii() {
         return !text.is_empty() && text.bytes().all(|byte| byte > b' ' && byte != 0x7f);
     }
-    !text
-        .chars()
-        .any(|letter| letter.is_whitespace() || letter.is_control())
+    !text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
 }
 
 fn is_oid(text: &str) -> bool {
@@ -109,13 +94,9 @@ fn is_oid(text: &str) -> bool {
     };
     let mut arcs = arcs.split('.');
     let arc = |arc: &str| {
-        !arc.is_empty()
-            && arc.bytes().all(|byte| byte.is_ascii_digit())
-            && (arc == "0" || !arc.starts_with('0'))
+        !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
     };
-    let first = arcs
-        .next()
-        .is_some_and(|first| matches!(first, "0" | "1" | "2"));
+    let first = arcs.next().is_some_and(|first| matches!(first, "0" | "1" | "2"));
     let mut rest = 0;
     first
         && arcs.all(|text| {
@@ -160,22 +141,14 @@ mod tests {
     fn fits(name: &str, texts: &[&str]) {
         let primitive = Primitive::parse(name).unwrap();
         for text in texts {
-            assert_eq!(
-                check(primitive, &Value::from(*text)),
-                Ok(()),
-                "{name} {text}"
-            );
+            assert_eq!(check(primitive, &Value::from(*text)), Ok(()), "{name} {text}");
         }
     }
 
     fn is_refused(name: &str, texts: &[&str]) {
         let primitive = Primitive::parse(name).unwrap();
         for text in texts {
-            assert_eq!(
-                check(primitive, &Value::from(*text)),
-                Err(Misfit::Format),
-                "{name} {text}"
-            );
+            assert_eq!(check(primitive, &Value::from(*text)), Err(Misfit::Format), "{name} {text}");
         }
     }
 
@@ -190,51 +163,21 @@ mod tests {
         fits("id", &["A-1.b"]);
         is_refused("id", &["", "a_b", &"a".repeat(65)]);
         fits("oid", &["urn:oid:1.2.840.0"]);
-        is_refused(
-            "oid",
-            &[
-                "1.2",
-                "urn:oid:3.1",
-                "urn:oid:1",
-                "urn:oid:1.02",
-                "urn:oid:1..2",
-            ],
-        );
+        is_refused("oid", &["1.2", "urn:oid:3.1", "urn:oid:1", "urn:oid:1.02", "urn:oid:1..2"]);
         fits("uuid", &["urn:uuid:c757873d-ec9a-4326-a141-556f43239520"]);
-        is_refused(
-            "uuid",
-            &[
-                "c757873d-ec9a-4326-a141-556f43239520",
-                "urn:uuid:C757873D-EC9A-4326-A141-556F43239520",
-            ],
-        );
+        is_refused("uuid", &["c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:C757873D-EC9A-4326-A141-556F43239520"]);
         fits("base64Binary", &["YQ==", "YW Jj", "YWJj\nYWJj"]);
-        is_refused(
-            "base64Binary",
-            &["", "YQ=", "Y===", "YQ==YQ==", "Y-_=", "  "],
-        );
+        is_refused("base64Binary", &["", "YQ=", "Y===", "YQ==YQ==", "Y-_=", "  "]);
     }
 
     #[test]
     fn dates_and_times_follow_the_published_formats() {
         fits("date", &["2024", "2024-02", "2024-02-29"]);
         is_refused("date", &["2024-02-30", "2024-02-29T00:00:00Z", "20240229"]);
-        fits(
-            "dateTime",
-            &[
-                "2024",
-                "2024-02-29T23:59:59+08:00",
-                "2024-02-29T23:59:60.123456Z",
-            ],
-        );
+        fits("dateTime", &["2024", "2024-02-29T23:59:59+08:00", "2024-02-29T23:59:60.123456Z"]);
         is_refused(
             "dateTime",
-            &[
-                "2024-02-29T23:59",
-                "2024-02-29T23:59:59",
-                "2024-02-29 23:59:59Z",
-                "2024-02-29t10:00:00z",
-            ],
+            &["2024-02-29T23:59", "2024-02-29T23:59:59", "2024-02-29 23:59:59Z", "2024-02-29t10:00:00z"],
         );
         fits("instant", &["2024-02-29T23:59:59.1Z"]);
         is_refused("instant", &["2024-02-29", "2024-02-29T23:59:59"]);
@@ -244,9 +187,8 @@ mod tests {
 
     #[test]
     fn whole_numbers_have_neither_point_nor_exponent_and_fit_32_bits() {
-        let number = |name: &str, text: &'static str| {
-            check(Primitive::parse(name).unwrap(), &Value::Number(text.into()))
-        };
+        let number =
+            |name: &str, text: &'static str| check(Primitive::parse(name).unwrap(), &Value::Number(text.into()));
         assert_eq!(number("integer", "-2147483648"), Ok(()));
         for text in ["2147483648", "1.0", "1e2", "-0"] {
             assert_eq!(number("integer", text), Err(Misfit::Format), "{text}");
@@ -254,14 +196,8 @@ mod tests {
         assert_eq!(number("positiveInt", "0"), Err(Misfit::Format));
         assert_eq!(number("unsignedInt", "0"), Ok(()));
         assert_eq!(number("decimal", "1e2"), Ok(()));
-        assert_eq!(
-            check(Primitive::Decimal, &Value::from("1.0")),
-            Err(Misfit::Json)
-        );
-        assert_eq!(
-            check(Primitive::Boolean, &Value::from("true")),
-            Err(Misfit::Json)
-        );
+        assert_eq!(check(Primitive::Decimal, &Value::from("1.0")), Err(Misfit::Json));
+        assert_eq!(check(Primitive::Boolean, &Value::from("true")), Err(Misfit::Json));
         assert_eq!(check(Primitive::String, &Value::Null), Err(Misfit::Json));
     }
 }

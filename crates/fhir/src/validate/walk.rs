@@ -4,7 +4,7 @@ use crate::schema::{Element, Form, Member, TypeId};
 use crate::{Issue, Object, ResourceType, Severity, Value};
 
 use super::finding::{self, Found};
-use super::invariant;
+use super::invariant::{self, Check};
 use super::link::{Container, Links};
 use super::{coded, link, narrative, primitive};
 
@@ -80,11 +80,7 @@ impl<'v> Walk<'v> {
         let issue = issue();
         if self.issues.len() < self.issues_max {
             let place = self.expression();
-            self.issues.push(if place.is_empty() {
-                issue
-            } else {
-                issue.at(place)
-            });
+            self.issues.push(if place.is_empty() { issue } else { issue.at(place) });
         } else {
             self.more += 1;
             self.worst = self.worst.min(issue.severity);
@@ -155,18 +151,14 @@ impl<'v> Walk<'v> {
             if is_resource && name == "resourceType" {
                 continue;
             }
-            let (base, is_side) = name
-                .strip_prefix('_')
-                .map_or((name, false), |base| (base, true));
+            let (base, is_side) = name.strip_prefix('_').map_or((name, false), |base| (base, true));
             let Some(member) = kind.member(base) else {
                 self.unknown(kind, name);
                 continue;
             };
             let bit = 1 << member.place;
             if member.element.choice && present & bit != 0 && is_second_choice(kind, object, name) {
-                self.fault_at(member.element.name, || {
-                    finding::choice_repeated(member.element.name)
-                });
+                self.fault_at(member.element.name, || finding::choice_repeated(member.element.name));
                 continue;
             }
             present |= bit;
@@ -184,18 +176,32 @@ impl<'v> Walk<'v> {
                 self.fault_at(element.name, || finding::missing(element));
             }
         }
+        self.invariants(kind, object);
+    }
+
+    fn invariants(&mut self, kind: TypeId, object: &'v Object<'v>) {
         for rule in invariant::of(kind) {
-            if !(rule.holds)(object) {
-                self.fault(|| finding::invariant(rule));
+            match rule.check {
+                Check::Object(holds) => {
+                    if !holds(object) {
+                        self.fault(|| finding::invariant(rule));
+                    }
+                }
+                Check::Each(list, holds) => {
+                    let items = object.get(list).and_then(Value::as_array).unwrap_or_default();
+                    for (index, item) in items.iter().enumerate() {
+                        if item.as_object().is_some_and(|item| !holds(object, item)) {
+                            self.within(list, Some(index), |walk| walk.fault(|| finding::invariant(rule)));
+                        }
+                    }
+                }
             }
         }
     }
 
     fn unknown(&mut self, kind: TypeId, name: &'v str) {
         let base = name.strip_prefix('_').unwrap_or(name);
-        let choice = kind
-            .elements()
-            .find(|element| element.choice && base.starts_with(element.name));
+        let choice = kind.elements().find(|element| element.choice && base.starts_with(element.name));
         match choice {
             _ if !finding::is_name(base) => self.fault(|| finding::unknown_element_unnamed(kind)),
             Some(element) => self.fault_at(base, || finding::wrong_choice(base, element)),
@@ -207,10 +213,7 @@ impl<'v> Walk<'v> {
     fn member(&mut self, member: Member, name: &str, value: &'v Value<'v>, object: &'v Object<'v>) {
         let element = member.element;
         if !element.is_list() {
-            self.steps.push(Step {
-                name: element.name,
-                index: None,
-            });
+            self.steps.push(Step { name: element.name, index: None });
             match value {
                 Value::Array(items) => self.fault(|| finding::is_a_list(element, items.len())),
                 _ => self.content(member, value),
@@ -219,9 +222,7 @@ impl<'v> Walk<'v> {
             return;
         }
         let Value::Array(items) = value else {
-            return self.fault_at(element.name, || {
-                finding::not_a_list(element, Found::of(value))
-            });
+            return self.fault_at(element.name, || finding::not_a_list(element, Found::of(value)));
         };
         if items.is_empty() {
             return self.fault_at(element.name, finding::empty_list);
@@ -230,10 +231,7 @@ impl<'v> Walk<'v> {
             self.fault_at(element.name, || finding::too_many(element, items.len()));
         }
         for (index, item) in items.iter().enumerate() {
-            self.steps.push(Step {
-                name: element.name,
-                index: u32::try_from(index).ok(),
-            });
+            self.steps.push(Step { name: element.name, index: u32::try_from(index).ok() });
             if item.is_null() && has_side(member, object, name, index) {
                 self.steps.pop();
                 continue;
@@ -258,12 +256,7 @@ impl<'v> Walk<'v> {
         }
     }
 
-    fn primitive(
-        &mut self,
-        primitive: crate::schema::Primitive,
-        element: &'static Element,
-        value: &'v Value<'v>,
-    ) {
+    fn primitive(&mut self, primitive: crate::schema::Primitive, element: &'static Element, value: &'v Value<'v>) {
         if primitive == crate::schema::Primitive::Xhtml {
             if let Err(fault) = narrative::check(value) {
                 self.fault(|| finding::narrative(fault));
@@ -300,83 +293,57 @@ impl<'v> Walk<'v> {
     }
 
     /// Checks a `_` member: id and extensions of a primitive, or a list of these beside a list of primitives.
-    fn side(
-        &mut self,
-        member: Member,
-        base: &'v str,
-        value: &'v Value<'v>,
-        object: &'v Object<'v>,
-    ) {
+    fn side(&mut self, member: Member, base: &'v str, value: &'v Value<'v>, object: &'v Object<'v>) {
         let element = member.element;
         if !matches!(member.content.kind.form(), Form::Primitive(_)) {
             return self.fault_at(element.name, || finding::side_of_complex(base));
         }
         if !element.is_list() {
-            self.steps.push(Step {
-                name: element.name,
-                index: None,
-            });
-            self.side_content(value);
+            self.steps.push(Step { name: element.name, index: None });
+            self.side_content(value, object.contains(base));
             self.steps.pop();
             return;
         }
         let Value::Array(items) = value else {
-            return self.fault_at(element.name, || {
-                finding::not_a_list(element, Found::of(value))
-            });
+            return self.fault_at(element.name, || finding::not_a_list(element, Found::of(value)));
         };
         let values = object.get(base).and_then(Value::as_array);
         if values.is_some_and(|values| values.len() != items.len()) || items.is_empty() {
             self.fault_at(element.name, || finding::sides_uneven(base));
         }
         for (index, item) in items.iter().enumerate() {
-            let value_stands_alone = values
-                .is_some_and(|values| values.get(index).is_some_and(|value| !value.is_null()));
-            if item.is_null() && (value_stands_alone || values.is_some()) {
-                // A null beside a null is reported at the value.
+            let value = values.and_then(|values| values.get(index));
+            if item.is_null() && values.is_some() {
+                // The value stands alone; a null beside a null is reported there.
                 continue;
             }
-            self.steps.push(Step {
-                name: element.name,
-                index: u32::try_from(index).ok(),
-            });
-            self.side_content(item);
+            self.steps.push(Step { name: element.name, index: u32::try_from(index).ok() });
+            self.side_content(item, value.is_some_and(|value| !value.is_null()));
             self.steps.pop();
         }
     }
 
-    fn side_content(&mut self, value: &'v Value<'v>) {
-        match (value, self.known.element) {
-            (Value::Object(object), Some(element)) => self.object(element, object),
-            _ => self.fault(|| {
-                finding::wrong_json(
-                    Found::of(value),
-                    "an object with id or extension",
-                    "含 id 或 extension 的对象",
-                )
-            }),
+    /// Checks what stands beside one primitive; an id alone is enough only beside a value.
+    fn side_content(&mut self, value: &'v Value<'v>, beside_value: bool) {
+        let (Value::Object(object), Some(element)) = (value, self.known.element) else {
+            return self.fault(|| {
+                finding::wrong_json(Found::of(value), "an object with id or extension", "含 id 或 extension 的对象")
+            });
+        };
+        match (object.len(), object.get("id"), element.member("id")) {
+            (1, Some(id), Some(member)) if beside_value => self.member(member, "id", id, object),
+            _ => self.object(element, object),
         }
     }
 
     /// The index of the current place in its list; 0 where it is in none.
     pub(super) fn index(&self) -> usize {
-        self.steps
-            .last()
-            .and_then(|step| step.index)
-            .map_or(0, |index| index as usize)
+        self.steps.last().and_then(|step| step.index).map_or(0, |index| index as usize)
     }
 
     /// Steps into a member by hand, for rules that look ahead.
-    pub(super) fn within(
-        &mut self,
-        name: &'v str,
-        index: Option<usize>,
-        then: impl FnOnce(&mut Self),
-    ) {
-        self.steps.push(Step {
-            name,
-            index: index.and_then(|index| u32::try_from(index).ok()),
-        });
+    pub(super) fn within(&mut self, name: &'v str, index: Option<usize>, then: impl FnOnce(&mut Self)) {
+        self.steps.push(Step { name, index: index.and_then(|index| u32::try_from(index).ok()) });
         then(self);
         self.steps.pop();
     }
@@ -388,17 +355,9 @@ fn is_second_choice(kind: TypeId, object: &Object<'_>, name: &str) -> bool {
     let Some(own) = kind.member(base) else {
         return false;
     };
-    let earlier = object
-        .iter()
-        .map(|(other, _)| other)
-        .take_while(|other| *other != name);
-    let mut bases = earlier
-        .map(|other| other.strip_prefix('_').unwrap_or(other))
-        .filter(|other| *other != base);
-    bases.any(|other| {
-        kind.member(other)
-            .is_some_and(|member| member.place == own.place)
-    })
+    let earlier = object.iter().map(|(other, _)| other).take_while(|other| *other != name);
+    let mut bases = earlier.map(|other| other.strip_prefix('_').unwrap_or(other)).filter(|other| *other != base);
+    bases.any(|other| kind.member(other).is_some_and(|member| member.place == own.place))
 }
 
 /// Whether the `_` member has content for a null in a list of primitives.
@@ -406,11 +365,8 @@ fn has_side(member: Member, object: &Object<'_>, name: &str, index: usize) -> bo
     if !matches!(member.content.kind.form(), Form::Primitive(_)) {
         return false;
     }
-    let side = object
-        .iter()
-        .find(|(other, _)| other.strip_prefix('_') == Some(name));
-    side.and_then(|(_, value)| value.as_array()?.get(index))
-        .is_some_and(|value| !value.is_null())
+    let side = object.iter().find(|(other, _)| other.strip_prefix('_') == Some(name));
+    side.and_then(|(_, value)| value.as_array()?.get(index)).is_some_and(|value| !value.is_null())
 }
 
 /// Levels of elements; trees from the JSON reader stay well below.

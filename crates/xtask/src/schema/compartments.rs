@@ -1,7 +1,5 @@
 //! Which search parameters put a resource into a compartment.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use super::{list, text};
@@ -13,11 +11,8 @@ pub(crate) fn table(definitions: &[Value]) -> String {
         for resource in list(definition, "resource") {
             let parameters: Vec<&str> = list(resource, "param").iter().filter_map(Value::as_str).collect();
             if !parameters.is_empty() {
-                let mut line = String::new();
                 let (compartment, kind) = (text(definition, "code"), text(resource, "code"));
-                // Writing to a String cannot fail.
-                let _ = writeln!(line, "{compartment}\t{kind}\t{}", parameters.join("|"));
-                lines.push(line);
+                lines.push(format!("{compartment}\t{kind}\t{}\n", parameters.join("|")));
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The published search parameters as one line each.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -18,15 +17,8 @@ pub(crate) fn table(parameters: &[Value], kinds: &BTreeSet<&str>) -> String {
         let components: Vec<String> = list(parameter, "component").iter().map(component).collect();
         let (code, kind) = (text(parameter, "code"), text(parameter, "type"));
         let expression = one_line(text(parameter, "expression"));
-        let mut line = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            line,
-            "{code}\t{kind}\t{}\t{}\t{expression}\t{}",
-            names("base"),
-            names("target"),
-            components.join(";")
-        );
+        let line =
+            format!("{code}\t{kind}\t{}\t{}\t{expression}\t{}", names("base"), names("target"), components.join(";"));
         lines.insert(format!("{}\n", line.trim_end()));
     }
     let body: String = lines.into_iter().collect();

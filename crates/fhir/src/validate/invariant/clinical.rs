@@ -2,7 +2,7 @@
 
 use crate::{FhirDateTime, Object, Offset, Value};
 
-use super::{Invariant, any, count, each, has, is_coded, is_true, rule, text};
+use super::{Invariant, any, count, each, each_rule, has, is_coded, is_true, rule, text};
 
 #[rustfmt::skip]
 pub(super) const RULES: &[Invariant] = &[
@@ -10,9 +10,9 @@ pub(super) const RULES: &[Invariant] = &[
         "a contact has a name, telecom, address or organization", "联系人须有 name、telecom、address 或 organization"),
     rule("org-1", "Organization", |o| count(o, &["identifier", "name"]) > 0,
         "an organization has a name or an identifier", "机构须有 name 或 identifier"),
-    rule("org-2", "Organization", |o| each(o, "address").all(|it| text(it, "use") != "home"),
+    each_rule("org-2", "Organization", "address", |_, it| text(it, "use") != "home",
         "the address of an organization is never of use home", "机构地址的 use 不得为 home"),
-    rule("org-3", "Organization", |o| each(o, "telecom").all(|it| text(it, "use") != "home"),
+    each_rule("org-3", "Organization", "telecom", |_, it| text(it, "use") != "home",
         "the telecom of an organization is never of use home", "机构联系方式的 use 不得为 home"),
     rule("grp-1", "Group", |o| !has(o, "member") || is_true(o, "actual"),
         "only an actual group has members", "仅实际群组可有成员"),
@@ -65,9 +65,9 @@ pub(super) const RULES: &[Invariant] = &[
         "a section with an emptyReason has no entries", "有 emptyReason 的章节不得有 entry"),
     rule("lst-1", "List", |o| !has(o, "emptyReason") || !has(o, "entry"),
         "a list with an emptyReason has no entries", "有 emptyReason 的列表不得有 entry"),
-    rule("lst-2", "List", |o| text(o, "mode") == "changes" || each(o, "entry").all(|it| !has(it, "deleted")),
+    each_rule("lst-2", "List", "entry", |o, it| text(o, "mode") == "changes" || !has(it, "deleted"),
         "deleted is only for lists of mode changes", "仅 mode 为 changes 时可用 deleted"),
-    rule("lst-3", "List", |o| text(o, "mode") == "working" || each(o, "entry").all(|it| !has(it, "date")),
+    each_rule("lst-3", "List", "entry", |o, it| text(o, "mode") == "working" || !has(it, "date"),
         "an entry date is only for lists of mode working", "仅 mode 为 working 时可用条目日期"),
     rule("ppc-1", "Consent", |o| count(o, &["policy", "policyRule"]) > 0,
         "a consent has a policy or a policyRule", "知情同意须有 policy 或 policyRule"),
@@ -79,11 +79,8 @@ fn component_repeats_code(observation: &Object<'_>) -> bool {
     let Some(code) = observation.get("code").and_then(Value::as_object) else {
         return false;
     };
-    let mut codes =
-        each(observation, "component").filter_map(|component| component.get("code")?.as_object());
-    codes.any(|component| {
-        each(component, "coding").any(|coding| each(code, "coding").any(|own| own == coding))
-    })
+    let mut codes = each(observation, "component").filter_map(|component| component.get("code")?.as_object());
+    codes.any(|component| each(component, "coding").any(|coding| each(code, "coding").any(|own| own == coding)))
 }
 
 fn entered_in_error(object: &Object<'_>, system: &str) -> bool {
@@ -94,14 +91,11 @@ fn handed_over_after_prepared(dispense: &Object<'_>) -> bool {
     let handed_over = FhirDateTime::parse(text(dispense, "whenHandedOver"));
     let prepared = FhirDateTime::parse(text(dispense, "whenPrepared"));
     match (prepared, handed_over) {
-        (Some(prepared), Some(handed_over)) => {
-            prepared.low(Offset::EASTMOST) <= handed_over.high(Offset::WESTMOST)
-        }
+        (Some(prepared), Some(handed_over)) => prepared.low(Offset::EASTMOST) <= handed_over.high(Offset::WESTMOST),
         _ => true,
     }
 }
 
-const ALLERGY_VERIFICATION: &str =
-    "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+const ALLERGY_VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 const CONDITION_VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 const CONDITION_CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";

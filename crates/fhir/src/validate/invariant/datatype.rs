@@ -72,19 +72,12 @@ pub(super) const RULES: &[Invariant] = &[
 
 /// Only what is surely wrong counts: with a zone on one side only, a day's difference may be the zone's.
 fn is_ordered_period(period: &Object<'_>) -> bool {
-    let (start, end) = (
-        FhirDateTime::parse(text(period, "start")),
-        FhirDateTime::parse(text(period, "end")),
-    );
+    let (start, end) = (FhirDateTime::parse(text(period, "start")), FhirDateTime::parse(text(period, "end")));
     let (Some(start), Some(end)) = (start, end) else {
         return true;
     };
     let unsure = start.zone().is_some() != end.zone().is_some();
-    let (earliest, latest) = if unsure {
-        (Offset::EASTMOST, Offset::WESTMOST)
-    } else {
-        (Offset::UTC, Offset::UTC)
-    };
+    let (earliest, latest) = if unsure { (Offset::EASTMOST, Offset::WESTMOST) } else { (Offset::UTC, Offset::UTC) };
     start.low(earliest) <= end.high(latest)
 }
 
@@ -93,9 +86,7 @@ fn is_ordered_range(range: &Object<'_>) -> bool {
     let (Some(low), Some(high)) = (side("low"), side("high")) else {
         return true;
     };
-    let same_unit = ["unit", "system", "code"]
-        .iter()
-        .all(|name| text(low, name) == text(high, name));
+    let same_unit = ["unit", "system", "code"].iter().all(|name| text(low, name) == text(high, name));
     match (number(low, "value"), number(high, "value")) {
         (Some(low), Some(high)) if same_unit => low <= high,
         _ => true,
@@ -103,23 +94,14 @@ fn is_ordered_range(range: &Object<'_>) -> bool {
 }
 
 fn has_ucum_code(quantity: &Object<'_>) -> bool {
-    (has(quantity, "code") || !has(quantity, "value"))
-        && matches!(text(quantity, "system"), "" | UCUM)
+    (has(quantity, "code") || !has(quantity, "value")) && matches!(text(quantity, "system"), "" | UCUM)
 }
 
 fn decimal_point(quantity: &Object<'_>) -> bool {
-    quantity
-        .get("value")
-        .and_then(Value::as_number)
-        .is_some_and(|value| value.contains('.'))
+    quantity.get("value").and_then(Value::as_number).is_some_and(|value| value.contains('.'))
 }
 
 fn names_a_meal(repeat: &Object<'_>) -> bool {
-    let whens = repeat
-        .get("when")
-        .and_then(Value::as_array)
-        .unwrap_or_default();
-    whens
-        .iter()
-        .any(|when| matches!(when.as_str(), Some("C" | "CM" | "CD" | "CV")))
+    let whens = repeat.get("when").and_then(Value::as_array).unwrap_or_default();
+    whens.iter().any(|when| matches!(when.as_str(), Some("C" | "CM" | "CD" | "CV")))
 }
