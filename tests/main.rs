@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests wait and measure by the real clock")]
 
+mod crossing;
+mod ledger;
+mod node;
 mod tidy;

@@ -133,7 +133,7 @@ impl Sheet<'_> {
             };
             match Draft::new(&content, row.key.clone()) {
                 Ok(draft) => {
-                    let mut put = Put::write(row.key, How::Update, expect, &content, draft, exchange.surroundings.zone);
+                    let mut put = Put::write(row.key, How::Update, expect, &content, draft, exchange.search_site());
                     put.event_time = event_time;
                     applied.puts.push(put);
                 }

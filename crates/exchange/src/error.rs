@@ -246,8 +246,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         match error {
             store::Error::TooCostly { .. } => Error::TooCostly { advice: error.to_string() },
-            store::Error::MissingReference { target, .. } => Error::MissingReference { target },
-            store::Error::Referenced { key, by } => Error::Referenced { key, by },
+            store::Error::MissingReference { key, .. } => Error::MissingReference { target: key },
             store::Error::NotPermitted => Error::Forbidden,
             store::Error::BadCursor => Error::BadCursor,
             other => Error::Unavailable(other),

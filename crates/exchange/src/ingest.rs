@@ -9,7 +9,7 @@ use dukou_audit::{self as audit, MessageRef, Permit, Settled, Unreleased};
 use dukou_fhir::{Instant, Issue, Offset, ResourceKey};
 use dukou_mapping::{Accounts, Mapped};
 use dukou_store::{self as store, Answers, Batch, InboxKey, InboxRow, InboxState, InboxWrite, Received};
-use dukou_wire::ack::{self, AckCode, AckPlan};
+use dukou_wire::ack::{self, AckCode, Owed};
 use dukou_wire::{Message, NotAMessage, er7};
 use sha2::{Digest, Sha256};
 
@@ -59,9 +59,13 @@ impl<'a> Arrival<'a> {
         MessageRef { source, kind, control_id, sha256: self.sha256 }
     }
 
-    /// Which answers the sender asked for; an unreadable message gets the one answer of original mode.
-    pub fn plan(&self) -> Option<AckPlan> {
-        self.opened.as_ref().ok().map(|(message, _)| ack::plan(&message.header()))
+    /// The steps that the sender's answers ask for: one, or keeping first (CA) and applying then (AA).
+    pub fn steps(&self) -> &'static [IngestStep] {
+        let plan = self.opened.as_ref().ok().map(|(message, _)| ack::plan(&message.header()));
+        match plan {
+            Some(plan) if plan.accept != Owed::Never => &[IngestStep::Accept, IngestStep::Apply],
+            _ => &[IngestStep::Whole],
+        }
     }
 }
 
@@ -160,14 +164,14 @@ impl Exchange {
         place: &Place,
     ) -> Result<Settled<Ingested>, Error> {
         let program = self.program.load();
-        let mapped = program.to_fhir(message, &self.surroundings.mapping_site());
+        let mapped = program.to_fhir(message, &self.mapping_site());
         let attempts = self.surroundings.limits.prepare_attempts_max;
         for _ in 0..attempts {
             let applied = if mapped.is_refused() { Applied::nothing() } else { self.apply(permit, &mapped)? };
             let code = answer_code(&mapped, &applied);
             let issues: Vec<Issue> = mapped.issues.iter().chain(&applied.issues).cloned().collect();
             let answer = self.acknowledge(message, code, wire_issues, &issues);
-            let state = if code == AckCode::AA { InboxState::Transformed } else { InboxState::Error };
+            let state = if code == AckCode::Aa { InboxState::Transformed } else { InboxState::Error };
             let reason = issues.first().map(|issue| issue.code);
             let inbox = place.step(arrival, state, reason, &answer);
             let written: Vec<ResourceKey> = applied.puts.iter().map(|put| put.key.clone()).collect();
@@ -180,7 +184,7 @@ impl Exchange {
                 Ok(settled) => {
                     let accounts = Some(leaves(&mapped.accounts));
                     let ack = owed(place.step, message, code).then_some(answer);
-                    let done = Ingested { ack, code: code.bytes(), replayed: false, written, accounts, issues };
+                    let done = Ingested { ack, code: bytes_of(code), replayed: false, written, accounts, issues };
                     return Ok(settled.map(|_| done));
                 }
             }
@@ -196,18 +200,18 @@ impl Exchange {
         message: &Message<'_>,
         key: InboxKey,
     ) -> Result<Settled<Ingested>, Error> {
-        let answer = self.acknowledge(message, AckCode::CA, &[], &[]);
+        let answer = self.acknowledge(message, AckCode::Ca, &[], &[]);
         let received = Received {
             answers: Answers { accept: Some(answer.clone()), application: None },
             ..received(arrival, key, InboxState::Received)
         };
-        let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::CA) };
-        let ack = owed(IngestStep::Accept, message, AckCode::CA).then_some(answer);
+        let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::Ca) };
+        let ack = owed(IngestStep::Accept, message, AckCode::Ca).then_some(answer);
         match self.store.commit(permit, batch) {
             Err(store::Error::Duplicate { row, same_hash: true }) => Ok(replay(permit, IngestStep::Accept, &row)),
             Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message)),
             Err(other) => Err(other.into()),
-            Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::CA))),
+            Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::Ca))),
         }
     }
 
@@ -219,9 +223,9 @@ impl Exchange {
         step: IngestStep,
         reason: &NotAMessage,
     ) -> Result<Settled<Ingested>, Error> {
-        let code = if step == IngestStep::Accept { AckCode::CR } else { AckCode::AR };
+        let code = if step == IngestStep::Accept { AckCode::Cr } else { AckCode::Ar };
         let (control_id, time) = self.stamp();
-        let answer = Bytes::from(ack::build_unreadable(arrival.raw, code, reason, &control_id, &time));
+        let answer = Bytes::from(ack::build_unreadable(arrival.raw, code, reason.code(), &control_id, &time));
         let key = InboxKey { control_id: hexadecimal(&arrival.sha256), ..anonymous_key(arrival) };
         let received = Received {
             reason: Some(reason.code().to_owned()),
@@ -240,8 +244,8 @@ impl Exchange {
     /// The same control id with other content: neither the first message nor its answer is touched.
     fn conflict(&self, permit: &Permit<'_>, message: &Message<'_>) -> Settled<Ingested> {
         let issue = crate::issues::control_id_conflict();
-        let answer = self.acknowledge(message, AckCode::AE, &[], std::slice::from_ref(&issue));
-        let done = Ingested { issues: vec![issue], ..Ingested::bare(Some(answer), AckCode::AE) };
+        let answer = self.acknowledge(message, AckCode::Ae, &[], std::slice::from_ref(&issue));
+        let done = Ingested { issues: vec![issue], ..Ingested::bare(Some(answer), AckCode::Ae) };
         Settled::Unchanged(permit.without_patient_data(done))
     }
 
@@ -252,7 +256,7 @@ impl Exchange {
     }
 
     fn batch(&self, permit: &Permit<'_>, code: AckCode) -> Batch {
-        let bytes = code.bytes();
+        let bytes = bytes_of(code);
         Batch::new(permit.draft(), Box::new(move |_| (audit::Outcome::ack(bytes), Vec::new())))
     }
 }
@@ -278,16 +282,16 @@ impl Place {
 
 impl Ingested {
     fn bare(ack: Option<Bytes>, code: AckCode) -> Ingested {
-        Ingested { ack, code: code.bytes(), replayed: false, written: Vec::new(), accounts: None, issues: Vec::new() }
+        Ingested { ack, code: bytes_of(code), replayed: false, written: Vec::new(), accounts: None, issues: Vec::new() }
     }
 }
 
 /// AA if everything stands; AR if no map speaks of this kind of message; AE if its content is at fault.
 fn answer_code(mapped: &Mapped<'_>, applied: &Applied) -> AckCode {
     match () {
-        () if mapped.is_unmapped() => AckCode::AR,
-        () if mapped.is_refused() || applied.is_refused() => AckCode::AE,
-        () => AckCode::AA,
+        () if mapped.is_unmapped() => AckCode::Ar,
+        () if mapped.is_refused() || applied.is_refused() => AckCode::Ae,
+        () => AckCode::Aa,
     }
 }
 
@@ -297,7 +301,7 @@ fn replay(permit: &Permit<'_>, step: IngestStep, row: &InboxRow) -> Settled<Inge
         IngestStep::Accept => row.answers.accept.as_ref().or(row.answers.application.as_ref()),
         IngestStep::Whole | IngestStep::Apply => row.answers.application.as_ref().or(row.answers.accept.as_ref()),
     };
-    let code = stored.and_then(|bytes| ack::parse(bytes).ok()).map_or(AckCode::AA, |parsed| parsed.code);
+    let code = stored.and_then(|bytes| ack::parse(bytes).ok()).map_or(AckCode::Aa, |parsed| parsed.code);
     let done = Ingested { replayed: true, ..Ingested::bare(stored.cloned(), code) };
     Settled::Unchanged(permit.without_patient_data(done))
 }
@@ -343,13 +347,18 @@ fn received(arrival: &Arrival<'_>, key: InboxKey, state: InboxState) -> Received
     }
 }
 
+/// MSA-1 as two bytes.
+fn bytes_of(code: AckCode) -> [u8; 2] {
+    let text = code.as_str().as_bytes();
+    [text[0], text[1]]
+}
+
 /// Whether the sender asked for this answer (MSH-15 and MSH-16).
 fn owed(step: IngestStep, message: &Message<'_>, code: AckCode) -> bool {
     let plan = ack::plan(&message.header());
     match step {
-        IngestStep::Whole => true,
-        IngestStep::Accept => plan.accept.is_owed(code.is_success()),
-        IngestStep::Apply => plan.application.is_owed(code.is_success()),
+        IngestStep::Accept => plan.accept.applies(code.is_success()),
+        IngestStep::Whole | IngestStep::Apply => plan.application.applies(code.is_success()),
     }
 }
 

@@ -39,27 +39,27 @@ const ACK_ISSUES_MAX: usize = 20;
 pub(crate) fn for_ack<'i>(wire: &[dukou_wire::Issue], issues: &'i [Issue]) -> Vec<AckIssue<'i>> {
     let mapped = issues.iter().filter(|issue| issue.severity <= Severity::Warning).map(|issue| AckIssue {
         path: issue.expression.first().and_then(|place| Path::parse(place).ok()),
-        code: error_code(issue.kind),
+        code_0357: error_code(issue.kind),
         severity: severity(issue.severity),
         text: &issue.text.en,
     });
     let parsed = wire.iter().filter(|issue| issue.severity == dukou_wire::Severity::Error).map(|issue| AckIssue {
         path: issue.path.clone(),
-        code: "100",
-        severity: 'E',
+        code_0357: "100",
+        severity: dukou_wire::Severity::Error,
         text: issue.code.text_en(),
     });
     let mut all: Vec<AckIssue<'i>> = mapped.chain(parsed).collect();
-    all.sort_by_key(|issue| issue.severity != 'E');
+    all.sort_by_key(|issue| issue.severity != dukou_wire::Severity::Error);
     all.truncate(ACK_ISSUES_MAX);
     all
 }
 
-fn severity(severity: Severity) -> char {
+fn severity(severity: Severity) -> dukou_wire::Severity {
     match severity {
-        Severity::Fatal | Severity::Error => 'E',
-        Severity::Warning => 'W',
-        Severity::Information => 'I',
+        Severity::Fatal | Severity::Error => dukou_wire::Severity::Error,
+        Severity::Warning => dukou_wire::Severity::Warning,
+        Severity::Information => dukou_wire::Severity::Information,
     }
 }
 

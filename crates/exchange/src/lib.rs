@@ -50,8 +50,8 @@ pub struct Surroundings {
     pub zone: Offset,
     /// The same as written, `+08:00`.
     pub zone_text: String,
-    /// How queries are read.
-    pub search: search::Options,
+    /// The public base without a slash at its end: absolute URLs below it are our own resources.
+    pub public_base: Option<String>,
     /// What happens to a write that leaves a reference without its target.
     pub integrity: Integrity,
     /// Numbers on what can grow.
@@ -90,6 +90,11 @@ impl Exchange {
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let id = LogicalId::parse(&text).unwrap_or_else(|| unreachable!("32 hexadecimal digits are an id"));
         ResourceKey::new(kind, id)
+    }
+
+    /// What stored resources and queries are read by.
+    pub fn search_site(&self) -> search::Site<'_> {
+        search::Site { zone: self.surroundings.zone, base: self.surroundings.public_base.as_deref() }
     }
 
     fn mapping_site(&self) -> dukou_mapping::Site<'_> {

@@ -258,7 +258,7 @@ impl<'w> Work<'w> {
             return Err(Error::Invalid(issues));
         }
         let draft = Draft::new(&content, key.clone()).map_err(|_| Error::Invalid(vec![other_type(key.kind)]))?;
-        self.push(Put::write(key, how, expect, &content, draft, self.exchange.surroundings.zone))
+        self.push(Put::write(key, how, expect, &content, draft, self.exchange.search_site()))
     }
 
     fn push(&mut self, put: Put) -> Result<Plan, Error> {
@@ -307,8 +307,8 @@ impl Exchange {
     /// Criteria as they stand behind the `?` of a conditional reference or in If-None-Exist.
     pub fn criteria(&self, kind: ResourceType, criteria: &str) -> Result<Query, Error> {
         let pairs = search::pairs(criteria.trim_start_matches('?'));
-        let query = Query::parse(kind, &pairs, &self.surroundings.search).map_err(Error::Invalid)?;
-        Ok(query)
+        let options = search::Options { site: self.search_site(), ..search::Options::default() };
+        Query::parse(kind, &pairs, &options).map_err(Error::Invalid)
     }
 }
 

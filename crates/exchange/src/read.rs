@@ -40,3 +40,17 @@ impl Exchange {
         permit.without_patient_data(validate::validate(content, &validate::Options::default()))
     }
 }
+
+/// A version that can be shown: there, and not the mark of a deletion.
+fn live(found: Unreleased<Option<Version>>, key: &ResourceKey) -> Result<Unreleased<Version>, Error> {
+    let found = found.some().ok_or_else(|| Error::NotFound { key: key.clone() })?;
+    let mut deleted = None;
+    let found = found.map(|version| {
+        deleted = version.is_deleted().then_some(version.version);
+        version
+    });
+    match deleted {
+        Some(version) => Err(Error::Gone { key: key.clone(), version }),
+        None => Ok(found),
+    }
+}

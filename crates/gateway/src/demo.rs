@@ -37,9 +37,9 @@ pub struct Demo {
     /// Milliseconds between two messages of one simulated system.
     #[arg(long, default_value_t = 1_500)]
     pace_ms: u64,
-    /// Messages that each simulated system sends; 0: until the end.
-    #[arg(long, default_value_t = 0)]
-    messages: usize,
+    /// Messages that each simulated system sends; without it they send until the end.
+    #[arg(long)]
+    messages: Option<usize>,
 }
 
 /// Why the demo cannot run.
@@ -81,7 +81,7 @@ impl Demo {
                 write_info(file, &running, &config, &tokens)?;
             }
             let senders = Sender::ALL.map(|sender| {
-                let walk = Walk { sender, to: running.mllp[0], pace: Duration::from_millis(self.pace_ms), limit: self.messages };
+                let walk = Walk { sender, to: running.mllp[0], pace: Duration::from_millis(self.pace_ms), limit: self.messages.unwrap_or(usize::MAX) };
                 tokio::spawn(walk.send(running.site.clone(), screen.clone(), running.stop.clone()))
             });
             running.until_stopped().await;
@@ -164,7 +164,7 @@ impl Walk {
     async fn send(self, site: std::sync::Arc<Site>, screen: Screen, mut stop: watch::Receiver<bool>) {
         let mut connection = None;
         let mut sent = 0;
-        while !*stop.borrow() && (self.limit == 0 || sent < self.limit) {
+        while !*stop.borrow() && sent < self.limit {
             if connection.is_none() {
                 connection = TcpStream::connect(self.to).await.ok();
             }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dukou_access::Channel;
-use dukou_api::{ClientCertificate, Connection, Crew, CursorKey, Desk, Links, Runtime};
-use dukou_audit::{Peer, Released, Summary};
+use dukou_api::{ClientCertificate, Connection, Crew, CursorKey, Desk, Links, Runtime, Service};
+use dukou_audit::{Gate, Peer, Released, Summary};
 use dukou_exchange::Link;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -27,7 +27,8 @@ use crate::tls::{self, TlsError};
 
 /// One HTTP listener with the door behind it.
 pub(crate) struct Front {
-    desk: Arc<Desk>,
+    service: Arc<Service>,
+    gate: Gate,
     tls: Option<TlsAcceptor>,
     http: Builder<TokioExecutor>,
 }
@@ -66,7 +67,8 @@ impl Front {
             writers,
             runtime,
         };
-        Ok(Front { desk: Arc::new(desk), tls: tls.map(TlsAcceptor::from), http: builder(config) })
+        let service = Arc::new(Service::new(desk));
+        Ok(Front { service, gate: site.gate.clone(), tls: tls.map(TlsAcceptor::from), http: builder(config) })
     }
 }
 
@@ -139,7 +141,7 @@ impl Front {
                 let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
                 self.converse(stream, Connection { peer, channel, certificate, https: true }, watcher).await;
             }
-            Ok(Err(_)) | Err(_) => self.desk.gate.summarise(&peer, failed, ()).into_inner(),
+            Ok(Err(_)) | Err(_) => self.gate.summarise(&peer, failed, ()).into_inner(),
         }
     }
 
@@ -147,11 +149,11 @@ impl Front {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (desk, peer) = (Arc::clone(&self.desk), caller.peer.clone());
+        let (door, peer) = (Arc::clone(&self.service), caller.peer.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (desk, caller) = (Arc::clone(&desk), caller.clone());
+            let (door, caller) = (Arc::clone(&door), caller.clone());
             // The only thing that goes to the socket is what the gate released.
-            async move { Ok::<_, Infallible>(Released::into_inner(desk.respond(request, &caller).await)) }
+            async move { Ok::<_, Infallible>(Released::into_inner(door.respond(request, &caller).await)) }
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await
@@ -159,7 +161,7 @@ impl Front {
         {
             // hyper has answered 400 and closed; what is left is the count.
             let what = Summary { what: "bad-http", status: 400, route: 0 };
-            self.desk.gate.summarise(&peer, what, ()).into_inner();
+            self.gate.summarise(&peer, what, ()).into_inner();
         }
     }
 }

@@ -158,8 +158,7 @@ impl Door {
     async fn answer(self: &Arc<Self>, raw: Bytes, caller: &Caller, out: &mut Vec<u8>) -> bool {
         let Ok(access) = self.decide(caller) else { return false };
         let client = access.client.id.to_string();
-        let enhanced = Arrival::open(&raw, &client, &self.link).plan().is_some_and(|plan| plan.is_enhanced());
-        let steps: &[IngestStep] = if enhanced { &[IngestStep::Accept, IngestStep::Apply] } else { &[IngestStep::Whole] };
+        let steps = Arrival::open(&raw, &client, &self.link).steps();
         for step in steps {
             match self.step(raw.clone(), access.clone(), *step).await {
                 None => return false,
