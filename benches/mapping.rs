@@ -1,0 +1,42 @@
+//! Translating: parse, map and print a laboratory report, against what serde_json needs to print the same bundle.
+
+use dukou_benches::{machine, micros, report};
+use dukou_fhir::json;
+use dukou_wire::{Limits, Site, er7};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = report(100);
+    let (limits, site) = (Limits::default(), Site::default());
+    let program = dukou_gateway::built_in_program()?;
+    let place = dukou_mapping::Site { id: "bench", zone: "+08:00" };
+
+    let parse = micros(|| er7::parse(&bytes, &limits, &site).map(|(message, _)| message.segment_count()).unwrap_or(0));
+    let (message, _) = er7::parse(&bytes, &limits, &site)?;
+    let map = micros(|| program.to_fhir(&message, &place).changes.len());
+    let mut out = Vec::new();
+    let whole = micros(|| {
+        out.clear();
+        if let Ok((message, _)) = er7::parse(&bytes, &limits, &site) {
+            json::print(&program.to_fhir(&message, &place).to_bundle(), &mut out);
+        }
+        out.len()
+    });
+    let peer: serde_json::Value = serde_json::from_slice(&out)?;
+    let mut copy = Vec::new();
+    let serde = micros(|| {
+        copy.clear();
+        serde_json::to_writer(&mut copy, &peer).map(|()| copy.len()).unwrap_or(0)
+    });
+
+    println!("{}", machine());
+    println!("ORU^R01, 100 OBX, {} bytes -> bundle of {} bytes; microseconds of CPU, best of 9 rounds", bytes.len(), out.len());
+    println!("parse                          {parse:>9.1}");
+    println!("map, every leaf accounted for  {map:>9.1}");
+    println!("parse, map and print           {whole:>9.1}   (wanted 250)");
+    println!("serde_json prints the bundle   {serde:>9.1}");
+    println!("whole / serde_json print: {:.2} (wanted 2.5)", whole / serde);
+    Ok(())
+}
