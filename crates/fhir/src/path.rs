@@ -2,8 +2,8 @@
 //!
 //! Understood are member names (choice elements by their stem), `|`, `as(T)`, `(X as T)`, `ofType(T)`, `[n]`,
 //! `where(member = 'text')`, `where(resolve() is T)`, `extension('url')`, `%resource`, and as a whole expression
-//! `X.exists()`, `X != literal`, `X = literal` joined by `and`. Types are settled while compiling, from the schema, so that a
-//! walk is nothing but member look-ups. Everything else is a [`PathError`], never a silent empty result.
+//! `X.exists()`, `X != literal`, `X = literal` joined by `and`. Types are settled while compiling, from the schema, so
+//! that a walk is nothing but member look-ups. Everything else is a [`PathError`], never a silent empty result.
 //!
 //! ```
 //! use dukou_fhir::{json, path::Program};
@@ -84,8 +84,9 @@ enum Literal {
 }
 
 impl Program {
-    /// Compiles an expression for a type: a resource (`Patient`), or the path of a backbone element for expressions that
-    /// are relative to it (`Observation.component`). Parts of a union that speak of another resource type fall away.
+    /// Compiles an expression for a type: a resource (`Patient`), or the path of a backbone element for expressions
+    /// that are relative to it (`Observation.component`). Parts of a union that speak of another resource type fall
+    /// away.
     pub fn compile(expression: &str, datatype: &str) -> Result<Program, PathError> {
         compile::compile(expression, datatype).map(Program)
     }

@@ -1,9 +1,9 @@
 //! Search (R4, 3.1.1): parameters, queries, posting keys.
 //!
-//! A store keeps the [`keys()`] of each current resource, sorted. A [`Query`] is parsed from the pairs of a URL; each of its
-//! [`Condition`]s names the keys or key ranges whose resources may match ([`Condition::lookup`]) and says whether the body
-//! must be asked as well ([`Condition::matches`], the full truth). [`scan()`] answers the same query without any index; both
-//! ways give the same resources.
+//! A store keeps the [`keys()`] of each current resource, sorted. A [`Query`] is parsed from the pairs of a URL; each
+//! of its [`Condition`]s names the keys or key ranges whose resources may match ([`Condition::lookup`]) and says
+//! whether the body must be asked as well ([`Condition::matches`], the full truth). [`scan()`] answers the same query
+//! without any index; both ways give the same resources.
 //!
 //! What is not understood is refused by name. Nothing is left out in silence.
 //!
@@ -45,7 +45,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use comparator::Comparator;
 pub use compartment::{in_compartment, patients};
 pub use condition::{Condition, Join, JoinBranch, Lookup};
 pub use include::{Direction, Include, includes, reverse_includes};

@@ -2,7 +2,7 @@
 
 /// How a number, quantity or date is to stand to the value asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Comparator {
+pub(crate) enum Comparator {
     /// `eq`, also without prefix: within the range that the value's precision says.
     Equal,
     /// `ne`: not so.

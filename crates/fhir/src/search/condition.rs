@@ -75,6 +75,14 @@ impl Condition {
         self.kind
     }
 
+    /// What tells a condition that the client did not write from others.
+    pub(crate) fn identity(&self) -> String {
+        match &self.test {
+            Test::Compartment { patient, .. } => format!("{} {patient}", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
     /// What joins this resource with others, if that is what the condition does. Then [`Condition::lookup`] is
     /// [`Lookup::All`] and [`Condition::matches`] is `true`: only the store has the others.
     pub fn join(&self) -> Option<&Join> {

@@ -1,6 +1,6 @@
 //! Dates: every value is a range of time, as long as its precision says (search, 3.1.1.5.4).
 
-use super::Comparator;
+use super::comparator::Comparator;
 use super::posting::Form;
 use super::values::{Postings, Union};
 use crate::path::Item;

@@ -63,7 +63,7 @@ impl Decimal {
 
     /// A tenth of the size of this number, never negative.
     pub(crate) fn tenth(&self) -> Decimal {
-        Decimal { negative: false, digits: self.digits.clone(), exponent: self.exponent - 1 }
+        Decimal::of(false, self.digits.clone(), self.place() - 1)
     }
 
     /// Appends bytes that sort like the numbers; no key is the beginning of another. Digits behind the eighteenth are

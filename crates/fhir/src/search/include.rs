@@ -1,7 +1,7 @@
 //! Resources that come along with the matches: `_include` and `_revinclude` (search, 3.1.1.5.5).
 
 use super::parameters::{self, Parameter};
-use super::{Kind, reference, refusal};
+use super::{reference, refusal};
 use crate::{ResourceKey, ResourceType, Value};
 use refusal::Refusal;
 
@@ -38,10 +38,9 @@ pub fn reverse_includes(kind: ResourceType) -> Vec<String> {
     ResourceType::all().flat_map(of).collect()
 }
 
-/// The parameters of a type that are references.
+/// The parameters of a type that refer to resources.
 fn references(kind: ResourceType) -> impl Iterator<Item = &'static Parameter> {
-    let searchable = |parameter: &&Parameter| parameter.kind() == Kind::Reference && parameter.program().is_some();
-    parameters::of(kind).iter().filter(searchable)
+    parameters::of(kind).iter().filter(|parameter| parameter.is_link())
 }
 
 impl Include {
@@ -129,7 +128,7 @@ impl Include {
             return Ok(vec![include(source, all(source), target)]);
         }
         let parameter = parameters::find(source, code).ok_or_else(|| refusal::unknown(source, code))?;
-        if parameter.kind() != Kind::Reference || !fits(parameter) {
+        if !parameter.is_link() || !fits(parameter) {
             return Err(bad("its parameter is no reference between these types", "该参数不是这些类型之间的引用"));
         }
         Ok(vec![include(source, vec![parameter], target)])

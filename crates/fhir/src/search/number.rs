@@ -1,6 +1,6 @@
 //! Numbers and quantities: exact decimals or intervals of them (search, 3.1.1.5.7 and 3.1.1.5.8).
 
-use super::Comparator;
+use super::comparator::Comparator;
 use super::decimal::{Decimal, Stated};
 use super::posting::{Form, digest};
 use super::values::{Postings, Union};

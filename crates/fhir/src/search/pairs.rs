@@ -3,8 +3,8 @@
 use super::refusal;
 use crate::{Issue, ResourceType};
 
-/// The names and values of a query string, percent-decoded, `+` as a blank. Bytes that are no UTF-8 become U+FFFD; a `%`
-/// without two hexadecimal digits behind it stands for itself.
+/// The names and values of a query string, percent-decoded, `+` as a blank. Bytes that are no UTF-8 become U+FFFD; a
+/// `%` without two hexadecimal digits behind it stands for itself.
 pub fn pairs(query: &str) -> Vec<(String, String)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     let pair = |part: &str| {

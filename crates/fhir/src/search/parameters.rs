@@ -47,7 +47,7 @@ pub(crate) struct Component {
 
 impl Parameter {
     /// Its number in posting keys; holds for one release of this program.
-    pub fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.number
     }
 
@@ -83,6 +83,12 @@ impl Parameter {
 
     pub(crate) fn components(&self) -> &[Component] {
         &self.components
+    }
+
+    /// Whether it finds references that can be followed to a resource of this server; canonicals cannot.
+    pub(crate) fn is_link(&self) -> bool {
+        let followed = |datatype: &&str| matches!(*datatype, "Reference" | "Resource");
+        self.kind == Kind::Reference && self.datatypes.iter().any(followed)
     }
 
     pub(crate) fn is_id(&self) -> bool {

@@ -74,8 +74,8 @@ pub struct Ignored {
 }
 
 impl Query {
-    /// Reads the pairs of a URL's query or a form, percent-decoded. `_format` and `_pretty` are passed over: they are not
-    /// about the search.
+    /// Reads the pairs of a URL's query or a form, percent-decoded. `_format` and `_pretty` are passed over: they are
+    /// not about the search.
     ///
     /// # Errors
     /// One issue for each pair that is wrong or, in strict handling, not known.
@@ -140,12 +140,12 @@ impl Query {
 
     /// Adds a condition that the client did not write: a compartment, the limit of its rights.
     pub fn narrow(&mut self, condition: Condition) {
-        self.surroundings.push(format!("{condition:?}"));
+        self.surroundings.push(condition.identity());
         self.conditions.push(condition);
     }
 
-    /// Bytes that are equal for equal queries and, but for the order of conditions, only for them. To bind the links of a
-    /// result to its query.
+    /// Bytes that are equal for equal queries and, but for the order of conditions, only for them. To bind the links of
+    /// a result to its query.
     pub fn canonical(&self) -> Vec<u8> {
         let mut pairs: Vec<(&str, &str)> =
             self.used.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -36,8 +36,8 @@ enum WantedPlace {
 }
 
 impl Wanted {
-    /// From `123`, `Patient/123`, a URL or a URN, each with a version or not. `targets` are the types that may be meant,
-    /// any if empty; `base` is the public base of this server. The error says what is wrong.
+    /// From `123`, `Patient/123`, a URL or a URN, each with a version or not. `targets` are the types that may be
+    /// meant, any if empty; `base` is the public base of this server. The error says what is wrong.
     pub(crate) fn parse(text: &str, targets: &[ResourceType], base: Option<&str>) -> Result<Wanted, &'static str> {
         let (plain, version) = split_version(own_path(text, base).unwrap_or(text));
         let place = if plain.contains(':') {

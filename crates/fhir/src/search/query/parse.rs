@@ -1,14 +1,12 @@
 //! From the pairs of a URL to a query: one decision for each parameter name.
 
-use super::super::condition::{Condition, Test};
-use super::super::grammar::split;
-use super::super::refusal::{self, Refusal};
-use super::super::{Direction, Include, Sort, Summary, Total, parameters};
+mod condition;
+
 use super::{Handling, Ignored, Options, Query};
 use crate::schema::TypeId;
+use crate::search::refusal::{self, Refusal};
+use crate::search::{Direction, Include, Sort, Summary, Total, parameters};
 use crate::{Issue, ResourceType};
-
-mod condition;
 
 pub(super) fn parse(
     kind: ResourceType,

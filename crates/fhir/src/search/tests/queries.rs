@@ -23,6 +23,8 @@ fn what_r4_knows_and_we_do_not_offer_is_refused_by_name() {
         "_contained=true",
         "phonetic=x",
         "name:below=x",
+        "_id:missing=true",
+        "_id:text=x",
         "gender:in=x",
         "gender:above=x",
         "birthdate:exact=2000",

@@ -80,6 +80,7 @@ fn a_chain_asks_the_resource_that_is_referred_to() {
     assert_eq!(refused("Observation?patient.organization.name=x").0, "unsupported-parameter");
     assert_eq!(refused("Observation?patient.nonsense=x").0, "unknown-parameter");
     assert_eq!(refused("Observation?code.name=x").0, "bad-parameter-value");
+    assert_eq!(refused("QuestionnaireResponse?questionnaire.title=x").0, "bad-parameter-value");
     assert_eq!(refused("Observation?subject:Practitioner.name=x").0, "bad-parameter-value");
 }
 

@@ -1,9 +1,11 @@
 use super::{finds, found, refused};
 
 const OBSERVATION: &str = r#"{"resourceType":"Observation","id":"1","status":"final",
-    "identifier":[{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}],"text":"住院号"},
+    "identifier":[
+      {"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}],"text":"住院号"},
       "system":"urn:oid:1.2.3","value":"Ab1"},{"value":"lone"}],
-    "code":{"coding":[{"system":"http://loinc.org","code":"8480-6","display":"Systolic blood pressure"},{"code":"bp-s"}],"text":"收缩压"},
+    "code":{"coding":[{"system":"http://loinc.org","code":"8480-6","display":"Systolic blood pressure"},
+      {"code":"bp-s"}],"text":"收缩压"},
     "valueQuantity":{"value":1}}"#;
 
 #[test]

@@ -1,12 +1,14 @@
 //! One condition from a name with modifiers, chains or `_has`, and its values.
 
-use super::super::super::condition::{Join, JoinBranch};
-use super::super::super::fold::fold;
-use super::super::super::grammar::unescape;
-use super::super::super::parameters::Parameter;
-use super::super::super::values::Wanted;
-use super::super::super::{Comparator, Kind, date, number, reference, string, token, uri};
-use super::{Condition, Options, Refusal, Test, bad, parameters, refusal, split};
+use super::bad;
+use crate::search::comparator::Comparator;
+use crate::search::condition::{Condition, Join, JoinBranch, Test};
+use crate::search::fold::fold;
+use crate::search::grammar::{split, unescape};
+use crate::search::parameters::{self, Parameter};
+use crate::search::refusal::{self, Refusal};
+use crate::search::values::Wanted;
+use crate::search::{Kind, Options, date, number, reference, string, token, uri};
 use crate::{LogicalId, ResourceType};
 
 /// Reads a condition on resources of a type.
@@ -80,9 +82,9 @@ fn chain(
 
 fn link_parameter(kind: ResourceType, name: &str, code: &str) -> Result<&'static Parameter, Refusal> {
     let parameter = parameters::find(kind, code).ok_or_else(|| refusal::unknown(kind, code))?;
-    match parameter.kind() == Kind::Reference && parameter.program().is_some() {
+    match parameter.is_link() {
         true => Ok(parameter),
-        false => Err(bad(name, "its first parameter is no reference", "第一个参数不是引用")),
+        false => Err(bad(name, "its first parameter is no reference to a resource", "第一个参数不是对资源的引用")),
     }
 }
 
@@ -106,6 +108,10 @@ fn plain(kind: ResourceType, name: &str, value: &str, options: &Options<'_>) -> 
         return Err(refusal::unsupported(name, &reason.to_string(), "暂不提供"));
     }
     let condition = |test| Condition { name: name.to_owned(), kind, test };
+    // The index has no keys of ids, and every resource has one.
+    if parameter.is_id() && modifier.is_some_and(|modifier| modifier != "not") {
+        return Err(refusal::unsupported(name, NO_MODIFIER_EN, NO_MODIFIER_ZH));
+    }
     if modifier == Some("missing") && parameter.components().is_empty() {
         let missing = match value {
             "true" => true,
@@ -120,7 +126,7 @@ fn plain(kind: ResourceType, name: &str, value: &str, options: &Options<'_>) -> 
     }
     let negated = modifier == Some("not") && parameter.kind() == Kind::Token;
     let modifier = modifier.filter(|_| !negated);
-    if parameter.is_id() && modifier.is_none() {
+    if parameter.is_id() {
         let id = |text: &str| LogicalId::parse(text).ok_or_else(|| bad(name, ID_FORM_EN, ID_FORM_ZH));
         let ids = values.into_iter().map(id).collect::<Result<_, _>>()?;
         return Ok(condition(Test::Ids { ids, negated }));
@@ -173,9 +179,7 @@ impl Reader<'_> {
             (Kind::Reference, modifier) => self.reference(modifier, text),
             (Kind::Uri, None) => Ok(Wanted::Uri(uri::Wanted(self.text(text)?))),
             (Kind::Composite, None) => self.composite(text),
-            (_, Some(_)) => {
-                Err(refusal::unsupported(self.name, "the modifier is not offered here", "此处不支持该修饰符"))
-            }
+            (_, Some(_)) => Err(refusal::unsupported(self.name, NO_MODIFIER_EN, NO_MODIFIER_ZH)),
             (Kind::Special, None) => Err(refusal::unsupported(self.name, "it is not offered", "未提供")),
         }
     }
@@ -209,8 +213,7 @@ impl Reader<'_> {
         let targets = match modifier {
             None => self.parameter.targets(),
             Some(name) => {
-                let unknown =
-                    || refusal::unsupported(self.name, "the modifier is not offered here", "此处不支持该修饰符");
+                let unknown = || refusal::unsupported(self.name, NO_MODIFIER_EN, NO_MODIFIER_ZH);
                 named = [ResourceType::parse(name).ok_or_else(unknown)?];
                 let allowed = self.parameter.targets();
                 if !allowed.is_empty() && !allowed.contains(&named[0]) {
@@ -272,6 +275,8 @@ impl Reader<'_> {
     }
 }
 
+const NO_MODIFIER_EN: &str = "the modifier is not offered here";
+const NO_MODIFIER_ZH: &str = "此处不支持该修饰符";
 const ID_FORM_EN: &str = "an id has 1 to 64 of A-Z a-z 0-9 - .";
 const ID_FORM_ZH: &str = "标识由 1 至 64 个 A-Z a-z 0-9 - . 组成";
 const TOKEN_FORM_EN: &str = "it is code, system|code, |code or system|";
