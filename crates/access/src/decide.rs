@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use dukou_audit::{Access, Client as Named, Decision, Grant, Interaction, Purpose, Reach, Right};
 
 use crate::credential::{Channel, Credential, TokenHash};
-use crate::policy::{Client, Policy, Role};
+use crate::policy::{Client, Partner, Policy, Role};
 use crate::refusal::{Code, Refusal, Step};
 use crate::request::Request;
 use crate::scope::Context;
@@ -32,6 +32,26 @@ impl Policy {
             .take_client(client.id.as_str(), client.rate, request.started_ns)
             .map_err(|after| early(Step::Rate, Code::TooManyRequests, Some(after)))?;
         self.decide_for(client, how, request)
+    }
+
+    /// Decides about a Bundle once its type is known. Before that it is asked for as [`Interaction::Batch`], which is permitted where
+    /// the partner's file lists `batch` or `transaction`.
+    ///
+    /// # Errors
+    /// The access with its denying decision, and the reason: the file lists the other kind only.
+    pub fn settle_bundle(&self, access: Access, interaction: Interaction) -> Result<Access, (Box<Access>, Code)> {
+        let client = self.clients.iter().find(|client| client.id == access.client.id);
+        let listed = client.is_some_and(|client| self.partners[client.partner].lists(interaction));
+        let mut access = Access { interaction, ..access };
+        if listed {
+            return Ok(access);
+        }
+        let code = Code::InteractionNotListed;
+        access.decision.permit = false;
+        access.decision.reason = Some(code.as_str().to_owned());
+        access.decision.rules.push(format!("{}:refused", Step::Partner.as_str()));
+        access.reach = Reach::default();
+        Err((Box::new(access), code))
     }
 
     /// The steps after authentication.
@@ -164,7 +184,7 @@ impl Chain<'_> {
             return Err(Code::AddressNotListed);
         }
         let interaction = self.request.interaction;
-        if needs_listing(interaction) && !partner.interactions.iter().any(|listed| listed == interaction.as_str()) {
+        if needs_listing(interaction) && !partner.may_list(interaction) {
             return Err(Code::InteractionNotListed);
         }
         if let (Some(kinds), Some(kind)) = (&partner.resources, self.request.resource)
@@ -251,6 +271,17 @@ impl Chain<'_> {
             trace: request.trace,
             started_ns: request.started_ns,
         }
+    }
+}
+
+impl Partner {
+    fn lists(&self, interaction: Interaction) -> bool {
+        self.interactions.iter().any(|listed| listed == interaction.as_str())
+    }
+
+    /// A Bundle is asked for as a batch until its type is known.
+    fn may_list(&self, interaction: Interaction) -> bool {
+        self.lists(interaction) || (interaction == Interaction::Batch && self.lists(Interaction::Transaction))
     }
 }
 

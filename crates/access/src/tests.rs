@@ -121,6 +121,20 @@ fn a_client_that_asks_too_often_waits_although_its_peers_are_many() {
 }
 
 #[test]
+fn a_bundle_is_of_a_kind_that_the_file_lists() {
+    let text = std::fs::read_to_string(folder("scopes-of-a-reader").join("partner.toml")).unwrap();
+    let policy = load(&text.replace("\"transaction\", ", "")).unwrap();
+    let case = Case { interaction: "batch".into(), token: Some("reader.token".into()), ..Case::default() };
+    let access = decide(&policy, &case, &meter()).unwrap();
+    let settled = policy.settle_bundle(access.clone(), Interaction::Batch).unwrap();
+    assert!(settled.decision.permit);
+    let (refused, code) = policy.settle_bundle(access, Interaction::Transaction).unwrap_err();
+    assert_eq!(code, crate::Code::InteractionNotListed);
+    assert!(!refused.decision.permit && refused.reach.grants.is_empty());
+    assert_eq!(refused.interaction, Interaction::Transaction);
+}
+
+#[test]
 fn no_file_means_no_access() {
     let case = Case { interaction: "read".into(), token: Some("lab.token".into()), ..Case::default() };
     let refusal = decide(&Policy::empty(), &case, &meter()).unwrap_err();
@@ -248,6 +262,7 @@ fn decide(policy: &Policy, case: &Case, meter: &Meter) -> Result<dukou_audit::Ac
         Interaction::Update,
         Interaction::Delete,
         Interaction::Transaction,
+        Interaction::Batch,
         Interaction::Ingest,
         Interaction::Operation("everything"),
         Interaction::Audit,

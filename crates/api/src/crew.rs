@@ -92,7 +92,10 @@ impl Crew {
     ///
     /// # Errors
     /// [`Busy`] when there is no place; the job did not and will not run.
-    pub fn hand<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>, Busy> {
+    pub fn hand<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, Busy> {
         Ok(self.place()?.hand(job))
     }
 
@@ -155,7 +158,15 @@ mod tests {
     fn a_full_queue_refuses_and_what_was_taken_is_done() {
         let crew = Crew::start("test", 1, 2).unwrap();
         let gate = Arc::new(Barrier::new(2));
-        let held = { let gate = Arc::clone(&gate); crew.hand(move || { gate.wait(); gate.wait(); 0 }).unwrap() };
+        let held = {
+            let gate = Arc::clone(&gate);
+            crew.hand(move || {
+                gate.wait();
+                gate.wait();
+                0
+            })
+            .unwrap()
+        };
         gate.wait();
         let first = crew.hand(|| 1).unwrap();
         let second = crew.hand(|| 2).unwrap();

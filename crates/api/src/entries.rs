@@ -1,0 +1,180 @@
+//! From a Bundle to entries: each `request` is read by the same grammar as an address.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use dukou_access::ClientSettings;
+use dukou_audit::{Permit, Right};
+use dukou_exchange::{Entry, Error, Exchange, Operation, Patch};
+use dukou_fhir::search::{Options, Query};
+use dukou_fhir::{Issue, IssueType, ResourceType, Text, Value, VersionId, json};
+use hyper::Method;
+
+use crate::etag;
+use crate::percent;
+use crate::route::{self, Route};
+use crate::shape;
+
+/// Turns the requests of one client into operations.
+pub(crate) struct Reader<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) permit: &'a Permit<'a>,
+    pub(crate) settings: &'a ClientSettings,
+    /// The base that absolute addresses may begin with.
+    pub(crate) base: &'a str,
+    pub(crate) count_default: usize,
+    pub(crate) count_max: usize,
+}
+
+/// One request, alone or in a Bundle, apart from its route.
+pub(crate) struct Sent {
+    pub(crate) content: Option<Value<'static>>,
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_exist: Option<String>,
+    /// What stands behind the question mark.
+    pub(crate) criteria: String,
+}
+
+impl Reader<'_> {
+    /// The entry of a Bundle at a place.
+    pub(crate) fn entry(&self, entry: &Value<'static>) -> Result<Entry, Error> {
+        let full_url = entry.text_at("fullUrl").filter(|url| url.starts_with("urn:")).map(str::to_owned);
+        let method = entry.text_at("request.method").ok_or_else(|| missing("request.method"))?;
+        let url = entry.text_at("request.url").ok_or_else(|| missing("request.url"))?;
+        let url = url.strip_prefix(self.base).unwrap_or(url).trim_start_matches('/');
+        let (path, criteria) = url.split_once('?').unwrap_or((url, ""));
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| bad("request.method"))?;
+        let path = percent::decode_path(path).ok_or_else(|| bad("request.url"))?;
+        let route = route::find(&method, &path).map_err(|_| bad("request.url"))?;
+        let sent = Sent {
+            content: entry.get("resource").cloned(),
+            if_match: entry.text_at("request.ifMatch").map(str::to_owned),
+            if_none_exist: entry.text_at("request.ifNoneExist").map(str::to_owned),
+            criteria: criteria.to_owned(),
+        };
+        Ok(Entry { full_url, operation: self.operation(&route, sent)? })
+    }
+
+    /// The operation of a route and what came with it.
+    pub(crate) fn operation(&self, route: &Route, sent: Sent) -> Result<Operation, Error> {
+        let if_match = match &sent.if_match {
+            Some(text) => Some(etag::parse(text).ok_or(Error::VersionMismatch)?),
+            None => None,
+        };
+        match route {
+            Route::Create(kind) => self.create(*kind, sent),
+            Route::Update(key) => {
+                self.need_if_match(if_match)?;
+                let create_allowed =
+                    self.settings.create_with_id && self.permit.allows(key.kind.as_str(), Right::Create);
+                Ok(Operation::Update { key: key.clone(), content: writable(sent.content)?, if_match, create_allowed })
+            }
+            Route::UpdateWhere(kind) => {
+                let query = self.condition(*kind, &sent.criteria)?;
+                Ok(Operation::UpdateWhere { kind: *kind, query, content: writable(sent.content)? })
+            }
+            Route::Patch(key) => {
+                self.need_if_match(if_match)?;
+                Ok(Operation::Patch { key: key.clone(), patch: patch(sent.content)?, if_match })
+            }
+            Route::PatchWhere(kind) => {
+                let query = self.condition(*kind, &sent.criteria)?;
+                Ok(Operation::PatchWhere { query, patch: patch(sent.content)? })
+            }
+            Route::Delete(key) => {
+                self.need_if_match(if_match)?;
+                Ok(Operation::Delete { key: key.clone(), if_match })
+            }
+            Route::DeleteWhere(kind) => Ok(Operation::DeleteWhere { query: self.condition(*kind, &sent.criteria)? }),
+            Route::Read(key) => Ok(Operation::Read { key: key.clone(), version: None }),
+            Route::Vread(key, version) => Ok(Operation::Read { key: key.clone(), version: Some(*version) }),
+            Route::Search(Some(kind)) => self.search(*kind, &sent.criteria),
+            _ => Err(not_in_a_bundle()),
+        }
+    }
+
+    fn create(&self, kind: ResourceType, sent: Sent) -> Result<Operation, Error> {
+        let if_none_exist = match &sent.if_none_exist {
+            Some(criteria) => Some(self.condition(kind, criteria)?),
+            None => None,
+        };
+        Ok(Operation::Create { kind, content: writable(sent.content)?, if_none_exist })
+    }
+
+    /// A condition is a question: who may not search may not ask it.
+    fn condition(&self, kind: ResourceType, criteria: &str) -> Result<Query, Error> {
+        if !self.permit.allows(kind.as_str(), Right::Search) {
+            return Err(Error::Forbidden);
+        }
+        let criteria = criteria.trim_start_matches('?');
+        let query = self.exchange.criteria(kind, criteria)?;
+        if query.conditions().is_empty() {
+            let text = Text::new("a conditional interaction needs at least one criterion", "条件操作至少需要一个条件");
+            return Err(Error::Invalid(vec![Issue::error(IssueType::Invalid, "criteria-missing", text)]));
+        }
+        Ok(query)
+    }
+
+    fn search(&self, kind: ResourceType, criteria: &str) -> Result<Operation, Error> {
+        let pairs = percent::pairs(criteria).ok_or_else(|| bad("request.url"))?;
+        let options = Options {
+            count_default: u32::try_from(self.count_default).unwrap_or(u32::MAX),
+            count_max: u32::try_from(self.count_max).unwrap_or(u32::MAX),
+            site: self.exchange.search_site(),
+            ..Options::default()
+        };
+        let query = Query::parse(kind, &pairs, &options).map_err(Error::Invalid)?;
+        let count = query.count() as usize;
+        Ok(Operation::Search { query, count })
+    }
+
+    fn need_if_match(&self, if_match: Option<VersionId>) -> Result<(), Error> {
+        if self.settings.if_match_required && if_match.is_none() {
+            let text = Text::new("this client must send If-Match", "该客户端必须携带 If-Match");
+            return Err(Error::Invalid(vec![Issue::error(IssueType::Invalid, "if-match-missing", text)]));
+        }
+        Ok(())
+    }
+}
+
+/// A resource to be written: there is one, and it is whole.
+fn writable(content: Option<Value<'static>>) -> Result<Value<'static>, Error> {
+    let content = content.ok_or_else(|| missing("resource"))?;
+    if shape::is_subsetted(&content) {
+        let text = Text::new("a shortened resource may not be written back", "删减过的资源不得写回");
+        return Err(Error::Invalid(vec![
+            Issue::error(IssueType::BusinessRule, "subsetted", text).at("Resource.meta.tag"),
+        ]));
+    }
+    Ok(content)
+}
+
+/// A JSON Patch: the operations themselves, or in a Bundle a Binary that holds them.
+fn patch(content: Option<Value<'static>>) -> Result<Patch, Error> {
+    let content = content.ok_or_else(|| missing("resource"))?;
+    let invalid = |issue: Issue| Error::Invalid(vec![issue]);
+    if content.resource_type() != Some("Binary") {
+        return Patch::parse(&content).map_err(invalid);
+    }
+    if content.text_at("contentType") != Some("application/json-patch+json") {
+        return Err(bad("resource.contentType"));
+    }
+    let bytes =
+        content.text_at("data").and_then(|data| STANDARD.decode(data).ok()).ok_or_else(|| bad("resource.data"))?;
+    let document = json::parse(&bytes, &json::Limits::default()).map_err(|_| bad("resource.data"))?;
+    Patch::parse(&document).map_err(invalid)
+}
+
+fn missing(element: &str) -> Error {
+    let text = Text::new(format!("{element} is missing"), format!("缺少 {element}"));
+    Error::Invalid(vec![Issue::error(IssueType::Invalid, "bundle-entry", text).at(format!("Entry.{element}"))])
+}
+
+fn bad(element: &str) -> Error {
+    let text = Text::new(format!("{element} is not understood"), format!("无法理解 {element}"));
+    Error::Invalid(vec![Issue::error(IssueType::Invalid, "bundle-entry", text).at(format!("Entry.{element}"))])
+}
+
+fn not_in_a_bundle() -> Error {
+    let text = Text::new("this interaction is not offered inside a Bundle", "Bundle 内不支持此操作");
+    Error::Invalid(vec![Issue::error(IssueType::NotSupported, "bundle-entry", text).at("Entry.request")])
+}
