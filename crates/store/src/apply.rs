@@ -196,13 +196,18 @@ fn renew(tables: &dyn Tables, puts: Vec<Ready>, site: Site<'_>) -> Result<Vec<Re
 }
 
 /// Every reference of a written resource has a live target, and nothing that stays refers to what is deleted.
-fn check_references(tables: &dyn Tables, puts: &[Ready], integrity: Integrity) -> Result<Vec<(usize, ResourceKey)>, Error> {
+fn check_references(
+    tables: &dyn Tables,
+    puts: &[Ready],
+    integrity: Integrity,
+) -> Result<Vec<(usize, ResourceKey)>, Error> {
     let mut missing = Vec::new();
-    let batch: HashMap<&ResourceKey, &Ready> = if puts.len() > 1 || puts.iter().any(|ready| !ready.put.references.is_empty()) {
-        puts.iter().map(|ready| (&ready.put.key, ready)).collect()
-    } else {
-        HashMap::new()
-    };
+    let batch: HashMap<&ResourceKey, &Ready> =
+        if puts.len() > 1 || puts.iter().any(|ready| !ready.put.references.is_empty()) {
+            puts.iter().map(|ready| (&ready.put.key, ready)).collect()
+        } else {
+            HashMap::new()
+        };
     for (place, ready) in puts.iter().enumerate() {
         if ready.unchanged {
             continue;
@@ -387,7 +392,9 @@ fn write_outbox(
     for row in rows {
         let what = match row.what {
             Payload::Version(seq) => Some(seq),
-            Payload::Put(place) => outcome.puts.get(place).and_then(|put| put.version.as_ref()).map(|version| version.seq),
+            Payload::Put(place) => {
+                outcome.puts.get(place).and_then(|put| put.version.as_ref()).map(|version| version.seq)
+            }
         };
         let what = what.ok_or(Error::NothingToDeliver)?;
         counters.outbox += 1;

@@ -58,7 +58,8 @@ impl Batch {
 
     /// About how many bytes this batch adds; the writer forms its groups by it.
     pub(crate) fn weight(&self) -> usize {
-        let puts = self.puts.iter().map(|put| put.draft.as_ref().map_or(64, Draft::stamped_len_max) + 40 * put.postings.len());
+        let puts =
+            self.puts.iter().map(|put| put.draft.as_ref().map_or(64, Draft::stamped_len_max) + 40 * put.postings.len());
         let inbox = self.inbox.as_ref().map_or(0, InboxWrite::weight);
         let journal = self.journal.iter().map(|row| row.body.len());
         512 + puts.sum::<usize>() + inbox + journal.sum::<usize>() + 128 * self.outbox.len()

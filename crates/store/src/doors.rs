@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
-use dukou_audit::{self as audit, Clock, Interaction, Permit, RecordBytes, Right, Settled, Shown, StoreSeal, Unreleased};
+use dukou_audit::{
+    self as audit, Clock, Interaction, Permit, RecordBytes, Right, Settled, Shown, StoreSeal, Unreleased,
+};
 use dukou_fhir::search::Query;
 use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 
@@ -76,7 +78,12 @@ impl<E: Engine> Store for E {
         Ok(self.frame().one(permit, found))
     }
 
-    fn vread(&self, permit: &Permit<'_>, key: &ResourceKey, version: VersionId) -> Result<Unreleased<Option<Version>>, Error> {
+    fn vread(
+        &self,
+        permit: &Permit<'_>,
+        key: &ResourceKey,
+        version: VersionId,
+    ) -> Result<Unreleased<Option<Version>>, Error> {
         may_read(permit, key.kind)?;
         let found = self.view(false, |view| view.version(key, version))?;
         Ok(self.frame().one(permit, found))
@@ -170,10 +177,17 @@ impl<E: Engine> Store for E {
 
     fn settle_outbox(&self, permit: &Permit<'_>, number: u64, settlement: Settlement) -> Result<(), Error> {
         may_write(permit)?;
-        self.chore(Box::new(move |tables| deliver::settle(tables, number, settlement).map(|()| Chored::Nothing))).map(drop)
+        self.chore(Box::new(move |tables| deliver::settle(tables, number, settlement).map(|()| Chored::Nothing)))
+            .map(drop)
     }
 
-    fn outbox(&self, permit: &Permit<'_>, state: OutboxState, after: u64, count: usize) -> Result<Vec<OutboxRow>, Error> {
+    fn outbox(
+        &self,
+        permit: &Permit<'_>,
+        state: OutboxState,
+        after: u64,
+        count: usize,
+    ) -> Result<Vec<OutboxRow>, Error> {
         may_write(permit)?;
         self.view(false, |view| view.outbox(state, after, count))
     }

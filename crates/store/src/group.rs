@@ -56,7 +56,8 @@ pub(crate) fn run(
     seal: &StoreSeal,
 ) -> Result<(), Error> {
     let before = *counters;
-    let mut group = Group { ended: Vec::with_capacity(jobs.len()), rows: Vec::with_capacity(jobs.len()), alone: jobs.len() == 1 };
+    let mut group =
+        Group { ended: Vec::with_capacity(jobs.len()), rows: Vec::with_capacity(jobs.len()), alone: jobs.len() == 1 };
     let mut jobs = jobs.into_iter();
     let result = group.fill(engine, counters, now, &mut jobs, seal);
     match result {

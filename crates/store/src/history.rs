@@ -20,7 +20,8 @@ pub(crate) fn page(view: &dyn View, permit: &Permit<'_>, query: &HistoryQuery) -
         Some(until) => first_at(view, last, after(until))?.saturating_sub(1),
         None => last,
     };
-    let reach = Reading { permit, right, narrow: is_narrow(permit, walk, right), left: query.work_max, limit: query.work_max };
+    let reach =
+        Reading { permit, right, narrow: is_narrow(permit, walk, right), left: query.work_max, limit: query.work_max };
     reach.page(view, walk, low, high, query)
 }
 
@@ -34,7 +35,14 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn page(mut self, view: &dyn View, walk: Walk, low: u64, high: u64, query: &HistoryQuery) -> Result<HistoryPage, Error> {
+    fn page(
+        mut self,
+        view: &dyn View,
+        walk: Walk,
+        low: u64,
+        high: u64,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, Error> {
         let mut page = HistoryPage::default();
         let mut further = false;
         let mut total = 0;

@@ -19,6 +19,7 @@ pub struct InboxKey {
 }
 
 /// What a batch does to the inbox.
+#[allow(clippy::large_enum_variant, reason = "one a batch, and the large variant is the usual one")]
 pub enum InboxWrite {
     /// Keeps a new message. A key that is there already fails the batch with [`Error::Duplicate`](crate::Error::Duplicate).
     Receive(Received),

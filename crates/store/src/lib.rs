@@ -28,6 +28,8 @@ mod referrers;
 mod search;
 pub mod sqlite;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod version;
 
 use dukou_audit::{Permit, RecordBytes, Settled, Unreleased};
@@ -39,7 +41,8 @@ pub use error::{Error, Fault, OpenError};
 pub use inbox::{Answers, InboxKey, InboxRow, InboxState, InboxWrite, LaneRow, LaneState, LaneWrite, Received};
 pub use outbox::{Claim, OutboxRow, OutboxState, OutboxWrite, Payload, Settlement};
 pub use version::{
-    Basis, Cursor, HistoryPage, HistoryQuery, HistoryScope, JournalEntry, Outcome, Page, PutOutcome, SearchLimits, Version,
+    Basis, Cursor, HistoryPage, HistoryQuery, HistoryScope, JournalEntry, Outcome, Page, PutOutcome, SearchLimits,
+    Version,
 };
 
 /// The durable store. Every method that touches a patient's data takes the permit of the access and checks that it reaches so far;
@@ -55,7 +58,12 @@ pub trait Store: Send + Sync {
     fn read(&self, permit: &Permit<'_>, key: &ResourceKey) -> Result<Unreleased<Option<Version>>, Error>;
 
     /// One version of a resource.
-    fn vread(&self, permit: &Permit<'_>, key: &ResourceKey, version: VersionId) -> Result<Unreleased<Option<Version>>, Error>;
+    fn vread(
+        &self,
+        permit: &Permit<'_>,
+        key: &ResourceKey,
+        version: VersionId,
+    ) -> Result<Unreleased<Option<Version>>, Error>;
 
     /// A page of history, newest first.
     fn history(&self, permit: &Permit<'_>, query: &HistoryQuery) -> Result<Unreleased<HistoryPage>, Error>;
@@ -110,7 +118,13 @@ pub trait Store: Send + Sync {
     fn settle_outbox(&self, permit: &Permit<'_>, number: u64, settlement: Settlement) -> Result<(), Error>;
 
     /// Deliveries in a state, in order of their numbers, after one.
-    fn outbox(&self, permit: &Permit<'_>, state: OutboxState, after: u64, count: usize) -> Result<Vec<OutboxRow>, Error>;
+    fn outbox(
+        &self,
+        permit: &Permit<'_>,
+        state: OutboxState,
+        after: u64,
+        count: usize,
+    ) -> Result<Vec<OutboxRow>, Error>;
 
     /// The version that an outbox row carries.
     fn outbox_version(&self, permit: &Permit<'_>, row: &OutboxRow) -> Result<Unreleased<Option<Version>>, Error>;

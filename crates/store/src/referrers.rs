@@ -21,7 +21,11 @@ pub(crate) fn key(target: &ResourceKey) -> Vec<u8> {
 }
 
 /// Some of the live resources that will still refer to `target` after the batch.
-pub(crate) fn of(view: &dyn View, target: &ResourceKey, batch: &HashMap<&ResourceKey, &Ready>) -> Result<Vec<ResourceKey>, Error> {
+pub(crate) fn of(
+    view: &dyn View,
+    target: &ResourceKey,
+    batch: &HashMap<&ResourceKey, &Ready>,
+) -> Result<Vec<ResourceKey>, Error> {
     let key = key(target);
     let mut found = Vec::new();
     let mut from = 0;

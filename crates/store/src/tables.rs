@@ -42,10 +42,22 @@ pub(crate) trait Postings {
     fn seek(&self, key: &[u8], from: u64, count: usize, out: &mut Vec<u64>) -> Result<(), Error>;
 
     /// Calls `each` for the entries after `after` and with a key below `end`, rising by (key, resource number), at most `count`.
-    fn range_up(&self, after: (&[u8], u64), end: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error>;
+    fn range_up(
+        &self,
+        after: (&[u8], u64),
+        end: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error>;
 
     /// Calls `each` for the entries before `before` and with a key not below `start`, falling, at most `count`.
-    fn range_down(&self, before: (&[u8], u64), start: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error>;
+    fn range_down(
+        &self,
+        before: (&[u8], u64),
+        start: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error>;
 
     /// The newest version of a resource number.
     fn load(&self, res: u64) -> Result<Option<Stored>, Error>;
@@ -90,7 +102,13 @@ pub(crate) trait Tables: View {
     fn unpost(&mut self, key: &[u8], res: u64) -> Result<(), Error>;
     fn clear_postings(&mut self) -> Result<(), Error>;
     fn insert_inbox(&mut self, number: u64, time: Instant, received: &Received) -> Result<(), Error>;
-    fn update_inbox(&mut self, number: u64, state: InboxState, reason: Option<&str>, answers: &Answers) -> Result<(), Error>;
+    fn update_inbox(
+        &mut self,
+        number: u64,
+        state: InboxState,
+        reason: Option<&str>,
+        answers: &Answers,
+    ) -> Result<(), Error>;
     fn set_lane(&mut self, row: &LaneRow) -> Result<(), Error>;
     fn set_token(
         &mut self,

@@ -22,12 +22,15 @@ pub(super) struct State {
     inbox: BTreeMap<u64, (InboxRow, Bytes)>,
     inbox_keys: BTreeMap<InboxKey, u64>,
     lanes: BTreeMap<String, LaneRow>,
-    tokens: BTreeMap<(u8, String, Vec<u8>), (Instant, Option<Bytes>)>,
+    tokens: BTreeMap<TokenKey, (Instant, Option<Bytes>)>,
     outbox: BTreeMap<u64, OutboxRow>,
     records: BTreeMap<u64, Option<Vec<u8>>>,
     journal: BTreeMap<u64, JournalEntry>,
     pub(super) undo: Vec<Undo>,
 }
+
+/// Kind, source and key.
+type TokenKey = (u8, String, Vec<u8>);
 
 /// Takes one change back.
 pub(super) type Undo = Box<dyn FnOnce(&mut State) + Send>;
@@ -76,7 +79,13 @@ impl Postings for State {
         Ok(())
     }
 
-    fn range_up(&self, after: (&[u8], u64), end: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error> {
+    fn range_up(
+        &self,
+        after: (&[u8], u64),
+        end: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = (after.0.to_vec(), after.1);
         let found = self.postings.range((Excluded(from), Unbounded)).take_while(|(key, _)| key.as_slice() < end);
@@ -84,7 +93,13 @@ impl Postings for State {
         Ok(())
     }
 
-    fn range_down(&self, before: (&[u8], u64), start: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error> {
+    fn range_down(
+        &self,
+        before: (&[u8], u64),
+        start: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error> {
         let found = self.postings.range(..(before.0.to_vec(), before.1)).rev();
         found.take_while(|(key, _)| key.as_slice() >= start).take(count).for_each(|(key, res)| each(key, *res));
         Ok(())
@@ -129,7 +144,9 @@ impl View for State {
                 let found = self.versions.range(..=from).rev().filter(|(_, stored)| stored.version.key.kind == kind);
                 out.extend(found.take(count).map(|(_, stored)| stored.clone()));
             }
-            Walk::System => out.extend(self.versions.range(..=from).rev().take(count).map(|(_, stored)| stored.clone())),
+            Walk::System => {
+                out.extend(self.versions.range(..=from).rev().take(count).map(|(_, stored)| stored.clone()))
+            }
         }
         Ok(())
     }
@@ -273,7 +290,13 @@ impl Tables for State {
         Ok(())
     }
 
-    fn update_inbox(&mut self, number: u64, state: InboxState, reason: Option<&str>, answers: &Answers) -> Result<(), Error> {
+    fn update_inbox(
+        &mut self,
+        number: u64,
+        state: InboxState,
+        reason: Option<&str>,
+        answers: &Answers,
+    ) -> Result<(), Error> {
         let Some((mut row, raw)) = self.inbox.get(&number).cloned() else { return Ok(()) };
         row.state = state;
         row.reason = reason.map(str::to_owned);

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use dukou_fhir::search::{Direction, Query};
 use dukou_fhir::ResourceKey;
+use dukou_fhir::search::{Direction, Query};
 
 use super::meter::Context;
 use super::plan::content;

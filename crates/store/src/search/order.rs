@@ -84,15 +84,19 @@ fn sort_key(sort: &[Sort], stored: &Stored) -> Result<SortKey, Error> {
 
 /// The order of the whole result: the sort keys, absent values last whichever way, then the resource number.
 pub(super) fn compare(sort: &[Sort], one: &Place, other: &Place) -> Ordering {
-    let by_key = |(sort, (one, other)): (&Sort, (&Option<Vec<u8>>, &Option<Vec<u8>>))| match (one, other) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Greater,
-        (Some(_), None) => Ordering::Less,
-        (Some(one), Some(other)) if sort.descending() => other.cmp(one),
-        (Some(one), Some(other)) => one.cmp(other),
-    };
-    let keys = sort.iter().zip(one.key.iter().zip(&other.key)).map(by_key);
-    keys.fold(Ordering::Equal, Ordering::then).then(one.res.cmp(&other.res))
+    for (sort, values) in sort.iter().zip(one.key.iter().zip(&other.key)) {
+        let order = match values {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (Some(one), Some(other)) if sort.descending() => other.cmp(one),
+            (Some(one), Some(other)) => one.cmp(other),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    one.res.cmp(&other.res)
 }
 
 /// Walks the keys of the first sort parameter, one value after the other, and asks of each resource whether it is a match.
@@ -120,20 +124,25 @@ impl Walk<'_> {
     }
 
     /// Matches that have a value, group after group of one value each.
-    fn values(&self, sort: &Sort, range: &KeyRange, after: Option<&Place>, count: usize, page: &mut Sorted) -> Result<(), Error> {
+    fn values(
+        &self,
+        sort: &Sort,
+        range: &KeyRange,
+        after: Option<&Place>,
+        count: usize,
+        page: &mut Sorted,
+    ) -> Result<(), Error> {
         let candidates = self.candidates(&[])?;
         let mut steps = Steps::new(self.context, range, sort.descending(), after);
         let mut group: Option<(Vec<u8>, Vec<u64>)> = None;
         loop {
             let step = steps.next()?;
             let same = matches!((&step, &group), (Some((key, _)), Some((own, _))) if key == own);
-            if !same {
-                if let Some((key, numbers)) = group.take() {
-                    let value = key.get(KEY_HEAD..).unwrap_or_default();
-                    self.group(&candidates, Some(value), numbers, after, count, page)?;
-                    if page.further {
-                        return Ok(());
-                    }
+            if !same && let Some((key, numbers)) = group.take() {
+                let value = key.get(KEY_HEAD..).unwrap_or_default();
+                self.group(&candidates, Some(value), numbers, after, count, page)?;
+                if page.further {
+                    return Ok(());
                 }
             }
             let Some((key, res)) = step else { return Ok(()) };
@@ -230,7 +239,15 @@ impl<'a> Steps<'a> {
             (None, false) => (range.start.as_bytes().to_vec(), 0),
             (None, true) => (range.end.as_bytes().to_vec(), 0),
         };
-        Steps { context, range: range.clone(), descending, place, block: Vec::new().into_iter(), size: 32, ended: false }
+        Steps {
+            context,
+            range: range.clone(),
+            descending,
+            place,
+            block: Vec::new().into_iter(),
+            size: 32,
+            ended: false,
+        }
     }
 
     fn next(&mut self) -> Result<Option<(Vec<u8>, u64)>, Error> {

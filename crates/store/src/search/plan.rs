@@ -238,13 +238,7 @@ fn gather(context: &Context<'_>, wide: &Wide<'_>, budget: usize) -> Result<Optio
 }
 
 /// The resources of `kind` that are joined with one that meets its own condition. The others, too, must lie within the reach.
-fn joined(
-    context: &Context<'_>,
-    reach: Reach<'_>,
-    kind: ResourceType,
-    name: &str,
-    join: &Join,
-) -> Result<List, Error> {
+fn joined(context: &Context<'_>, reach: Reach<'_>, kind: ResourceType, name: &str, join: &Join) -> Result<List, Error> {
     let mut keys = Vec::new();
     let mut ids = Vec::new();
     for branch in join.branches() {

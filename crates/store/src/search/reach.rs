@@ -32,7 +32,8 @@ impl Reach<'_> {
         }
         let patients = permit.access().reach.grants.iter().filter_map(|grant| grant.patient.as_deref());
         let open = patients.filter(|patient| permit.allows_for(kind.as_str(), Right::Search, &[patient]));
-        let mut keys: Vec<Vec<u8>> = open.map(|patient| PostingKey::in_compartment(kind, patient).into_bytes()).collect();
+        let mut keys: Vec<Vec<u8>> =
+            open.map(|patient| PostingKey::in_compartment(kind, patient).into_bytes()).collect();
         keys.sort_unstable();
         keys.dedup();
         if keys.is_empty() { Scope::Nothing } else { Scope::Under(keys) }

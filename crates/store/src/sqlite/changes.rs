@@ -80,7 +80,13 @@ impl Tables for Books {
         self.change(sql::INSERT_INBOX, values)
     }
 
-    fn update_inbox(&mut self, number: u64, state: InboxState, reason: Option<&str>, answers: &Answers) -> Result<(), Error> {
+    fn update_inbox(
+        &mut self,
+        number: u64,
+        state: InboxState,
+        reason: Option<&str>,
+        answers: &Answers,
+    ) -> Result<(), Error> {
         let values =
             params![signed(number), state.code(), reason, answers.accept.as_deref(), answers.application.as_deref()];
         self.change(sql::UPDATE_INBOX, values)
@@ -88,8 +94,14 @@ impl Tables for Books {
 
     fn set_lane(&mut self, row: &LaneRow) -> Result<(), Error> {
         let write = &row.write;
-        let values =
-            params![write.lane, write.owner, signed(write.token), write.state.code(), write.reason, row.message.map(signed)];
+        let values = params![
+            write.lane,
+            write.owner,
+            signed(write.token),
+            write.state.code(),
+            write.reason,
+            row.message.map(signed)
+        ];
         self.change(sql::SET_LANE, values)
     }
 
@@ -134,7 +146,8 @@ impl Tables for Books {
     }
 
     fn insert_journal(&mut self, entry: &JournalEntry) -> Result<(), Error> {
-        let values = params![signed(entry.seq), entry.time.as_millis(), signed(entry.jseq), entry.kind, &entry.body[..]];
+        let values =
+            params![signed(entry.seq), entry.time.as_millis(), signed(entry.jseq), entry.kind, &entry.body[..]];
         self.change(sql::INSERT_JOURNAL, values)
     }
 }

@@ -6,8 +6,6 @@ mod changes;
 mod readers;
 mod rows;
 mod statements;
-#[cfg(test)]
-mod tests;
 mod view;
 mod writer;
 
@@ -100,7 +98,8 @@ impl Sqlite {
             checkpoint_bytes: options.checkpoint_bytes,
             log_bytes_max: options.log_bytes_max,
         };
-        let writer = Writer::start(books, log_of(path), counters, Arc::clone(&frame.seal), clock, bounds).map_err(OpenError::Thread)?;
+        let writer = Writer::start(books, log_of(path), counters, Arc::clone(&frame.seal), clock, bounds)
+            .map_err(OpenError::Thread)?;
         let readers = Readers::new(path, options.readers_max, options.wait, options.reader_cache_kib);
         let store = Sqlite { writer, readers, frame };
         store.renew_postings().map_err(OpenError::Content)?;

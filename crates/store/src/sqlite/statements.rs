@@ -201,8 +201,10 @@ pub(crate) const INBOX_UNFINISHED: &str =
 pub(crate) const UPDATE_INBOX: &str = "UPDATE inbox SET state = ?2, reason = ?3, accept = coalesce(?4, accept),
     application_answer = coalesce(?5, application_answer) WHERE number = ?1";
 pub(crate) const LANE: &str = "SELECT lane, owner, token, state, reason, message FROM lanes WHERE lane = ?1";
-pub(crate) const LANES: &str = "SELECT lane, owner, token, state, reason, message FROM lanes WHERE lane > ?1 ORDER BY lane LIMIT ?2";
-pub(crate) const SET_LANE: &str = "INSERT INTO lanes (lane, owner, token, state, reason, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+pub(crate) const LANES: &str =
+    "SELECT lane, owner, token, state, reason, message FROM lanes WHERE lane > ?1 ORDER BY lane LIMIT ?2";
+pub(crate) const SET_LANE: &str =
+    "INSERT INTO lanes (lane, owner, token, state, reason, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     ON CONFLICT (lane) DO UPDATE SET owner = excluded.owner, token = excluded.token, state = excluded.state,
     reason = excluded.reason, message = excluded.message";
 
@@ -235,5 +237,7 @@ pub(crate) const RECORDS: &str =
 /// The highest trimmed row stays as an empty mark, so that numbering goes on after it.
 pub(crate) const TRIM_RECORDS: &str = "DELETE FROM audit_pending WHERE jseq < ?1";
 pub(crate) const MARK_RECORD: &str = "UPDATE audit_pending SET record = NULL WHERE jseq = ?1";
-pub(crate) const INSERT_JOURNAL: &str = "INSERT INTO identity_journal (seq, time, jseq, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-pub(crate) const JOURNAL: &str = "SELECT seq, time, jseq, kind, body FROM identity_journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+pub(crate) const INSERT_JOURNAL: &str =
+    "INSERT INTO identity_journal (seq, time, jseq, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(crate) const JOURNAL: &str =
+    "SELECT seq, time, jseq, kind, body FROM identity_journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";

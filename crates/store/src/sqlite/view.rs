@@ -26,7 +26,12 @@ impl Books {
     }
 
     /// The first row of a statement.
-    fn one<T>(&self, text: &str, values: impl Params, read: impl Fn(&Row<'_>) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    fn one<T>(
+        &self,
+        text: &str,
+        values: impl Params,
+        read: impl Fn(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
         let mut statement = self.connection.prepare_cached(text).map_err(|error| self.failed(error))?;
         let mut found = statement.query(values).map_err(|error| self.failed(error))?;
         match found.next().map_err(|error| self.failed(error))? {
@@ -36,7 +41,12 @@ impl Books {
     }
 
     /// All rows of a statement.
-    fn each(&self, text: &str, values: impl Params, mut read: impl FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    fn each(
+        &self,
+        text: &str,
+        values: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut statement = self.connection.prepare_cached(text).map_err(|error| self.failed(error))?;
         let mut found = statement.query(values).map_err(|error| self.failed(error))?;
         while let Some(row) = found.next().map_err(|error| self.failed(error))? {
@@ -45,7 +55,12 @@ impl Books {
         Ok(())
     }
 
-    fn all<T>(&self, text: &str, values: impl Params, read: impl Fn(&Row<'_>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    fn all<T>(
+        &self,
+        text: &str,
+        values: impl Params,
+        read: impl Fn(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let mut list = Vec::new();
         self.each(text, values, |row| {
             list.push(read(row)?);
@@ -70,11 +85,23 @@ impl Postings for Books {
         })
     }
 
-    fn range_up(&self, after: (&[u8], u64), end: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error> {
+    fn range_up(
+        &self,
+        after: (&[u8], u64),
+        end: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error> {
         self.each(sql::RANGE_UP, params![after.0, signed(after.1), end, size(count)], |row| posting(row, each))
     }
 
-    fn range_down(&self, before: (&[u8], u64), start: &[u8], count: usize, each: &mut dyn FnMut(&[u8], u64)) -> Result<(), Error> {
+    fn range_down(
+        &self,
+        before: (&[u8], u64),
+        start: &[u8],
+        count: usize,
+        each: &mut dyn FnMut(&[u8], u64),
+    ) -> Result<(), Error> {
         self.each(sql::RANGE_DOWN, params![before.0, signed(before.1), start, size(count)], |row| posting(row, each))
     }
 

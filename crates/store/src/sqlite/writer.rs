@@ -187,7 +187,8 @@ impl Turn {
         }
         self.bytes_since_checkpoint = 0;
         let size = std::fs::metadata(&self.log).map_or(0, |log| log.len());
-        let text = if size > self.queue.bounds.log_bytes_max { sql::CHECKPOINT_TRUNCATE } else { sql::CHECKPOINT_PASSIVE };
+        let text =
+            if size > self.queue.bounds.log_bytes_max { sql::CHECKPOINT_TRUNCATE } else { sql::CHECKPOINT_PASSIVE };
         match self.books.checkpoint(text) {
             // No room to grow the database: the log keeps everything until there is.
             Ok(_) | Err(Error::Full) => Ok(()),

@@ -1,0 +1,9 @@
+//! What the store promises, run against each engine.
+
+mod conditions;
+mod house;
+mod messages;
+mod reading;
+mod searching;
+mod statements;
+mod writing;
