@@ -5,9 +5,9 @@
 //! `sqty-1` (simple quantities), `txt-1` and `txt-2` (narratives). Best-practice rules (`dom-6`, names fit for code
 //! generators) are left out.
 
-mod datatype;
 mod clinical;
 mod conformance;
+mod datatype;
 mod workflow;
 
 use std::sync::OnceLock;
