@@ -231,20 +231,20 @@ fn choose_for_utf8(text: &str, issues: &mut IssueList) -> (Charset, Reason) {
 
 /// The bytes are not UTF-8: the split of MSH whose own MSH-18 agrees with the way of splitting wins.
 fn choose_for_other(bytes: &[u8], site: &Site, issues: &mut IssueList) -> (Charset, Reason) {
-    let mut named = false;
+    let mut named = None;
     for lead_bytes in [false, true] {
         let Some(name) = declaration(bytes, lead_bytes) else { continue };
         let Some(name) = std::str::from_utf8(name).ok().filter(|name| !name.trim().is_empty()) else { continue };
-        named = true;
         match Charset::parse(name) {
             Some(charset) if charset.has_lead_bytes() == lead_bytes && charset != Charset::Utf8 => {
                 return (charset, Reason::Declared);
             }
-            _ => {}
+            Some(_) => named = Some(IssueCode::CharsetSuspect),
+            None => named = named.or(Some(IssueCode::CharsetUnknown)),
         }
     }
-    if named {
-        issues.push(|| Issue::new(IssueCode::CharsetSuspect, 0));
+    if let Some(code) = named {
+        issues.push(|| Issue::new(code, 0));
     }
     (site.charset_default, Reason::Default)
 }
@@ -288,7 +288,7 @@ pub(crate) fn looks_like_utf16(bytes: &[u8]) -> bool {
 }
 
 /// Flags text that was garbled before it came, and characters whose meaning is private.
-pub(crate) fn inspect(text: &str, charset: Charset, issues: &mut IssueList) {
+pub(crate) fn inspect(text: &str, issues: &mut IssueList) {
     if text.is_ascii() {
         return;
     }
@@ -300,12 +300,6 @@ pub(crate) fn inspect(text: &str, charset: Charset, issues: &mut IssueList) {
         .find(|&at| text[at..].starts_with(|c| ('\u{E000}'..='\u{F8FF}').contains(&c)));
     if let Some(at) = private {
         issues.push(|| Issue::new(IssueCode::PrivateUse, at as u32));
-    }
-    if charset == Charset::Gb18030
-        && let Some(at) = found("€")
-    {
-        // GBK writes the euro sign as a lone 80, GB18030 as A2 E3; both decode to the same character.
-        issues.push(|| Issue::new(IssueCode::CharsetNotReversible, at as u32));
     }
 }
 

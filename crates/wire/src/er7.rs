@@ -6,7 +6,7 @@ use crate::charset;
 use crate::index::Index;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::Locator;
-use crate::{Delimiters, Limits, Message, NotAMessage, Segment, Site, escape, facts};
+use crate::{Charset, Delimiters, Limits, Message, NotAMessage, Segment, Site, escape, facts};
 
 /// Reads one message.
 ///
@@ -58,17 +58,21 @@ impl Parser {
             Message { raw, text: decoded.text, charset, reason, delimiters, index, mark_bytes, truncates: false };
         message.truncates = delimiters.truncation != 0 && facts::at_least(&message.header().version(), "2.7");
         check_leaves(&message, limits, &mut issues)?;
-        charset::inspect(&message.text, charset, &mut issues);
+        charset::inspect(&message.text, &mut issues);
         check(&message, &mut issues);
         let mut issues = issues.into_vec();
         locate(&message, &mut issues);
         Ok((message, issues))
     }
 
-    /// Takes the buffers of a message that is no longer needed.
+    /// Takes the buffers of a message that is no longer needed, unless it was unusually large.
     pub fn recycle(&mut self, message: Message<'_>) {
-        self.index = message.index;
-        if let Cow::Owned(text) = message.text {
+        if !message.index.is_oversized() {
+            self.index = message.index;
+        }
+        if let Cow::Owned(text) = message.text
+            && text.capacity() <= TEXT_KEPT_MAX
+        {
             self.text = text;
         }
     }
@@ -163,9 +167,25 @@ fn check(message: &Message<'_>, issues: &mut IssueList) {
         let at = message.header().segment().field(12).span().start;
         issues.push(|| Issue::new(IssueCode::VersionUnknown, at));
     }
+    check_euro(message, issues);
     check_repetitions(message, issues);
     for segment in message.segments().filter(|segment| segment.entry().has_escapes()) {
         check_escapes(message, segment, issues);
+    }
+}
+
+/// GBK writes the euro sign as a lone 80 and GB18030 as A2 E3; both decode to the same character.
+fn check_euro(message: &Message<'_>, issues: &mut IssueList) {
+    if message.charset != Charset::Gb18030 || !message.raw.contains(&0x80) {
+        return;
+    }
+    let mut locator = Locator::new(message);
+    for at in memchr::memmem::find_iter(message.text.as_bytes(), "€") {
+        let raw_offset = locator.raw_offset(at as u32) as usize;
+        if message.raw.get(raw_offset) == Some(&0x80) {
+            issues.push(|| Issue::new(IssueCode::CharsetNotReversible, at as u32));
+            return;
+        }
     }
 }
 
@@ -236,3 +256,6 @@ fn locate(message: &Message<'_>, issues: &mut [Issue]) {
         }
     }
 }
+
+/// Bytes of decoded text kept from message to message.
+const TEXT_KEPT_MAX: usize = 1 << 20;

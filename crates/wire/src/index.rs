@@ -72,7 +72,11 @@ impl Entry {
 /// Offsets of all delimiters and the table of segments. Its buffers are reused from message to message.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
+    /// The first `count` are offsets; the rest is room to write a block's without asking for more.
     offsets: Vec<u32>,
+    count: usize,
+    /// No text of this message needs more.
+    most: usize,
     segments: Vec<Entry>,
     /// Occurrences so far by segment id, sorted by id.
     seen: Vec<([u8; 3], u32)>,
@@ -84,13 +88,47 @@ impl Index {
     }
 
     pub(crate) fn offsets(&self) -> &[u32] {
-        &self.offsets
+        &self.offsets[..self.count]
+    }
+
+    /// Appends the positions of the set bits.
+    #[inline]
+    fn append(&mut self, mut marks: u64, base: u32) {
+        if self.offsets.len() < self.count + BLOCK {
+            self.grow();
+        }
+        let Some(room) = self.offsets[self.count..].first_chunk_mut::<BLOCK>() else { return };
+        let mut written = 0;
+        while marks != 0 {
+            room[written % BLOCK] = base + marks.trailing_zeros();
+            marks &= marks - 1;
+            written += 1;
+        }
+        self.count += written;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let length = (self.count + self.count / 2 + 2 * BLOCK).min(self.most);
+        self.offsets.reserve_exact(length.saturating_sub(self.offsets.len()));
+        self.offsets.resize(length, 0);
+    }
+
+    /// The message that made the buffers grow was an unusual one.
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.offsets.len() > KEPT_MAX
     }
 
     /// The range of a segment's delimiters in the offsets.
     pub(crate) fn range(&self, segment: usize) -> (u32, u32) {
-        let high = self.segments.get(segment + 1).map_or(self.offsets.len() as u32, |next| next.low);
+        let high = self.segments.get(segment + 1).map_or(self.count as u32, |next| next.low);
         (self.segments[segment].low, high)
+    }
+
+    /// The delimiters of a segment.
+    pub(crate) fn offsets_of(&self, segment: usize) -> &[u32] {
+        let (low, high) = self.range(segment);
+        &self.offsets[low as usize..high as usize]
     }
 
     /// Indexes `text` from `start`, where the header stands.
@@ -103,10 +141,15 @@ impl Index {
         limits: &Limits,
         issues: &mut IssueList,
     ) -> Result<(), NotAMessage> {
-        self.offsets.clear();
+        self.count = 0;
         self.segments.clear();
         self.seen.clear();
-        self.offsets.reserve((text.len() - start) / 7 + 2 * BLOCK);
+        self.most = text.len() - start + 2 * BLOCK;
+        // Most messages have a delimiter for every six or seven bytes.
+        let room = self.most / 7 + BLOCK;
+        if self.offsets.len() < room {
+            self.offsets.resize(room, 0);
+        }
         let mut pass = Pass {
             bytes: text.as_bytes(),
             delimiters,
@@ -141,16 +184,14 @@ impl Pass<'_> {
     fn run(&mut self, start: usize) -> Result<(), NotAMessage> {
         let splitting = self.delimiters.splitting();
         let (blocks, rest) = self.bytes[start..].as_chunks::<BLOCK>();
+        // The padding is NUL, which is never a delimiter.
+        let mut last = [0; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
         let mut base = start as u32;
-        for block in blocks {
+        for at in 0..=blocks.len() {
+            let block = blocks.get(at).unwrap_or(&last);
             self.block(block, splitting, base)?;
             base += BLOCK as u32;
-        }
-        if !rest.is_empty() {
-            // The padding is NUL, which is never a delimiter.
-            let mut block = [0; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
-            self.block(&block, splitting, base)?;
         }
         let end = self.bytes.len() as u32;
         if end > self.line_start {
@@ -160,7 +201,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, block: &[u8; BLOCK], splitting: [u8; 4], base: u32) -> Result<(), NotAMessage> {
         let (marks, mut ends) = masks(block, splitting);
         let mut marks = marks;
@@ -168,14 +209,14 @@ impl Pass<'_> {
             let end = ends.trailing_zeros();
             ends &= ends - 1;
             let below = (1_u64 << end) - 1;
-            append(&mut self.index.offsets, marks & below, base);
+            self.index.append(marks & below, base);
             marks &= !below;
             self.close_line(base + end)?;
             self.line_start = base + end + 1;
-            self.line_low = self.index.offsets.len();
+            self.line_low = self.index.count;
         }
-        append(&mut self.index.offsets, marks, base);
-        if self.index.offsets.len() > self.limits.leaves_max {
+        self.index.append(marks, base);
+        if self.index.count > self.limits.leaves_max {
             return Err(NotAMessage::TooManyLeaves { limit: self.limits.leaves_max });
         }
         Ok(())
@@ -204,7 +245,7 @@ impl Pass<'_> {
     fn close_odd_line(&mut self, line: &[u8], end: u32) -> Result<(), NotAMessage> {
         let offset = self.line_start;
         if line.iter().all(|&b| b <= b' ') {
-            self.index.offsets.truncate(self.line_low);
+            self.index.count = self.line_low;
             return Ok(());
         }
         if self.join
@@ -214,7 +255,7 @@ impl Pass<'_> {
             self.issues.push(|| Issue::new(IssueCode::JoinedLine, offset));
             return Ok(());
         }
-        self.index.offsets.truncate(self.line_low);
+        self.index.count = self.line_low;
         let occurrence = self.occurrence(*b"?  ") | RAW;
         self.issues.push(|| Issue::new(IssueCode::RawSegment, offset));
         self.add(end, occurrence)
@@ -231,14 +272,13 @@ impl Pass<'_> {
     /// The characters of MSH-2 are delimiters by definition and split nothing.
     fn drop_encoding_characters(&mut self) {
         let field = self.delimiters.field;
-        let offsets = &mut self.index.offsets;
         let first = self.line_low + 1;
-        let next = offsets[first.min(offsets.len())..]
-            .iter()
-            .position(|&at| self.bytes[at as usize] == field)
-            .map_or(offsets.len(), |n| first + n);
+        let offsets = &mut self.index.offsets[..self.index.count];
+        let after = offsets.iter().skip(first).position(|&at| self.bytes[at as usize] == field);
+        let next = after.map_or(offsets.len(), |n| first + n);
         if first < next {
-            offsets.drain(first..next);
+            offsets.copy_within(next.., first);
+            self.index.count -= next - first;
         }
     }
 
@@ -288,38 +328,36 @@ fn segment_id(line: &[u8], field: u8) -> Option<[u8; 3]> {
     (named && ended).then_some(id)
 }
 
-/// Bit masks of the splitting delimiters and of the line ends in one block.
+/// A bit for every splitting delimiter of a block, and a bit for every line end.
 #[inline]
 fn masks(block: &[u8; BLOCK], [a, b, c, d]: [u8; 4]) -> (u64, u64) {
     let mut marks = [0_u8; BLOCK];
     let mut ends = [0_u8; BLOCK];
+    let mut ended = 0;
     for i in 0..BLOCK {
         let x = block[i];
-        marks[i] = u8::from((x == a) | (x == b) | (x == c) | (x == d));
-        ends[i] = u8::from((x == b'\r') | (x == b'\n'));
+        marks[i] = if (x == a) | (x == b) | (x == c) | (x == d) { FLAG } else { 0 };
+        ends[i] = if (x == b'\r') | (x == b'\n') { FLAG } else { 0 };
+        ended |= ends[i];
     }
-    (gather(&marks), gather(&ends))
+    (gather(&marks), if ended == 0 { 0 } else { gather(&ends) })
 }
 
-/// Packs 64 bytes of 0 or 1 into 64 bits.
+/// Packs 64 bytes of 0 or `FLAG` into 64 bits.
 #[inline]
 fn gather(flags: &[u8; BLOCK]) -> u64 {
     let mut mask = 0;
-    for (i, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        // The product moves the lowest bit of byte k to bit 56 + k.
-        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask |= bits << (i * 8);
+    for eight in flags.as_chunks::<8>().0.iter().rev() {
+        // The product moves the highest bit of byte k to bit 64 + k; no two terms share a bit, so nothing carries.
+        let product = u128::from(u64::from_le_bytes(*eight)) * GATHER;
+        mask = mask << 8 | u64::from((product >> 64) as u8);
     }
     mask
 }
 
-/// Appends the positions of the set bits.
-#[inline]
-fn append(offsets: &mut Vec<u32>, mut marks: u64, base: u32) {
-    while marks != 0 {
-        offsets.push(base + marks.trailing_zeros());
-        marks &= marks - 1;
-    }
-}
+const FLAG: u8 = 0x80;
+const GATHER: u128 = 1 << 57 | 1 << 50 | 1 << 43 | 1 << 36 | 1 << 29 | 1 << 22 | 1 << 15 | 1 << 8;
 
 const BLOCK: usize = 64;
+/// Offsets kept from message to message: 1 MiB.
+const KEPT_MAX: usize = 1 << 18;

@@ -1,4 +1,4 @@
-use crate::{Level, Message, Node, Path, Presence};
+use crate::{Delimiters, Message, Node, Path, Presence};
 
 /// A value or a null at its smallest position.
 #[derive(Debug, Clone, Copy)]
@@ -30,111 +30,189 @@ impl Leaf<'_> {
 #[derive(Debug, Clone)]
 pub struct Leaves<'m> {
     message: &'m Message<'m>,
-    bytes: &'m [u8],
-    offsets: &'m [u32],
+    text: &'m str,
+    delimiters: Delimiters,
     /// The next segment to enter.
     next_segment: usize,
     /// The current segment's end and its flag.
     end: u32,
     escapes: bool,
-    /// The next delimiter and the end of the segment's delimiters.
-    at: usize,
-    high: usize,
-    /// Where the next position starts; `None` between segments.
-    start: Option<u32>,
-    field: u16,
-    repetition: u16,
-    component: u16,
-    subcomponent: u16,
+    /// It has more positions than a number may count.
+    long: bool,
+    /// There is a position left in the current segment; it starts at `start`.
+    inside: bool,
+    start: u32,
+    /// The delimiters of the segment that are still ahead.
+    ahead: &'m [u32],
+    place: Place,
+}
+
+/// Field, repetition, component and subcomponent in one word, 16 bits each, the field highest: so a step is a shift and
+/// an addition, whatever the level.
+#[derive(Debug, Clone, Copy)]
+struct Place(u64);
+
+impl Place {
+    fn field(number: u64) -> Self {
+        Self(number << FIELD | FIRST)
+    }
+
+    /// The next position of the level whose bits and those above it are in `kept`; the levels below begin anew.
+    #[inline]
+    fn next(self, kept: u64) -> Self {
+        let one = kept & kept.wrapping_neg();
+        Self((self.0 & kept) + one + (FIRST & !kept))
+    }
+
+    /// The same, for segments so long that a number may have no successor: it stays then.
+    fn next_saturating(self, kept: u64) -> Self {
+        let shift = kept.trailing_zeros();
+        if self.0 >> shift & LAST == LAST {
+            return Self((self.0 & kept) | (FIRST & !kept));
+        }
+        self.next(kept)
+    }
+
+    #[inline]
+    fn number(self, shift: u32) -> u16 {
+        (self.0 >> shift & LAST) as u16
+    }
 }
 
 impl<'m> Leaves<'m> {
     pub(crate) fn new(message: &'m Message<'m>) -> Self {
         Self {
             message,
-            bytes: message.text.as_bytes(),
-            offsets: message.index.offsets(),
+            text: &message.text,
+            delimiters: message.delimiters,
             next_segment: 0,
             end: 0,
             escapes: false,
-            at: 0,
-            high: 0,
-            start: None,
-            field: 0,
-            repetition: 1,
-            component: 1,
-            subcomponent: 1,
+            long: false,
+            inside: false,
+            start: 0,
+            ahead: &[],
+            place: Place(0),
         }
     }
 
-    /// Enters the next segment; a raw line is a leaf by itself.
-    fn enter(&mut self) -> Option<Option<Leaf<'m>>> {
+    /// Enters the next segment; `None` after the last.
+    fn enter(&mut self) -> Option<Entered> {
         let entry = *self.message.index.segments().get(self.next_segment)?;
-        let (low, high) = self.message.index.range(self.next_segment);
+        let offsets = self.message.index.offsets_of(self.next_segment);
         self.next_segment += 1;
-        (self.at, self.high) = (low as usize, high as usize);
         (self.end, self.escapes) = (entry.end, entry.has_escapes());
-        (self.repetition, self.component, self.subcomponent) = (1, 1, 1);
+        self.long = offsets.len() >= LAST as usize;
         if entry.is_raw() {
-            let node = self.message.segment(self.next_segment - 1).line();
-            let segment = (self.next_segment - 1) as u32;
-            return Some(Some(Leaf { segment, field: 0, repetition: 0, component: 0, subcomponent: 0, node }));
+            return Some(Entered::Line);
         }
         // Of a header the first two fields are the delimiters themselves.
-        self.field = if entry.is_header() { 3 } else { 1 };
-        self.at += if entry.is_header() { 2 } else { 1 };
-        self.start = (self.at <= self.high).then(|| self.offsets[self.at - 1] + 1);
-        Some(None)
+        let skipped = if entry.is_header() { 2 } else { 1 };
+        self.place = Place::field(if entry.is_header() { 3 } else { 1 });
+        if let Some(&before) = offsets.get(skipped - 1) {
+            (self.inside, self.start) = (true, before + 1);
+            self.ahead = &offsets[skipped..];
+        }
+        Some(Entered::Segment)
     }
 
-    /// Moves the counters past the delimiter at `end`.
-    #[inline]
-    fn advance(&mut self, end: u32) {
-        let delimiters = self.message.delimiters;
-        let delimiter = self.bytes[end as usize];
-        if delimiter == delimiters.field {
-            self.field = self.field.saturating_add(1);
-            (self.repetition, self.component, self.subcomponent) = (1, 1, 1);
-        } else if delimiter == delimiters.component {
-            self.component = self.component.saturating_add(1);
-            self.subcomponent = 1;
-        } else if delimiter == delimiters.subcomponent {
-            self.subcomponent = self.subcomponent.saturating_add(1);
-        } else {
-            self.repetition = self.repetition.saturating_add(1);
-            (self.component, self.subcomponent) = (1, 1);
-        }
-        self.at += 1;
-        self.start = Some(end + 1);
+    /// A raw line is a leaf by itself.
+    fn line(&self) -> Leaf<'m> {
+        let segment = self.next_segment - 1;
+        let node = self.message.segment(segment).line();
+        Leaf { segment: segment as u32, field: 0, repetition: 0, component: 0, subcomponent: 0, node }
     }
+
+    /// The next position of the segment, blank or not; call it only inside a segment.
+    #[inline(always)]
+    fn position(&mut self) -> Option<Leaf<'m>> {
+        let (start, place) = (self.start, self.place);
+        let end = match self.ahead.split_first() {
+            Some((&end, ahead)) => {
+                let delimiter = self.text.as_bytes()[end as usize];
+                let kept = self.delimiters.kept(delimiter);
+                self.place = if self.long { place.next_saturating(kept) } else { place.next(kept) };
+                (self.start, self.ahead) = (end + 1, ahead);
+                end
+            }
+            None => {
+                self.inside = false;
+                self.end
+            }
+        };
+        if start == end {
+            return None;
+        }
+        let raw = &self.text[start as usize..end as usize];
+        if is_blank(raw) {
+            return None;
+        }
+        Some(Leaf {
+            segment: (self.next_segment - 1) as u32,
+            field: place.number(FIELD),
+            repetition: place.number(REPETITION),
+            component: place.number(COMPONENT),
+            subcomponent: place.number(SUBCOMPONENT),
+            node: Node::finest(self.message, raw, start, self.escapes),
+        })
+    }
+}
+
+impl Delimiters {
+    /// The bits of a place that stay when a delimiter passes: those of its level and above.
+    #[inline]
+    fn kept(self, delimiter: u8) -> u64 {
+        if delimiter == self.field {
+            u64::MAX << FIELD
+        } else if delimiter == self.component {
+            u64::MAX << COMPONENT
+        } else if delimiter == self.repetition {
+            u64::MAX << REPETITION
+        } else {
+            u64::MAX
+        }
+    }
+}
+
+enum Entered {
+    Segment,
+    Line,
 }
 
 impl<'m> Iterator for Leaves<'m> {
     type Item = Leaf<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<Leaf<'m>> {
         loop {
-            let Some(start) = self.start else {
-                match self.enter()? {
-                    Some(line) => return Some(line),
-                    None => continue,
+            while self.inside {
+                if let Some(leaf) = self.position() {
+                    return Some(leaf);
                 }
-            };
-            let inner = self.at < self.high;
-            let end = if inner { self.offsets[self.at] } else { self.end };
-            let (field, repetition, component, subcomponent) =
-                (self.field, self.repetition, self.component, self.subcomponent);
-            if inner {
-                self.advance(end);
-            } else {
-                self.start = None;
             }
-            if start == end || is_blank(&self.bytes[start as usize..end as usize]) {
-                continue;
+            if let Entered::Line = self.enter()? {
+                return Some(self.line());
             }
-            let node = Node::new(self.message, Level::Subcomponent, start..end, 0..0, self.escapes);
-            let segment = (self.next_segment - 1) as u32;
-            return Some(Leaf { segment, field, repetition, component, subcomponent, node });
+        }
+    }
+
+    /// The whole walk with its state in registers.
+    #[inline]
+    fn fold<B, F: FnMut(B, Leaf<'m>) -> B>(mut self, init: B, mut f: F) -> B {
+        let mut result = init;
+        loop {
+            let mut walk = self.clone();
+            while walk.inside {
+                if let Some(leaf) = walk.position() {
+                    result = f(result, leaf);
+                }
+            }
+            self.inside = false;
+            match self.enter() {
+                Some(Entered::Line) => result = f(result, self.line()),
+                Some(Entered::Segment) => {}
+                None => return result,
+            }
         }
     }
 }
@@ -149,12 +227,22 @@ impl Leaf<'_> {
 
 /// Nothing but blanks, ideographic ones included.
 #[inline]
-fn is_blank(value: &[u8]) -> bool {
-    let first = value[0];
-    if first > b' ' && first != IDEOGRAPHIC_SPACE[0] && first != 0xC2 {
-        return false;
-    }
-    std::str::from_utf8(value).is_ok_and(|text| text.trim().is_empty())
+fn is_blank(value: &str) -> bool {
+    // Most values begin with a visible ASCII character.
+    !value.as_bytes().first().is_some_and(u8::is_ascii_graphic) && is_blank_throughout(value)
 }
 
-const IDEOGRAPHIC_SPACE: &[u8] = "\u{3000}".as_bytes();
+#[cold]
+fn is_blank_throughout(value: &str) -> bool {
+    value.trim().is_empty()
+}
+
+/// Where the levels stand in a place.
+const FIELD: u32 = 48;
+const REPETITION: u32 = 32;
+const COMPONENT: u32 = 16;
+const SUBCOMPONENT: u32 = 0;
+/// Every level at 1.
+const FIRST: u64 = 1 << REPETITION | 1 << COMPONENT | 1;
+/// The highest number of a level.
+const LAST: u64 = 0xFFFF;

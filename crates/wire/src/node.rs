@@ -33,8 +33,8 @@ pub enum Presence {
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'m> {
     message: &'m Message<'m>,
+    raw: &'m str,
     start: u32,
-    end: u32,
     /// The delimiters inside, as a range of the message's offsets.
     low: u32,
     high: u32,
@@ -52,20 +52,22 @@ impl<'m> Node<'m> {
         inner: Range<u32>,
         escapes: bool,
     ) -> Self {
-        Self {
-            message,
-            start: span.start,
-            end: span.end,
-            low: inner.start,
-            high: inner.end,
-            level,
-            absent: false,
-            escapes,
-        }
+        let raw = &message.text[span.start as usize..span.end as usize];
+        Self { message, raw, start: span.start, low: inner.start, high: inner.end, level, absent: false, escapes }
+    }
+
+    /// A node of the finest level whose text the caller has cut out already.
+    #[inline]
+    pub(crate) fn finest(message: &'m Message<'m>, raw: &'m str, start: u32, escapes: bool) -> Self {
+        Self { message, raw, start, low: 0, high: 0, level: Level::Subcomponent, absent: false, escapes }
     }
 
     pub(crate) fn absent(message: &'m Message<'m>, level: Level, at: u32) -> Self {
-        Self { message, start: at, end: at, low: 0, high: 0, level, absent: true, escapes: false }
+        Self { message, raw: "", start: at, low: 0, high: 0, level, absent: true, escapes: false }
+    }
+
+    fn end(&self) -> u32 {
+        self.start + self.raw.len() as u32
     }
 
     /// The level of the node.
@@ -78,7 +80,7 @@ impl<'m> Node<'m> {
     #[inline]
     #[must_use]
     pub fn raw(&self) -> &'m str {
-        &self.message.text[self.start as usize..self.end as usize]
+        self.raw
     }
 
     /// The text with its escapes decoded. Borrowed when there is nothing to decode. Delimiters of lower levels stay as
@@ -96,10 +98,10 @@ impl<'m> Node<'m> {
     #[inline]
     #[must_use]
     pub fn presence(&self) -> Presence {
-        match self.end - self.start {
+        match self.raw.len() {
             0 if self.absent => Presence::Absent,
             0 => Presence::Empty,
-            2 if self.raw() == "\"\"" => Presence::Null,
+            2 if self.raw == "\"\"" => Presence::Null,
             _ => Presence::Value,
         }
     }
@@ -107,7 +109,7 @@ impl<'m> Node<'m> {
     /// Where it stands in the text.
     #[must_use]
     pub fn span(&self) -> Range<u32> {
-        self.start..self.end
+        self.start..self.end()
     }
 
     /// The number of parts of the next level: of a field its repetitions, and so on; 0 when absent, and for a
@@ -138,7 +140,7 @@ impl<'m> Node<'m> {
             while low < parent.high && bytes[offsets[low as usize] as usize] != delimiter {
                 low += 1;
             }
-            let end = if low < parent.high { offsets[low as usize] } else { parent.end };
+            let end = if low < parent.high { offsets[low as usize] } else { parent.end() };
             start = (low < parent.high).then_some(end + 1);
             let node = Node::new(parent.message, parent.child_level(), from..end, inner..low, parent.escapes);
             low += 1;
@@ -150,7 +152,7 @@ impl<'m> Node<'m> {
     #[must_use]
     pub fn child(&self, number: u16) -> Node<'m> {
         let found = (number > 0).then(|| self.children().nth(usize::from(number) - 1)).flatten();
-        found.unwrap_or_else(|| Node::absent(self.message, self.child_level(), self.end))
+        found.unwrap_or_else(|| Node::absent(self.message, self.child_level(), self.end()))
     }
 
     /// The text as runs and formatting commands. Only data of type FT holds commands; HL7 v2 chapter 2, formatted text.

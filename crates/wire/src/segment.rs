@@ -160,6 +160,8 @@ impl<'m> Segment<'m> {
         // The first delimiter ends the segment id.
         let mut start = (low < high).then(|| offsets[low as usize] + 1);
         low += 1;
+        // The encoding characters are no text.
+        let (header, mut first) = (self.is_header(), true);
         std::iter::from_fn(move || {
             let from = start?;
             let inner = low;
@@ -168,15 +170,16 @@ impl<'m> Segment<'m> {
             }
             let end = if low < high { offsets[low as usize] } else { segment.entry.end };
             start = (low < high).then_some(end + 1);
-            let node = Node::new(segment.message, Level::Field, from..end, inner..low, segment.entry.has_escapes());
+            let escapes = segment.entry.has_escapes() && !(header && first);
+            first = false;
+            let node = Node::new(segment.message, Level::Field, from..end, inner..low, escapes);
             low += 1;
             Some(node)
         })
     }
 
     pub(crate) fn delimiter_offsets(&self) -> impl ExactSizeIterator<Item = u32> + use<'m> {
-        let (low, high) = self.message.index.range(self.index);
-        self.message.index.offsets()[low as usize..high as usize].iter().copied()
+        self.message.index.offsets_of(self.index).iter().copied()
     }
 
     fn is_separator(&self, at: u32) -> bool {
