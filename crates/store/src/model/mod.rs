@@ -90,7 +90,7 @@ impl Engine for Model {
             }
             None => None,
         };
-        let mut turn = Turn { state: lock(&self.disk.0), savepoint: 0, open: false, fault };
+        let mut turn = Turn::new(&self.disk, fault);
         let mut counters = standing.counters;
         let result = group::run(&mut turn, &mut counters, now, vec![job], &self.frame.seal);
         standing.counters = counters;
@@ -113,6 +113,18 @@ struct Turn<'a> {
     savepoint: usize,
     open: bool,
     fault: Option<Fault>,
+}
+
+impl Turn<'_> {
+    fn new(disk: &Disk, fault: Option<Fault>) -> Turn<'_> {
+        Turn { state: lock(&disk.0), savepoint: 0, open: false, fault }
+    }
+}
+
+/// The writer's side alone, for tests of whole groups.
+#[cfg(test)]
+pub(crate) fn with_writer<R>(disk: &Disk, fault: Option<Fault>, run: impl FnOnce(&mut dyn Transaction) -> R) -> R {
+    run(&mut Turn::new(disk, fault))
 }
 
 impl Transaction for Turn<'_> {

@@ -154,6 +154,14 @@ impl Books {
     }
 }
 
+/// The writer's side alone, for tests of whole groups.
+#[cfg(test)]
+pub(crate) fn with_writer<R>(path: &Path, run: impl FnOnce(&mut dyn crate::tables::Transaction) -> R) -> R {
+    let mut books = open_writer(path, &Options::default()).unwrap();
+    migrate(&books).unwrap();
+    run(&mut books)
+}
+
 fn open_writer(path: &Path, options: &Options) -> Result<Books, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {

@@ -168,6 +168,20 @@ impl House {
     }
 }
 
+/// A serving gate over a ledger in memory, and the proof of being its store.
+pub(super) fn gate_and_seal() -> (Gate, StoreSeal) {
+    let files = storage::Faulty::new();
+    let clock = Arc::new(ManualClock::new(NOON_NS));
+    let keys = || Keys::generate(&SeededRandom::new(1)).unwrap();
+    Ledger::create(&files, &keys(), "hospital.example/dukou", &options(), &*clock).unwrap();
+    let opened = Ledger::open(Arc::new(files), keys(), options(), clock, Arc::new(SeededRandom::new(7))).unwrap();
+    let mut ledger = opened.ledger;
+    ledger.complete(0, Vec::new()).unwrap();
+    // The gate outlives the ledger's handle; nothing here waits for its threads.
+    std::mem::forget(ledger);
+    (opened.gate, opened.seal)
+}
+
 /// Runs each promise against both engines.
 macro_rules! promises {
     ($($name:ident),+ $(,)?) => {

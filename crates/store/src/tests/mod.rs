@@ -1,6 +1,8 @@
 //! What the store promises, run against each engine.
 
 mod conditions;
+mod durability;
+mod groups;
 mod house;
 mod messages;
 mod reading;
