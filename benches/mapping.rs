@@ -10,7 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bytes = report(100);
     let (limits, site) = (Limits::default(), Site::default());
-    let program = dukou_gateway::built_in_program()?;
+    let program = dukou_gateway::built_in_program(&[])?;
     let place = dukou_mapping::Site { id: "bench", zone: "+08:00" };
 
     let parse = micros(|| er7::parse(&bytes, &limits, &site).map(|(message, _)| message.segment_count()).unwrap_or(0));

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests wait and measure by the real clock")]
 
+mod corpus;
 mod crossing;
+mod golden;
 mod ledger;
 mod node;
 mod tidy;

@@ -167,7 +167,7 @@ impl Exchange {
         let mapped = program.to_fhir(message, &self.mapping_site());
         let attempts = self.surroundings.limits.prepare_attempts_max;
         for _ in 0..attempts {
-            let applied = if mapped.is_refused() { Applied::nothing() } else { self.apply(permit, &mapped)? };
+            let applied = if is_refused(&mapped) { Applied::nothing() } else { self.apply(permit, &mapped)? };
             let code = answer_code(&mapped, &applied);
             let issues: Vec<Issue> = mapped.issues.iter().chain(&applied.issues).cloned().collect();
             let answer = self.acknowledge(message, code, wire_issues, &issues);
@@ -289,10 +289,20 @@ impl Ingested {
 /// AA if everything stands; AR if no map speaks of this kind of message; AE if its content is at fault.
 fn answer_code(mapped: &Mapped<'_>, applied: &Applied) -> AckCode {
     match () {
-        () if mapped.is_unmapped() => AckCode::Ar,
-        () if mapped.is_refused() || applied.is_refused() => AckCode::Ae,
+        () if is_unmapped(mapped) => AckCode::Ar,
+        () if is_refused(mapped) || applied.is_refused() => AckCode::Ae,
         () => AckCode::Aa,
     }
+}
+
+/// The content is at fault so that nothing of the message is applied.
+fn is_refused(mapped: &Mapped<'_>) -> bool {
+    mapped.issues.iter().any(|issue| issue.severity.is_error())
+}
+
+/// No map speaks of anything in this message.
+fn is_unmapped(mapped: &Mapped<'_>) -> bool {
+    mapped.changes.is_empty() && mapped.facts.merges.is_empty() && !is_refused(mapped)
 }
 
 /// The stored answer once more; nothing is applied.

@@ -52,6 +52,14 @@ enum Verb {
     Audit(command::audit::Audit),
 }
 
+/// The maps built into this binary with the overlays named (`cn`, `vendor/acme`); for embedders and benches.
+///
+/// # Errors
+/// The built-in maps do not compile, which a test of the house rules out.
+pub fn built_in_program(overlays: &[String]) -> Result<dukou_mapping::Program, Box<dyn Error>> {
+    Ok(maps::MapFiles::built_in().with_overlays(overlays).compile()?)
+}
+
 /// Runs the command line of this process and gives its exit code: 0 fine, 1 finding, 2 usage, 3 unavailable, 75 a failed disk.
 pub fn main() -> ExitCode {
     match run(Cli::parse()) {

@@ -35,49 +35,54 @@ fn list(faults: &[String]) -> String {
 }
 
 impl MapFiles {
-    /// The files of a configuration.
+    /// The files of a configuration, with the overlays that it names.
     pub fn of(maps: &Maps) -> Result<Self, MapError> {
-        match &maps.folder {
-            Some(folder) => Self::read(folder, &maps.overlays),
-            None => Ok(Self::select(BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())), &maps.overlays)),
-        }
+        let all = match &maps.folder {
+            Some(folder) => Self::read(folder)?,
+            None => Self::built_in(),
+        };
+        Ok(all.with_overlays(&maps.overlays))
     }
 
-    /// All files of a folder. Overlays count only where their folder below `overlay/` is named.
-    pub fn read(folder: &Path, overlays: &[String]) -> Result<Self, MapError> {
+    /// All files of a folder, overlays among them.
+    pub fn read(folder: &Path) -> Result<Self, MapError> {
         let mut files = Vec::new();
         walk(folder, folder, &mut files).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
         files.sort();
-        Ok(Self::select(files.into_iter(), overlays))
+        Ok(Self::sorted_out(files.into_iter()))
     }
 
-    /// All files of a folder with every overlay in it, as a check of the folder wants them.
-    pub fn read_all(folder: &Path) -> Result<Self, MapError> {
-        let mut overlays: Vec<String> = Vec::new();
-        let mut files = Vec::new();
-        walk(folder, folder, &mut files).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
-        for (name, _) in &files {
-            if let Some(rest) = name.strip_prefix("overlay/")
-                && let Some((place, _)) = rest.rsplit_once('/')
-            {
-                overlays.push(place.to_owned());
-            }
-        }
-        files.sort();
-        Ok(Self::select(files.into_iter(), &overlays))
+    /// All files built into the binary.
+    pub fn built_in() -> Self {
+        Self::sorted_out(BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
     }
 
-    fn select(files: impl Iterator<Item = (String, String)>, overlays: &[String]) -> Self {
-        let mut chosen = Self { maps: Vec::new(), codes: Vec::new() };
+    fn sorted_out(files: impl Iterator<Item = (String, String)>) -> Self {
+        let mut all = Self { maps: Vec::new(), codes: Vec::new() };
         for (name, text) in files {
-            let overlay = name.strip_prefix("overlay/").and_then(|rest| rest.rsplit_once('/')).map(|(place, _)| place);
-            match overlay {
-                Some(place) if !overlays.iter().any(|wanted| wanted == place) => {}
-                _ if name.ends_with(".csv") => chosen.codes.push((name, text)),
-                _ => chosen.maps.push(SourceFile { name, text }),
+            if name.ends_with(".csv") {
+                all.codes.push((name, text));
+            } else {
+                all.maps.push(SourceFile { name, text });
             }
         }
-        chosen
+        all
+    }
+
+    /// The folders below `overlay/` that hold something, such as `cn` or `vendor/acme`.
+    pub fn overlays(&self) -> Vec<String> {
+        let names = self.texts().filter_map(|(name, _)| overlay_of(name).map(str::to_owned));
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The base and these overlays, nothing else.
+    #[must_use]
+    pub fn with_overlays(&self, overlays: &[String]) -> Self {
+        let wanted = |name: &str| overlay_of(name).is_none_or(|place| overlays.iter().any(|wanted| wanted == place));
+        Self {
+            maps: self.maps.iter().filter(|file| wanted(&file.name)).cloned().collect(),
+            codes: self.codes.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
+        }
     }
 
     /// The files of maps and tables with their texts, to be written out or shown.
@@ -93,6 +98,11 @@ impl MapFiles {
         dukou_mapping::compile(&self.maps, &tables)
             .map_err(|faults: Vec<Diagnostic>| MapError::Faults(faults.iter().map(ToString::to_string).collect()))
     }
+}
+
+/// `overlay/vendor/acme/adt.fmap.yaml` belongs to the overlay `vendor/acme`.
+fn overlay_of(name: &str) -> Option<&str> {
+    name.strip_prefix("overlay/").and_then(|rest| rest.rsplit_once('/')).map(|(place, _)| place)
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {

@@ -119,7 +119,7 @@ impl Convert {
                 Err(reason) => {
                     converted.refused += 1;
                     converted.lines.push(Line::refused(reason.code(), begun));
-                    converted.issues.push(crate::issue_of(&reason));
+                    converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
                 }
                 Ok((message, issues)) => {
                     converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
