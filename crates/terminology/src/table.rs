@@ -1,7 +1,9 @@
 //! One table: rows, their directions and what happens to the rest.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 /// What the head of a table states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,18 +161,16 @@ impl Table {
     /// Every row that is empty or makes a direction ambiguous, in the order of the rows.
     pub fn build(head: Head, rows: Vec<Row>, otherwise: Otherwise) -> Result<Table, Vec<Fault>> {
         let mut faults = Vec::new();
+        let (mut codes, mut targets) = (HashMap::new(), HashMap::new());
         for (number, row) in rows.iter().enumerate() {
             if row.code.is_empty() || row.target.is_empty() {
                 faults.push(Fault { row: number, kind: FaultKind::Empty });
             }
-            let earlier = || rows.iter().enumerate().take(number);
-            let same_code = |other: &Row| other.forward() && other.code == row.code;
-            let same_target = |other: &Row| {
-                other.back() && other.target == row.target && other.system == row.system
-            };
-            if let Some((other, _)) = earlier().find(|(_, other)| row.forward() && same_code(other)) {
+            let same_code = row.forward().then(|| first(&mut codes, row.code.as_str(), number)).flatten();
+            let same_target = row.back().then(|| first(&mut targets, (&row.target, &row.system), number)).flatten();
+            if let Some(other) = same_code {
                 faults.push(Fault { row: number, kind: FaultKind::CodeTwice { other } });
-            } else if let Some((other, _)) = earlier().find(|(_, other)| row.back() && same_target(other)) {
+            } else if let Some(other) = same_target {
                 faults.push(Fault { row: number, kind: FaultKind::TargetTwice { other } });
             }
         }
@@ -200,17 +200,22 @@ impl Table {
         &self.otherwise
     }
 
-    /// The counterpart of a sender's code.
+    /// The counterpart of a code that has a row of its own.
+    pub fn find(&self, code: &str) -> Option<Coded<'_>> {
+        let found = self.forward.binary_search_by(|row| self.rows[*row as usize].code.as_str().cmp(code)).ok()?;
+        let row = &self.rows[self.forward[found] as usize];
+        Some(Coded {
+            code: Cow::Borrowed(&row.target),
+            system: row.system.as_deref().or(self.target_system()),
+            display: row.display.as_deref(),
+            lossy: row.direction == Direction::Forward,
+        })
+    }
+
+    /// The counterpart of a sender's code: its row, else what the table says of codes without one.
     pub fn translate<'t>(&'t self, code: &'t str) -> Translation<'t> {
-        let found = self.forward.binary_search_by(|row| self.rows[*row as usize].code.as_str().cmp(code));
-        if let Ok(at) = found {
-            let row = &self.rows[self.forward[at] as usize];
-            return Translation::Coded(Coded {
-                code: Cow::Borrowed(&row.target),
-                system: row.system.as_deref().or(self.target_system()),
-                display: row.display.as_deref(),
-                lossy: row.direction == Direction::Forward,
-            });
+        if let Some(found) = self.find(code) {
+            return Translation::Coded(found);
         }
         let (code, system, lossy) = match &self.otherwise {
             Otherwise::Refuse => return Translation::Refused,
@@ -256,6 +261,12 @@ impl Row {
     fn back(&self) -> bool {
         self.direction != Direction::Forward
     }
+}
+
+/// The earlier row with the same key, or nothing after noting this one.
+fn first<K: Hash + Eq>(seen: &mut HashMap<K, usize>, key: K, number: usize) -> Option<usize> {
+    let earlier = *seen.entry(key).or_insert(number);
+    (earlier != number).then_some(earlier)
 }
 
 /// A URI may hold only some characters; the others are percent-encoded so that two names never give one URI.

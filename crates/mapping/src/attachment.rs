@@ -1,0 +1,98 @@
+//! Documents inside or beside a message: ED and RP.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dukou_fhir::{Object, Value};
+use dukou_wire::Node;
+
+use crate::lens::{Hand, Made, Outcome, Refusal};
+use crate::reading::part;
+
+/// ED (HL7 v2 chapter 2A): source, type, subtype, encoding, data.
+pub(crate) fn embedded<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+    let kind = hand.text(part(node, 2));
+    let subtype = hand.text(part(node, 3));
+    let encoding = hand.text(part(node, 4));
+    let Some(data) = hand.text(part(node, 5)) else { return Ok(None) };
+    let encoding = encoding.as_deref().map(str::trim).unwrap_or_default().to_ascii_lowercase();
+    let data: Cow<'m, str> = match encoding.as_str() {
+        "base64" => clean_base64(data).ok_or(Refusal("not-base64"))?,
+        "hex" => Cow::Owned(STANDARD.encode(from_hex(&data).ok_or(Refusal("not-hex"))?)),
+        "a" | "" => Cow::Owned(STANDARD.encode(data.as_bytes())),
+        _ => return Err(Refusal("encoding-unknown")),
+    };
+    let mut attachment = Object::new();
+    if let Some(media) = media_type(kind.as_deref(), subtype.as_deref()) {
+        attachment.insert("contentType", media);
+    }
+    Ok(Some(Made::new(attachment.with("data", data))))
+}
+
+/// RP (HL7 v2 chapter 2A): pointer, application, type, subtype.
+pub(crate) fn pointer<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+    let Some(url) = hand.text(part(node, 1)) else { return Ok(None) };
+    if url.contains(char::is_whitespace) {
+        return Err(Refusal("not-a-url"));
+    }
+    let kind = hand.text(part(node, 3));
+    let subtype = hand.text(part(node, 4));
+    let mut attachment = Object::new();
+    if let Some(media) = media_type(kind.as_deref(), subtype.as_deref()) {
+        attachment.insert("contentType", media);
+    }
+    Ok(Some(Made::new(attachment.with("url", Value::from(url)))))
+}
+
+/// Base64 without blanks and line ends.
+fn clean_base64(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let text = if text.contains(char::is_whitespace) {
+        Cow::Owned(text.chars().filter(|c| !c.is_whitespace()).collect())
+    } else {
+        text
+    };
+    let body = text.trim_end_matches('=');
+    let fits = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/');
+    (fits && text.len() % 4 == 0 && text.len() - body.len() <= 2 && !text.is_empty()).then_some(text)
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
+    let (pairs, odd) = digits.as_chunks::<2>();
+    odd.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// The media type of tables 0191 and 0291.
+fn media_type(kind: Option<&str>, subtype: Option<&str>) -> Option<String> {
+    let kind = kind.map(|kind| kind.trim().to_ascii_lowercase()).unwrap_or_default();
+    let subtype = subtype.map(|subtype| subtype.trim().to_ascii_lowercase()).unwrap_or_default();
+    if kind.contains('/') {
+        return Some(kind);
+    }
+    let (kind, usual) = match kind.as_str() {
+        "" if subtype.contains('/') => return Some(subtype),
+        "" if matches!(subtype.as_str(), "pdf" | "xml" | "json" | "rtf" | "octet-stream") => ("application", ""),
+        "" if matches!(subtype.as_str(), "jpeg" | "jpg" | "png" | "gif" | "tiff" | "bmp") => ("image", ""),
+        "application" | "ap" => ("application", "octet-stream"),
+        "text" | "tx" | "ft" | "txt" => ("text", "plain"),
+        "image" | "im" | "ns" => ("image", ""),
+        "audio" | "au" => ("audio", "basic"),
+        "multipart" => ("multipart", ""),
+        "video" => ("video", ""),
+        "pdf" => return Some("application/pdf".to_owned()),
+        _ => return None,
+    };
+    let subtype = match subtype.as_str() {
+        "" => usual,
+        "jpg" => "jpeg",
+        "txt" => "plain",
+        other => other,
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+');
+    (!subtype.is_empty() && subtype.chars().all(fits)).then(|| format!("{kind}/{subtype}"))
+}

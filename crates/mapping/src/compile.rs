@@ -1,0 +1,434 @@
+//! From files to a program: read, apply overlays, check, plan. All findings of all files in one run.
+
+use std::collections::HashMap;
+
+use dukou_fhir::ResourceType;
+use dukou_fhir::schema::TypeId;
+use dukou_terminology::Tables;
+use sha2::{Digest, Sha256};
+
+use crate::compiler::{Compiler, Context, EmitHead, LensHead, Maker};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::file::{self, File, Id, Key, LensFile, MapFile};
+use crate::operations::Placed;
+use crate::place::SourceFile;
+use crate::plan::{
+    Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, MapPlan, MergePlan, Program, RuleFacts, Version,
+};
+use crate::rule::{Action, Alternative, Direction, Rule};
+use crate::sources::Use;
+use crate::targets::{Groups, Repeats};
+use crate::{checks, example, overlay, yaml};
+
+/// Compiles maps, lenses and overlays. Overlays are told by `overlay/cn/`, `overlay/vendor/` and `overlay/site/` in the
+/// names of their files; hand in those that are meant for the site.
+///
+/// # Errors
+/// Every error (and warning) of every file, in the order of files and lines, when at least one is an error.
+pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diagnostic>> {
+    let mut findings = Findings::new(files);
+    let (mut maps, lenses, overlays) = read(files, &mut findings);
+    overlay::apply(&mut maps, overlays, &mut findings);
+    maps.sort_by(|a, b| a.0.name.value.cmp(&b.0.name.value));
+    let names = files.iter().map(|file| file.name.clone()).collect();
+    let mut compiler = Compiler::new(findings, codes, names);
+    unique(&maps, &lenses, &mut compiler);
+    let lenses = heads(lenses, &mut compiler);
+    makers(&maps, &mut compiler);
+    let lens_plans: Vec<LensPlan> = lenses.iter().filter_map(|lens| lens_plan(lens, &mut compiler)).collect();
+    let mut plans = Vec::new();
+    let mut examples = Vec::new();
+    for (map, history) in &maps {
+        plans.extend(map_plan(map, history, &mut compiler));
+        examples.extend(example::read(map, &mut compiler.findings));
+    }
+    checks::rules_of_segments(&maps, &mut compiler.findings);
+    let systems = compiler.shared_table("systems");
+    if compiler.findings.has_errors() {
+        return Err(compiler.findings.sorted());
+    }
+    let hash = hash(files, codes);
+    Ok(Program {
+        maps: plans,
+        lenses: lens_plans,
+        tables: compiler.tables,
+        systems,
+        rules: compiler.rules,
+        hash,
+        hash_text: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        warnings: compiler.findings.sorted(),
+        tests: examples,
+    })
+}
+
+/// A map with what overlays did to its rules: rule id and overlay file.
+pub(crate) type History = Vec<(String, String)>;
+
+type Read = (Vec<(MapFile, History)>, Vec<LensFile>, Vec<(u32, file::OverlayFile)>);
+
+fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
+    let (mut maps, mut lenses, mut overlays) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, source) in (0u32..).zip(files) {
+        let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
+        match file::read(&tree, findings) {
+            Some(File::Map(map)) => maps.push((map, Vec::new())),
+            Some(File::Lens(lens)) => lenses.push(lens),
+            Some(File::Overlay(overlay)) => overlays.push((number, overlay)),
+            None => {}
+        }
+    }
+    (maps, lenses, overlays)
+}
+
+fn unique(maps: &[(MapFile, History)], lenses: &[LensFile], compiler: &mut Compiler<'_, '_>) {
+    for (at, (map, _)) in maps.iter().enumerate() {
+        if let Some((first, _)) = maps[..at].iter().find(|(other, _)| other.name.value == map.name.value) {
+            let hint = format!("first in {}", compiler.findings.name_of(first.name.place));
+            let text = format!("a second map '{}'", map.name.value);
+            compiler.findings.error("E-HEAD", map.name.place, text, hint);
+        }
+    }
+    for (at, lens) in lenses.iter().enumerate() {
+        let same = |other: &&LensFile| other.name.value == lens.name.value && other.fhir.value == lens.fhir.value;
+        if let Some(first) = lenses[..at].iter().find(same) {
+            let hint = format!("first in {}", compiler.findings.name_of(first.name.place));
+            let text = format!("a second lens '{}' to {}", lens.name.value, lens.fhir.value);
+            compiler.findings.error("E-HEAD", lens.name.place, text, hint);
+        }
+    }
+}
+
+/// Registers lenses, so that rules can name them; those without a known type fall out.
+fn heads(mut lenses: Vec<LensFile>, compiler: &mut Compiler<'_, '_>) -> Vec<LensFile> {
+    lenses.sort_by(|a, b| (&a.name.value, &a.fhir.value).cmp(&(&b.name.value, &b.fhir.value)));
+    lenses.retain(|lens| {
+        let Some(kind) = TypeId::parse(&lens.fhir.value) else {
+            let text = format!("R4 has no type '{}'", lens.fhir.value);
+            compiler.findings.error("E-TARGET", lens.fhir.place, text, "");
+            return false;
+        };
+        let resource = ResourceType::parse(&lens.fhir.value);
+        if resource.is_some() && lens.id.is_none() {
+            let hint = "write: id: {key: PATH, weak: skip}";
+            compiler.findings.error("E-HEAD", lens.fhir.place, "a lens to a resource needs an id", hint);
+        }
+        let v2 = lens.v2.iter().map(|word| word.value.clone()).collect();
+        compiler.lenses.push(LensHead { name: lens.name.value.clone(), v2, kind, resource });
+        true
+    });
+    lenses
+}
+
+fn makers(maps: &[(MapFile, History)], compiler: &mut Compiler<'_, '_>) {
+    for (map, _) in maps {
+        for emit in &map.emits {
+            if let (Some(kind), Some(per)) = (ResourceType::parse(&emit.fhir.value), per_of(emit)) {
+                compiler.makers.push(Maker { kind, per });
+            }
+        }
+    }
+}
+
+/// The `per` segment: stated, or that of the first id key.
+fn per_of(emit: &file::Emit) -> Option<String> {
+    if let Some(per) = &emit.per {
+        return Some(per.value.clone());
+    }
+    emit.id.as_ref()?.keys.iter().find_map(|key| match key {
+        Key::Source(source) => source.alternatives.iter().find_map(|alternative| match alternative {
+            Alternative::Path(path) => path.segment.as_ref().map(|word| word.value.clone()),
+            Alternative::Constant(_) => None,
+        }),
+        Key::Nth => None,
+    })
+}
+
+fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPlan> {
+    let tables = compiler.local_tables(&lens.tables, &lens.words);
+    let kind = TypeId::parse(&lens.fhir.value)?;
+    let v2: Vec<String> = lens.v2.iter().map(|word| word.value.clone()).collect();
+    let context = Context {
+        owner: &lens.name.value,
+        words: &lens.words,
+        tables: &tables,
+        versions: "2.1-2.8.2",
+        emits: &[],
+        several: false,
+        lens: Some((&v2, kind)),
+    };
+    let id = lens.id.as_ref().and_then(|id| id_plan(id, &context, "", compiler));
+    let mut groups = [Groups::default()];
+    let placed = rules(&lens.rules, &[], &context, &mut groups, compiler);
+    let mut bodies = checks::bodies(&[(kind, lens.fhir.place, &[][..])], placed, &lens.rules, &mut compiler.findings);
+    let primitive = matches!(kind.form(), dukou_fhir::schema::Form::Primitive(_));
+    let resource = ResourceType::parse(&lens.fhir.value);
+    let body = bodies.emits.pop().unwrap_or_default();
+    Some(LensPlan { name: lens.name.value.clone(), v2, kind, resource, id, primitive, body })
+}
+
+fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {
+    let tables = compiler.local_tables(&map.tables, &map.words);
+    let versions = match &map.applies.versions {
+        Some((low, high)) if low == high => low.clone(),
+        Some((low, high)) => format!("{low}-{high}"),
+        None => "2.1-2.8.2".to_owned(),
+    };
+    let emits = emit_heads(map, compiler);
+    if emits.len() != map.emits.len() {
+        return None;
+    }
+    let context = Context {
+        owner: &map.name.value,
+        words: &map.words,
+        tables: &tables,
+        versions: &versions,
+        emits: &emits,
+        several: map.several,
+        lens: None,
+    };
+    let mut groups: Vec<Groups> = emits.iter().map(|_| Groups::default()).collect();
+    let placed = rules(&map.rules, history, &context, &mut groups, compiler);
+    let links: Vec<Option<String>> =
+        map.emits.iter().map(|emit| emit.link.as_ref().and_then(|link| link.steps.get(1)).map(|step| step.name.value.clone())).collect();
+    let linked: Vec<Vec<&str>> = (0..emits.len())
+        .map(|at| {
+            let into = |(child, link): (&EmitHead, &'_ Option<String>)| (child.under == Some(at)).then_some(link.is_some());
+            let children = emits.iter().zip(&links).filter(|pair| into(*pair) == Some(true));
+            children.filter_map(|(_, link)| link.as_deref()).collect()
+        })
+        .collect();
+    let roots: Vec<_> = map.emits.iter().zip(&emits).zip(&linked)
+        .map(|((emit, head), linked)| (TypeId::of(head.kind), emit.fhir.place, linked.as_slice()))
+        .collect();
+    let bodies = checks::bodies(&roots, placed, &map.rules, &mut compiler.findings);
+    let mut plans = Vec::new();
+    for ((emit, head), body) in map.emits.iter().zip(&emits).zip(bodies.emits) {
+        plans.extend(emit_plan(emit, head, body, map, &context, &mut groups, compiler));
+    }
+    Some(MapPlan {
+        name: map.name.value.clone(),
+        versions: map.applies.versions.as_ref().and_then(|(low, high)| Some((version(low)?, version(high)?))),
+        messages: map.applies.messages.clone(),
+        events: map.applies.events.clone(),
+        snapshot: map.snapshot,
+        emits: plans,
+        merge: merge_plan(map),
+        once: bodies.once,
+    })
+}
+
+fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
+    let mut heads: Vec<EmitHead> = Vec::new();
+    for emit in &map.emits {
+        let Some(kind) = ResourceType::parse(&emit.fhir.value) else {
+            let names: Vec<&str> = ResourceType::all().map(ResourceType::as_str).collect();
+            let text = format!("R4 has no resource '{}'", emit.fhir.value);
+            compiler.findings.error("E-TARGET", emit.fhir.place, text, nearest(&emit.fhir.value, names));
+            continue;
+        };
+        let Some(per) = per_of(emit) else {
+            let text = format!("'{}' names no segment to be made for", emit.name.value);
+            compiler.findings.error("E-HEAD", emit.name.place, text, "write: per: SEG");
+            continue;
+        };
+        let under = emit.under.as_ref().and_then(|under| {
+            let found = map.emits.iter().position(|other| other.name.value == under.value && other.name.value != emit.name.value);
+            if found.is_none() {
+                let names = map.emits.iter().map(|emit| emit.name.value.as_str());
+                let text = format!("'{}' is no emit of this map", under.value);
+                compiler.findings.error("E-HEAD", under.place, text, nearest(&under.value, names));
+            }
+            found
+        });
+        heads.push(EmitHead { name: emit.name.value.clone(), kind, per, under });
+    }
+    heads
+}
+
+fn emit_plan(
+    emit: &file::Emit,
+    head: &EmitHead,
+    body: Body,
+    map: &MapFile,
+    context: &Context<'_>,
+    groups: &mut [Groups],
+    compiler: &mut Compiler<'_, '_>,
+) -> Option<EmitPlan> {
+    let Some(id) = &emit.id else {
+        let text = format!("'{}' has no id", emit.name.value);
+        compiler.findings.error("E-HEAD", emit.name.place, text, "write: id: {key: PATH, weak: error}");
+        return None;
+    };
+    let id = id_plan(id, context, &head.per, compiler)?;
+    let guard = compiler.tests(&emit.guard, context, &head.per)?;
+    let link = match (&emit.link, head.under) {
+        (Some(link), Some(under)) => {
+            let repeats = Repeats { multiple: true, constant: false, field: format!("link-{}", emit.name.value) };
+            let steps = link.steps.get(1..).filter(|_| link.steps[0].name.value == context.emits[under].name);
+            let Some(steps) = steps.filter(|steps| !steps.is_empty()) else {
+                compiler.findings.error("E-TARGET", link.place, "a link leads from the parent", "write: PARENT.element[*]");
+                return None;
+            };
+            let root = TypeId::of(context.emits[under].kind);
+            let mut typed = compiler.target(link, steps, root, &repeats, context, &mut groups[under])?;
+            if let Some(step) = typed.plan.steps.last_mut().and_then(|step| step.list.as_mut()) {
+                step.place = crate::plan::ItemPlace::Append;
+            }
+            let accepts = typed.kinds.iter().any(|content| {
+                content.kind.name() == "Reference" && (content.targets.is_empty() || content.targets.contains(&head.kind))
+            });
+            if !accepts {
+                let text = format!("{} is no reference to {}", typed.plan.text, head.kind);
+                compiler.findings.error("E-TYPE", link.place, text, "");
+                return None;
+            }
+            Some(typed.plan)
+        }
+        (Some(link), None) => {
+            compiler.findings.error("E-HEAD", link.place, "a link needs a parent", "write: under: EMIT");
+            None
+        }
+        (None, _) => None,
+    };
+    Some(EmitPlan {
+        kind: head.kind,
+        per: head.per.clone(),
+        scopes: map.applies.scopes.clone(),
+        guard,
+        under: head.under,
+        link,
+        id,
+        body,
+    })
+}
+
+fn id_plan(id: &Id, context: &Context<'_>, per: &str, compiler: &mut Compiler<'_, '_>) -> Option<IdPlan> {
+    let mut keys = Vec::new();
+    for key in &id.keys {
+        let Key::Source(source) = key else {
+            keys.push(KeyPlan::Nth);
+            continue;
+        };
+        let mut alternatives = Vec::new();
+        for alternative in &source.alternatives {
+            match alternative {
+                Alternative::Path(path) => {
+                    let typed = compiler.path(path, context, per, Use::Value)?;
+                    alternatives.push(KeyAlternative::Path(typed.plan, canon(&typed.types)));
+                }
+                Alternative::Constant(word) => alternatives.push(KeyAlternative::Constant(word.value.clone())),
+            }
+        }
+        keys.push(KeyPlan::Source(alternatives));
+    }
+    let _ = id.place;
+    Some(IdPlan { keys, weak: id.weak })
+}
+
+fn canon(types: &[String]) -> Canon {
+    let parts = |value, value_else, authority| Canon::Parts { value, value_else, authority };
+    match types.first().map_or("", String::as_str) {
+        "CX" => parts(1, 1, 4),
+        "EI" => parts(1, 1, 2),
+        "XCN" | "CNN" => parts(1, 1, 9),
+        "XON" => parts(10, 3, 6),
+        "CWE" | "CE" | "CNE" | "CF" => parts(1, 1, 3),
+        _ => Canon::Whole,
+    }
+}
+
+fn merge_plan(map: &MapFile) -> Option<MergePlan> {
+    let merge = map.merge.as_ref()?;
+    let Some(Alternative::Path(path)) = merge.retired.alternatives.first() else { return None };
+    let segment = path.segment.as_ref()?.value.clone();
+    Some(MergePlan { events: merge.events.clone(), segment, field: path.field })
+}
+
+/// Compiles the rules of a file, chains numbered.
+fn rules(
+    rules: &[Rule],
+    history: &[(String, String)],
+    context: &Context<'_>,
+    groups: &mut [Groups],
+    compiler: &mut Compiler<'_, '_>,
+) -> Vec<(usize, Placed)> {
+    let chains = checks::chains(rules);
+    checks::open_chains(rules, &chains, &mut compiler.findings);
+    let mut all = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let number = compiler.rules.len() as u32;
+        let placed = compiler.operations(rule, number, chains[at], context, groups);
+        let facts = rule_facts(rule, context, &placed, history, compiler);
+        compiler.rules.push(facts);
+        all.extend(placed.into_iter().map(|placed| (at, placed)));
+    }
+    all
+}
+
+fn rule_facts(
+    rule: &Rule,
+    context: &Context<'_>,
+    placed: &[Placed],
+    history: &[(String, String)],
+    compiler: &Compiler<'_, '_>,
+) -> RuleFacts {
+    let paths = rule.sources.iter().flat_map(|source| &source.alternatives);
+    let sources = paths.filter_map(|alternative| match alternative {
+        Alternative::Path(path) => Some(crate::explain::plain(path)),
+        Alternative::Constant(_) => None,
+    });
+    let targets = placed.iter().flat_map(|placed| &placed.writes);
+    let (lens, class) = crate::explain::lens_of(placed, compiler);
+    let reason = match &rule.action {
+        Action::Drop(reason) | Action::Keep(reason) => Some(reason.clone()),
+        Action::Order => Some("position only".to_owned()),
+        Action::Write(_) => None,
+    };
+    let overlays = history.iter().filter(|(id, _)| *id == rule.id.value).map(|(_, overlay)| overlay.clone());
+    RuleFacts {
+        map: context.owner.to_owned(),
+        id: rule.id.value.clone(),
+        file: compiler.names[rule.id.place.file as usize].clone(),
+        line: rule.id.place.line,
+        text: rule.text.value.clone(),
+        sources: sources.collect(),
+        targets: targets.map(|write| write.typed.plan.text.clone()).collect(),
+        lens,
+        class: if rule.direction == Direction::Back { "from FHIR" } else { class },
+        table: rule.clauses.table.as_ref().map(|word| word.value.clone()),
+        reason,
+        history: overlays.collect(),
+    }
+}
+
+/// `2.5.1` as numbers.
+pub(crate) fn version(text: &str) -> Option<Version> {
+    let mut numbers = text.split('.').map(|part| part.trim().parse::<u16>().ok());
+    Some((numbers.next()??, numbers.next().unwrap_or(Some(0))?, numbers.next().unwrap_or(Some(0))?))
+}
+
+/// The hash of everything that decides a translation, whatever the order of the files.
+fn hash(files: &[SourceFile], codes: &Tables) -> [u8; 32] {
+    let mut texts: HashMap<&str, Vec<&str>> = HashMap::new();
+    for file in files {
+        texts.entry(&file.name).or_default().push(&file.text);
+    }
+    let mut names: Vec<&&str> = texts.keys().collect();
+    names.sort();
+    let mut digest = Sha256::new();
+    digest.update(env!("CARGO_PKG_VERSION"));
+    for name in names {
+        for text in &texts[*name] {
+            digest.update((name.len() as u64).to_le_bytes());
+            digest.update(name);
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text);
+        }
+    }
+    for name in codes.names() {
+        if let Some(table) = codes.table(name) {
+            digest.update(format!("{table:?}"));
+        }
+    }
+    digest.finalize().into()
+}

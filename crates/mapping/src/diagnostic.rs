@@ -1,0 +1,159 @@
+//! What is wrong with a map file, and where.
+
+use std::fmt;
+
+use crate::place::{Place, SourceFile};
+
+/// Whether a finding stops the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticSeverity {
+    /// Nothing starts with it.
+    Error,
+    /// Worth a look.
+    Warning,
+}
+
+/// One finding in a map file. Displays as code, `file:line:column`, the fact, the line, a caret and a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The stable code, `E-TARGET`.
+    pub code: &'static str,
+    /// Error or warning.
+    pub severity: DiagnosticSeverity,
+    /// The file as named in [`SourceFile`].
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// How many characters are meant.
+    pub length: u32,
+    /// The fact.
+    pub text: String,
+    /// The line of the file.
+    pub source: String,
+    /// What to write instead, or empty.
+    pub hint: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}:{}:{}: {}", self.code, self.file, self.line, self.column, self.text)?;
+        if self.source.is_empty() {
+            return Ok(());
+        }
+        let number = format!(" {} ", self.line);
+        let carets = "^".repeat(self.length.max(1) as usize);
+        let blanks = " ".repeat(self.column.saturating_sub(1) as usize);
+        write!(f, "\n{number}| {}\n{:width$}| {blanks}{carets}", self.source, "", width = number.len())?;
+        if !self.hint.is_empty() {
+            write!(f, " {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+/// The findings of one run over all files.
+pub(crate) struct Findings<'f> {
+    files: &'f [SourceFile],
+    found: Vec<Diagnostic>,
+}
+
+impl<'f> Findings<'f> {
+    pub(crate) fn new(files: &'f [SourceFile]) -> Self {
+        Findings { files, found: Vec::new() }
+    }
+
+    pub(crate) fn error(&mut self, code: &'static str, place: Place, text: impl Into<String>, hint: impl Into<String>) {
+        self.add(DiagnosticSeverity::Error, code, place, text.into(), hint.into());
+    }
+
+    pub(crate) fn warn(&mut self, code: &'static str, place: Place, text: impl Into<String>) {
+        self.add(DiagnosticSeverity::Warning, code, place, text.into(), String::new());
+    }
+
+    fn add(&mut self, severity: DiagnosticSeverity, code: &'static str, place: Place, text: String, hint: String) {
+        let file = &self.files[place.file as usize];
+        let source = match severity {
+            DiagnosticSeverity::Error => file.text.lines().nth(place.line.saturating_sub(1) as usize).unwrap_or(""),
+            DiagnosticSeverity::Warning => "",
+        };
+        let (line, column, length) = (place.line, place.column, place.len);
+        let source = source.to_owned();
+        self.found.push(Diagnostic { code, severity, file: file.name.clone(), line, column, length, text, source, hint });
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.found.iter().any(|found| found.severity == DiagnosticSeverity::Error)
+    }
+
+    /// All findings in the order of files, lines and columns; the same finding once.
+    pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by(|a, b| {
+            let key = |found: &Diagnostic| (found.file.clone(), found.line, found.column, found.code);
+            key(a).cmp(&key(b))
+        });
+        self.found.dedup();
+        self.found
+    }
+
+    /// The name of a file.
+    pub(crate) fn file_name(&self, file: u32) -> String {
+        self.files[file as usize].name.clone()
+    }
+
+    /// `file:line` of a place, for texts that point elsewhere.
+    pub(crate) fn name_of(&self, place: Place) -> String {
+        format!("{}:{}", self.files[place.file as usize].name, place.line)
+    }
+}
+
+/// "did you mean x?" for the nearest of the known names, or nothing when none is near.
+pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    match nearest_name(name, known) {
+        Some(found) => format!("did you mean {found}?"),
+        None => String::new(),
+    }
+}
+
+/// The nearest of the known names by edit distance, when it is near enough to help.
+pub(crate) fn nearest_name<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let best = known.into_iter().map(|known| (distance(name, known), known)).min()?;
+    (best.0 <= name.chars().count().div_ceil(2).max(1)).then_some(best.1)
+}
+
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let change = diagonal + usize::from(!a.eq_ignore_ascii_case(b));
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_shows_line_caret_and_hint() {
+        let files = [SourceFile { name: "a.fmap.yaml".into(), text: "map: a\n  pid8: PID-8 <-> sex\n".into() }];
+        let mut findings = Findings::new(&files);
+        let place = Place { file: 0, line: 2, column: 19, len: 3 };
+        findings.error("E-TARGET", place, "Patient has no element 'sex'", nearest("gendr", ["name", "gender"]));
+        let shown = findings.sorted()[0].to_string();
+        let expected = "E-TARGET a.fmap.yaml:2:19: Patient has no element 'sex'\n 2 |   pid8: PID-8 <-> sex\n   |                   ^^^ did you mean gender?";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_far_name_is_no_help() {
+        assert_eq!(nearest("zz", ["identifier"]), "");
+    }
+}

@@ -1,0 +1,138 @@
+//! Says which rule is behind a field or an element.
+
+use crate::compiler::Compiler;
+use crate::operations::Placed;
+use crate::plan::{ActionPlan, LensUse, Program};
+use crate::rule::Path;
+
+/// One rule that touches a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation<'p> {
+    /// The map or lens.
+    pub map: &'p str,
+    /// The rule id.
+    pub rule: &'p str,
+    /// The file as named at compilation.
+    pub file: &'p str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The rule as written.
+    pub text: &'p str,
+    /// The places it writes, `Patient.gender`.
+    pub targets: &'p [String],
+    /// The lens, or empty.
+    pub lens: &'p str,
+    /// iso, lens, prism, traversal, keep, drop, constant or reference.
+    pub class: &'p str,
+    /// The table it translates with.
+    pub table: Option<&'p str>,
+    /// Files and lines of the overlays that changed it, the last one wins.
+    pub overlays: &'p [String],
+}
+
+impl Program {
+    /// The rules behind a source path (`PID-8`, `PID-8.1`, `XPN` components are listed under their lens) or a target
+    /// (`Patient.gender`), in file order.
+    pub fn explain(&self, path: &str) -> Vec<Explanation<'_>> {
+        let wanted = bare(path);
+        let fits = |known: &str| {
+            let known = bare(known);
+            known == wanted || known.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with(['.', '-', '[']))
+        };
+        let found = self.rules.iter().filter(|rule| rule.sources.iter().chain(&rule.targets).any(|known| fits(known)));
+        found
+            .map(|rule| Explanation {
+                map: &rule.map,
+                rule: &rule.id,
+                file: &rule.file,
+                line: rule.line,
+                text: &rule.text,
+                targets: &rule.targets,
+                lens: &rule.lens,
+                class: rule.class,
+                table: rule.table.as_deref(),
+                overlays: &rule.history,
+            })
+            .collect()
+    }
+
+    /// Every rule, in file order of maps by name.
+    pub fn rules(&self) -> Vec<Explanation<'_>> {
+        self.rules.iter().flat_map(|rule| {
+            let all = Explanation {
+                map: &rule.map,
+                rule: &rule.id,
+                file: &rule.file,
+                line: rule.line,
+                text: &rule.text,
+                targets: &rule.targets,
+                lens: &rule.lens,
+                class: rule.class,
+                table: rule.table.as_deref(),
+                overlays: &rule.history,
+            };
+            Some(all)
+        }).collect()
+    }
+
+    /// What identifies this program: files, tables and version of the engine.
+    pub fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Warnings of the compilation.
+    pub fn warnings(&self) -> &[crate::Diagnostic] {
+        &self.warnings
+    }
+}
+
+/// Selectors fall away, so that `telecom` finds `telecom[use=work][*]`.
+fn bare(path: &str) -> String {
+    let mut depth = 0;
+    let mut text = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ if depth == 0 => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// A source path without selectors.
+pub(crate) fn plain(path: &Path) -> String {
+    let mut text = String::new();
+    if let Some(segment) = &path.segment {
+        text.push_str(&segment.value);
+        if path.field > 0 {
+            text.push_str(&format!("-{}", path.field));
+        }
+    }
+    for number in [path.component, path.subcomponent] {
+        if number > 0 {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(&number.to_string());
+        }
+    }
+    if text.is_empty() { "self".to_owned() } else { text }
+}
+
+/// Name and class of the lens that a rule uses.
+pub(crate) fn lens_of(placed: &[Placed], compiler: &Compiler<'_, '_>) -> (String, &'static str) {
+    match placed.first().map(|placed| &placed.operation.action) {
+        Some(ActionPlan::Write(write)) => match &write.lens {
+            LensUse::Constant(_) => (String::new(), "constant"),
+            LensUse::Builtin(lens) => (lens.facts().name.to_owned(), lens.facts().class),
+            LensUse::Composite(at) => (compiler.lenses[*at].name.clone(), "lens"),
+            LensUse::Resource(at) => (compiler.lenses[*at].name.clone(), "reference"),
+            LensUse::Segment(_) | LensUse::Everything => (String::new(), "reference"),
+        },
+        Some(ActionPlan::Drop) => (String::new(), "drop"),
+        Some(ActionPlan::Keep) => (String::new(), "keep"),
+        None => (String::new(), ""),
+    }
+}

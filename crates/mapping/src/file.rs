@@ -1,0 +1,375 @@
+//! A file as written: heads, rules, tables and tests, before anything is checked against schema and dictionary.
+
+use crate::diagnostic::{Findings, nearest};
+use crate::grammar;
+use crate::place::{Place, Placed, Word};
+use crate::rule::{Rule, Source, Target, Test};
+use crate::section::Section;
+use crate::table_text::{InlineTable, inline_tables};
+use crate::yaml::Tree;
+
+/// One file.
+#[derive(Debug)]
+pub(crate) enum File {
+    Map(MapFile),
+    Lens(LensFile),
+    Overlay(OverlayFile),
+}
+
+#[derive(Debug)]
+pub(crate) struct MapFile {
+    pub(crate) name: Word,
+    pub(crate) applies: Applies,
+    pub(crate) snapshot: bool,
+    pub(crate) emits: Vec<Emit>,
+    /// Whether targets begin with the name of an emit.
+    pub(crate) several: bool,
+    pub(crate) merge: Option<Merge>,
+    pub(crate) words: Words,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tables: Vec<InlineTable>,
+    pub(crate) tests: Vec<Tree>,
+}
+
+/// For which messages a map is meant; an empty list is no condition.
+#[derive(Debug, Default)]
+pub(crate) struct Applies {
+    pub(crate) versions: Option<(String, String)>,
+    pub(crate) messages: Vec<String>,
+    pub(crate) events: Vec<String>,
+    pub(crate) segments: Vec<Word>,
+    pub(crate) scopes: Vec<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Emit {
+    pub(crate) name: Word,
+    pub(crate) fhir: Word,
+    pub(crate) per: Option<Word>,
+    pub(crate) guard: Vec<Test>,
+    pub(crate) under: Option<Word>,
+    pub(crate) link: Option<Target>,
+    pub(crate) id: Option<Id>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Id {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) weak: Weak,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) enum Key {
+    Source(Source),
+    /// Numbers equal keys inside one parent.
+    Nth,
+}
+
+/// What happens where no key alternative is valued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weak {
+    Error,
+    Flag,
+    Skip,
+}
+
+#[derive(Debug)]
+pub(crate) struct Merge {
+    pub(crate) events: Vec<String>,
+    pub(crate) retired: Source,
+}
+
+/// Words that a file declares for URIs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Words {
+    pub(crate) systems: Vec<(Word, String)>,
+    pub(crate) extensions: Vec<(Word, String)>,
+}
+
+impl Words {
+    pub(crate) fn system(&self, name: &str) -> Option<&str> {
+        self.systems.iter().find(|(word, _)| word.value == name).map(|(_, uri)| uri.as_str())
+    }
+
+    pub(crate) fn extension(&self, name: &str) -> Option<&str> {
+        self.extensions.iter().find(|(word, _)| word.value == name).map(|(_, uri)| uri.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct LensFile {
+    pub(crate) name: Word,
+    pub(crate) v2: Vec<Word>,
+    pub(crate) fhir: Word,
+    pub(crate) id: Option<Id>,
+    pub(crate) words: Words,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tables: Vec<InlineTable>,
+}
+
+#[derive(Debug)]
+pub(crate) struct OverlayFile {
+    pub(crate) map: Word,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) words: Words,
+    pub(crate) tables: Vec<InlineTable>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Edit {
+    Add(Rule),
+    Replace(Rule),
+    Drop(Word),
+}
+
+impl Edit {
+    pub(crate) fn id(&self) -> &Word {
+        match self {
+            Edit::Add(rule) | Edit::Replace(rule) => &rule.id,
+            Edit::Drop(id) => id,
+        }
+    }
+}
+
+/// Reads the tree of one file; every fault is a finding.
+pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
+    let section = Section::new(tree, "a map file", findings)?;
+    if section.has("map") {
+        map(&section, findings).map(File::Map)
+    } else if section.has("lens") {
+        lens(&section, findings).map(File::Lens)
+    } else if section.has("overlay") {
+        overlay(&section, findings).map(File::Overlay)
+    } else {
+        findings.error("E-HEAD", tree.place(), "the file has neither map, lens nor overlay", "write: map: NAME");
+        None
+    }
+}
+
+fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
+    section.only(&MAP_KEYS, findings);
+    let name = section.text("map", findings)?;
+    let emits: Vec<Emit> = match section.section("emit", findings) {
+        Some(list) => {
+            if section.has("fhir") {
+                findings.error("E-HEAD", name.place, "the map has fhir and emit", "write one of them");
+            }
+            list.members().iter().filter_map(|(name, tree)| {
+                let section = Section::new(tree, "an emit", findings)?;
+                section.only(&EMIT_KEYS, findings);
+                emit(name.clone(), &section, findings)
+            }).collect()
+        }
+        None => emit(name.clone(), section, findings).into_iter().collect(),
+    };
+    let mode = section.text("mode", findings);
+    let snapshot = match mode.as_ref().map(|word| word.value.as_str()) {
+        Some("snapshot") => true,
+        Some("action") => false,
+        _ => {
+            let place = mode.as_ref().map_or(name.place, |word| word.place);
+            findings.error("E-HEAD", place, "the map states no mode", "write: mode: snapshot  or  mode: action");
+            true
+        }
+    };
+    Some(MapFile {
+        applies: applies(section, findings),
+        snapshot,
+        emits,
+        several: section.has("emit"),
+        merge: merge(section, findings),
+        words: words(section, findings),
+        rules: rules(section, findings),
+        tables: inline_tables(section, findings),
+        tests: section.list("tests", findings).to_vec(),
+        name,
+    })
+}
+
+fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Emit> {
+    let Some(fhir) = section.text("fhir", findings) else {
+        findings.error("E-HEAD", name.place, format!("'{}' names no resource", name.value), "write: fhir: TYPE");
+        return None;
+    };
+    let guard = section.text("if", findings).map(|text| grammar::guard(&text));
+    let link = section.text("link", findings).map(|text| grammar::target(&text));
+    Some(Emit {
+        fhir,
+        per: section.text("per", findings),
+        guard: taken(guard, findings).unwrap_or_default(),
+        under: section.text("under", findings),
+        link: taken(link, findings),
+        id: id(section, findings),
+        name,
+    })
+}
+
+fn id(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Id> {
+    let inner = section.section("id", findings)?;
+    inner.only(&["key", "weak"], findings);
+    let mut keys = Vec::new();
+    for word in inner.words("key", findings) {
+        if word.value == "nth" {
+            keys.push(Key::Nth);
+            continue;
+        }
+        match grammar::source(&word) {
+            Ok(source) => keys.push(Key::Source(source)),
+            Err(fault) => findings.error("E-RULE", fault.place, fault.text, fault.hint),
+        }
+    }
+    let weak = inner.text("weak", findings);
+    let weak = match weak.as_ref().map_or("error", |word| word.value.as_str()) {
+        "error" => Weak::Error,
+        "flag" => Weak::Flag,
+        "skip" => Weak::Skip,
+        other => {
+            let place = weak.as_ref().map_or(inner.place(), |word| word.place);
+            findings.error("E-HEAD", place, format!("'{other}' is no policy for weak ids"), "error | flag | skip");
+            Weak::Error
+        }
+    };
+    if keys.is_empty() {
+        findings.error("E-HEAD", inner.place(), "the id has no key", "write: id: {key: PATH, weak: error}");
+        return None;
+    }
+    Some(Id { keys, weak, place: inner.place() })
+}
+
+fn applies(section: &Section<'_>, findings: &mut Findings<'_>) -> Applies {
+    let Some(inner) = section.section("v2", findings).or_else(|| section.section("source", findings)) else {
+        return Applies::default();
+    };
+    inner.only(&["versions", "message", "events", "segments", "scope"], findings);
+    let versions = inner.text("versions", findings).map(|word| match word.value.split_once('-') {
+        Some((low, high)) => (low.trim().to_owned(), high.trim().to_owned()),
+        None => (word.value.clone(), word.value),
+    });
+    let texts = |words: Vec<Word>| words.into_iter().map(|word| word.value).collect::<Vec<_>>();
+    let scopes = inner.words("scope", findings).into_iter();
+    Applies {
+        versions,
+        messages: texts(inner.words("message", findings)),
+        events: texts(inner.words("events", findings)),
+        segments: inner.words("segments", findings),
+        scopes: scopes.map(|word| word.value.split('/').map(str::to_owned).collect()).collect(),
+    }
+}
+
+fn merge(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Merge> {
+    let inner = section.section("merge", findings)?;
+    inner.only(&["events", "retired"], findings);
+    let events = inner.words("events", findings).into_iter().map(|word| word.value).collect();
+    let Some(retired) = inner.text("retired", findings) else {
+        findings.error("E-HEAD", inner.place(), "merge names no retired identifier", "write: retired: MRG-1");
+        return None;
+    };
+    taken(Some(grammar::source(&retired)), findings).map(|retired| Merge { events, retired })
+}
+
+fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
+    let mut pairs = |key: &str| {
+        let inner = section.section(key, findings);
+        let members = inner.iter().flat_map(|inner| inner.members().iter());
+        members.filter_map(|(word, tree)| match tree {
+            Tree::Text(uri) => Some((word.clone(), uri.value.clone())),
+            _ => None,
+        }).collect()
+    };
+    Words { systems: pairs("systems"), extensions: pairs("extensions") }
+}
+
+fn rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Rule> {
+    let Some(inner) = section.section("rules", findings) else { return Vec::new() };
+    let mut rules = Vec::new();
+    for (id, tree) in inner.members() {
+        let Tree::Text(text) = tree else {
+            findings.error("E-RULE", tree.place(), "a rule is one line of text", "write: id: SOURCE -> TARGET");
+            continue;
+        };
+        rules.extend(taken(Some(grammar::rule(id, text)), findings));
+    }
+    rules
+}
+
+fn lens(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<LensFile> {
+    section.only(&LENS_KEYS, findings);
+    let name = section.text("lens", findings)?;
+    let Some(fhir) = section.text("fhir", findings) else {
+        findings.error("E-HEAD", name.place, "the lens names no FHIR type", "write: fhir: TYPE");
+        return None;
+    };
+    let v2 = section.words("v2", findings);
+    if v2.is_empty() {
+        findings.error("E-HEAD", name.place, "the lens names no v2 datatype", "write: v2: [CX]");
+    }
+    Some(LensFile {
+        name,
+        v2,
+        fhir,
+        id: id(section, findings),
+        words: words(section, findings),
+        rules: rules(section, findings),
+        tables: inline_tables(section, findings),
+    })
+}
+
+fn overlay(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<OverlayFile> {
+    section.only(&["overlay", "rules", "tables", "systems", "extensions"], findings);
+    let map = section.text("overlay", findings)?;
+    let mut edits = Vec::new();
+    for tree in section.list("rules", findings) {
+        edits.extend(edit(tree, findings));
+    }
+    Some(OverlayFile { map, edits, words: words(section, findings), tables: inline_tables(section, findings) })
+}
+
+/// `add id: rule`, `replace id: rule` (a mapping of one member) or `drop id "reason"`.
+fn edit(tree: &Tree, findings: &mut Findings<'_>) -> Option<Edit> {
+    if let Tree::Map(members) = tree
+        && let [(key, Tree::Text(text))] = members.value.as_slice()
+        && let Some((verb, id)) = key.value.split_once(' ')
+        && matches!(verb, "add" | "replace")
+    {
+        let at = verb.chars().count() as u32 + 1;
+        let id = Placed::new(id.trim().to_owned(), key.place.part(at, id.chars().count() as u32));
+        let rule = taken(Some(grammar::rule(&id, text)), findings)?;
+        return Some(if verb == "add" { Edit::Add(rule) } else { Edit::Replace(rule) });
+    }
+    if let Tree::Text(word) = tree
+        && let Some((id, reason)) = word.value.strip_prefix("drop ").and_then(|rest| rest.split_once(' '))
+        && reason.trim().len() > 2
+        && reason.trim().starts_with('"')
+    {
+        return Some(Edit::Drop(Placed::new(id.to_owned(), word.place.part(5, id.chars().count() as u32))));
+    }
+    let hint = "write: add ID: RULE, replace ID: RULE or drop ID \"reason\"";
+    findings.error("E-RULE", tree.place(), "this is no line of an overlay", hint);
+    None
+}
+
+/// The value, or its fault as a finding.
+fn taken<T>(result: Option<Result<T, grammar::Fault>>, findings: &mut Findings<'_>) -> Option<T> {
+    match result? {
+        Ok(value) => Some(value),
+        Err(fault) => {
+            findings.error("E-RULE", fault.place, fault.text, fault.hint);
+            None
+        }
+    }
+}
+
+/// A hint for an unknown head key.
+pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
+    let near = nearest(key, known.iter().copied());
+    if near.is_empty() { format!("known: {}", known.join(", ")) } else { near }
+}
+
+const MAP_KEYS: [&str; 17] = [
+    "map", "version", "v2", "source", "fhir", "emit", "per", "if", "mode", "id", "merge", "systems", "extensions", "rules",
+    "tables", "tests", "note",
+];
+const EMIT_KEYS: [&str; 6] = ["fhir", "per", "if", "under", "link", "id"];
+const LENS_KEYS: [&str; 10] =
+    ["lens", "version", "v2", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];

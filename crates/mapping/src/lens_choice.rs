@@ -1,0 +1,177 @@
+//! Which lens a rule uses: the one it names, or the only one that fits.
+
+use dukou_fhir::schema::{Form, TypeId, TypeRef};
+use dukou_wire::facts;
+
+use crate::builtin::{Builtin, Reads};
+use crate::compiler::Compiler;
+use crate::diagnostic::nearest;
+use crate::plan::LensUse;
+use crate::rule::{Direction, Rule};
+use crate::targets::{TypedTarget, short};
+
+impl Compiler<'_, '_> {
+    /// The lens from a source type to the type of a target.
+    pub(crate) fn lens(&mut self, rule: &Rule, types: &[String], target: &TypedTarget) -> Option<LensUse> {
+        let kinds: Vec<TypeId> = match target.kinds.as_slice() {
+            [] => vec![target.plan.kind],
+            kinds => kinds.iter().map(|content| content.kind).collect(),
+        };
+        let found = match &rule.via {
+            Some(_) => self.named_lens(rule, types, &kinds)?,
+            None => match self.only_lens(rule, types, &kinds) {
+                Some(found) => found,
+                None => {
+                    self.no_lens(rule, types, target);
+                    return None;
+                }
+            },
+        };
+        if let (LensUse::Builtin(lens), Direction::Both) = (&found, rule.direction)
+            && !lens.facts().inverse
+        {
+            let name = lens.facts().name;
+            let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
+            let text = format!("lens {name} has no inverse, so <-> is not possible");
+            self.findings.error("E-LENS-ONE-WAY", place, text, "write: ->");
+        }
+        Some(found)
+    }
+
+    fn named_lens(&mut self, rule: &Rule, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {
+        let call = rule.via.as_ref()?;
+        let name = call.name.value.as_str();
+        let heads: Vec<(usize, Vec<String>, TypeId)> =
+            self.lenses_named(name).map(|(at, head)| (at, head.v2.clone(), head.kind)).collect();
+        let fits = |kind: TypeId| kinds.iter().any(|wanted| wanted.is_a(kind) && same_json(*wanted, kind));
+        let mut fitting = heads.iter().filter(|(_, _, kind)| fits(*kind));
+        if let Some((at, v2, _)) = fitting.next() {
+            if !types.is_empty() && !types.iter().any(|datatype| v2.contains(datatype)) {
+                let text = format!("lens {name} reads {}, not {}", v2.join(", "), types[0]);
+                self.findings.error("E-TYPE", call.name.place, text, "");
+                return None;
+            }
+            return Some(LensUse::Composite(*at));
+        }
+        if let Some(lens) = Builtin::named(name) {
+            return self.builtin(rule, lens, types, kinds);
+        }
+        if heads.is_empty() {
+            let files = self.lenses.iter().map(|head| head.name.clone());
+            let known: Vec<String> = files.chain(Builtin::names().map(str::to_owned)).collect();
+            let hint = nearest(name, known.iter().map(String::as_str));
+            self.findings.error("E-LENS", call.name.place, format!("no lens '{name}'"), hint);
+        } else {
+            let gives: Vec<&str> = heads.iter().map(|(_, _, kind)| kind.name()).collect();
+            let text = format!("lens {name} gives {}, not {}", gives.join(", "), names(kinds));
+            self.findings.error("E-TYPE", call.name.place, text, "");
+        }
+        None
+    }
+
+    fn builtin(&mut self, rule: &Rule, lens: Builtin, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {
+        let facts = lens.facts();
+        let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
+        if !kinds.iter().any(|kind| facts.gives.contains(&kind.name())) {
+            let text = format!("lens {} gives {}, not {}", facts.name, facts.gives.join(", "), names(kinds));
+            self.findings.error("E-TYPE", place, text, "");
+            return None;
+        }
+        if !reads(facts.reads, types) {
+            let text = format!("lens {} does not read {}", facts.name, types.first().map_or("", String::as_str));
+            self.findings.error("E-TYPE", place, text, "");
+            return None;
+        }
+        Some(LensUse::Builtin(lens))
+    }
+
+    fn only_lens(&self, rule: &Rule, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {
+        for datatype in types {
+            let mut fitting = self.lenses.iter().enumerate().filter(|(_, head)| {
+                head.v2.contains(datatype) && kinds.iter().any(|kind| *kind == head.kind)
+            });
+            if let (Some((at, _)), None) = (fitting.next(), fitting.next()) {
+                return Some(LensUse::Composite(at));
+            }
+        }
+        let [kind] = kinds else { return None };
+        default_builtin(kind.name(), types, rule.clauses.table.is_some()).map(LensUse::Builtin)
+    }
+
+    fn no_lens(&mut self, rule: &Rule, types: &[String], target: &TypedTarget) {
+        let from = types.first().map_or("a value of unknown type", String::as_str);
+        let kinds: Vec<&str> = target.kinds.iter().map(|content: &&TypeRef| content.kind.name()).collect();
+        let kinds = if kinds.is_empty() { target.plan.kind.name().to_owned() } else { kinds.join(" | ") };
+        let text = format!("no lens from {from} to {kinds}");
+        let hint = describe(target, &kinds);
+        let place = match &rule.action {
+            crate::rule::Action::Write(targets) => targets.first().map_or(rule.text.place, |target| target.place),
+            _ => rule.text.place,
+        };
+        self.findings.error("E-TYPE", place, text, hint);
+    }
+}
+
+/// `Patient.gender is code 0..1, required binding administrative-gender`.
+fn describe(target: &TypedTarget, kinds: &str) -> String {
+    let Some(element) = target.element else { return String::new() };
+    let max = if element.is_list() { "*".to_owned() } else { element.max.to_string() };
+    let binding = target.binding.map_or_else(String::new, |set| format!(", required binding {}", short(set)));
+    format!("{} is {kinds} {}..{max}{binding}", target.plan.text, element.min)
+}
+
+fn names(kinds: &[TypeId]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    names.join(" | ")
+}
+
+/// A specialised primitive has rules of its own, so a lens must name it; a specialised Quantity is only a Quantity.
+fn same_json(wanted: TypeId, kind: TypeId) -> bool {
+    wanted == kind || !matches!(wanted.form(), Form::Primitive(_))
+}
+
+fn default_builtin(kind: &str, types: &[String], table: bool) -> Option<Builtin> {
+    let lens = match kind {
+        "code" if table && !types.iter().all(|datatype| moment(datatype)) => Builtin::Text,
+        "code" => Builtin::Code,
+        "string" | "markdown" | "id" | "uri" | "url" | "canonical" | "oid" | "uuid" => Builtin::Text,
+        "boolean" => Builtin::YesNo,
+        "decimal" => Builtin::Decimal,
+        "integer" | "positiveInt" | "unsignedInt" => Builtin::Integer,
+        "date" => Builtin::Date,
+        "dateTime" => Builtin::DateTime,
+        "instant" => Builtin::Instant,
+        "time" => Builtin::Time,
+        "Coding" | "CodeableConcept" if table => Builtin::Coded,
+        "Attachment" if types.iter().any(|datatype| datatype == "ED") => Builtin::Attachment,
+        "Attachment" if types.iter().any(|datatype| datatype == "RP") => Builtin::Pointer,
+        _ => return None,
+    };
+    reads(lens.facts().reads, types).then_some(lens)
+}
+
+/// Whether one of the datatypes is read.
+fn reads(reads: Reads, types: &[String]) -> bool {
+    types.is_empty()
+        || types.iter().any(|datatype| match reads {
+            Reads::Anything => true,
+            Reads::Types(known) => known.contains(&datatype.as_str()),
+            Reads::Moment => moment(datatype) || texty(datatype),
+            Reads::Number => matches!(datatype.as_str(), "NM" | "SI" | "SN") || texty(datatype),
+            Reads::Plain => plain(datatype),
+        })
+}
+
+fn moment(datatype: &str) -> bool {
+    matches!(datatype, "DTM" | "TS" | "DT" | "TM")
+}
+
+fn texty(datatype: &str) -> bool {
+    matches!(datatype, "ST" | "TX" | "FT" | "ID" | "IS")
+}
+
+/// One value, or a coded type whose first component is the value; not a date, which has lenses of its own.
+fn plain(datatype: &str) -> bool {
+    let coded = matches!(datatype, "CWE" | "CE" | "CNE" | "CF");
+    !moment(datatype) && (coded || facts::component_count(datatype) == 0)
+}

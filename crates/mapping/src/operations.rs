@@ -1,0 +1,387 @@
+//! From a rule as written to the operations that run.
+
+use dukou_fhir::ResourceType;
+use dukou_fhir::schema::TypeId;
+
+use crate::compiler::{Compiler, Context, EmitHead};
+use crate::diagnostic::nearest;
+use crate::place::Word;
+use crate::plan::{
+    ActionPlan, Constant, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan,
+};
+use crate::rule::{Action, Alternative, Direction, Rest, Rule, Source, Step, Target};
+use crate::sources::{TypedPath, Use};
+use crate::targets::{Groups, Repeats, TypedTarget};
+
+/// An operation and where it runs.
+pub(crate) struct Placed {
+    /// The emit in whose instances it runs; nothing where it runs once for the message.
+    pub(crate) emit: Option<usize>,
+    pub(crate) late: bool,
+    pub(crate) operation: Operation,
+    /// What the checks across rules need of each target.
+    pub(crate) writes: Vec<WriteFacts>,
+}
+
+/// What the checks across rules need of one target.
+pub(crate) struct WriteFacts {
+    /// The emit whose object is written.
+    pub(crate) emit: usize,
+    pub(crate) typed: TypedTarget,
+    pub(crate) composite: bool,
+    pub(crate) fills: Vec<String>,
+}
+
+impl Compiler<'_, '_> {
+    /// Checks a rule and makes its operations.
+    pub(crate) fn operations(
+        &mut self,
+        rule: &Rule,
+        number: u32,
+        chain: u32,
+        context: &Context<'_>,
+        groups: &mut [Groups],
+    ) -> Vec<Placed> {
+        match &rule.action {
+            Action::Write(targets) => self.writes(rule, targets, number, chain, context, groups),
+            Action::Drop(_) => self.leaves(rule, ActionPlan::Drop, number, chain, context),
+            Action::Keep(_) | Action::Order => self.leaves(rule, ActionPlan::Keep, number, chain, context),
+        }
+        .unwrap_or_default()
+    }
+
+    fn leaves(&mut self, rule: &Rule, action: ActionPlan, number: u32, chain: u32, context: &Context<'_>) -> Option<Vec<Placed>> {
+        let emit = if context.lens.is_some() { Some(0) } else { own_emit(rule, context) };
+        let per = emit.and_then(|at| context.emits.get(at)).map_or("", |emit| emit.per.as_str());
+        let sources = self.sources(&rule.sources, context, per, Use::Leaves)?;
+        let guard = self.tests(&rule.clauses.guard, context, per)?;
+        let sources = sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
+        let operation = Operation { rule: number, chain, guard, sources, action };
+        Some(vec![Placed { emit, late: false, operation, writes: Vec::new() }])
+    }
+
+    /// The alternatives of each source, and a constant where one stands last.
+    fn sources(
+        &mut self,
+        sources: &[Source],
+        context: &Context<'_>,
+        per: &str,
+        usage: Use,
+    ) -> Option<Vec<(Vec<TypedPath>, Option<Word>)>> {
+        let mut all = Vec::new();
+        for source in sources {
+            let mut paths = Vec::new();
+            let mut constant = None;
+            for alternative in &source.alternatives {
+                match alternative {
+                    Alternative::Path(path) => paths.push(self.path(path, context, per, usage)?),
+                    Alternative::Constant(word) => constant = Some(word.clone()),
+                }
+            }
+            all.push((paths, constant));
+        }
+        Some(all)
+    }
+
+    fn writes(
+        &mut self,
+        rule: &Rule,
+        targets: &[Target],
+        number: u32,
+        chain: u32,
+        context: &Context<'_>,
+        groups: &mut [Groups],
+    ) -> Option<Vec<Placed>> {
+        let mut placed: Vec<Placed> = Vec::new();
+        for target in targets {
+            let (written, steps) = self.written_emit(target, context)?;
+            let running = if context.lens.is_some() { 0 } else { running_emit(rule, written, context) };
+            let per = context.emits.get(running).map_or("", |emit| emit.per.as_str());
+            let sources = self.sources(&rule.sources, context, per, Use::Value)?;
+            let guard = self.tests(&rule.clauses.guard, context, per)?;
+            let root = match context.lens {
+                Some((_, kind)) => kind,
+                None => TypeId::of(context.emits[written].kind),
+            };
+            let repeats = repeats(rule, &sources);
+            let mut typed = self.target(target, steps, root, &repeats, context, groups.get_mut(written)?)?;
+            typed.plan.parent = running != written;
+            let (write, fact) = self.write(rule, &sources, typed, target, context)?;
+            let broadcast = fact.typed.plan.steps.iter().any(|step| {
+                matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Each(_)))
+            });
+            let plans: Vec<Vec<PathPlan>> =
+                sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
+            let sources = if plans.iter().all(Vec::is_empty) { Vec::new() } else { plans };
+            let operation = Operation { rule: number, chain, guard, sources, action: ActionPlan::Write(Box::new(write)) };
+            let late = broadcast && chain == 0;
+            placed.push(Placed { emit: Some(running), late, operation, writes: vec![WriteFacts { emit: written, ..fact }] });
+        }
+        if rule.direction == Direction::Back {
+            return Some(Vec::new());
+        }
+        Some(placed)
+    }
+
+    fn written_emit<'t>(&mut self, target: &'t Target, context: &Context<'_>) -> Option<(usize, &'t [Step])> {
+        if !context.several {
+            return Some((0, &target.steps));
+        }
+        let first = &target.steps[0];
+        match context.emits.iter().position(|emit| emit.name == first.name.value) {
+            Some(at) if target.steps.len() > 1 => Some((at, &target.steps[1..])),
+            _ => {
+                let names = context.emits.iter().map(|emit| emit.name.as_str());
+                let text = format!("'{}' is no emit of this map", first.name.value);
+                self.findings.error("E-TARGET", first.name.place, text, nearest(&first.name.value, names));
+                None
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        rule: &Rule,
+        sources: &[(Vec<TypedPath>, Option<Word>)],
+        typed: TypedTarget,
+        target: &Target,
+        context: &Context<'_>,
+    ) -> Option<(Write, WriteFacts)> {
+        let (paths, constant) = sources.first()?;
+        let lens = if let Some(reference) = &rule.clauses.reference {
+            self.reference(rule, reference, paths, &typed)?
+        } else if paths.is_empty() {
+            LensUse::Constant(self.constant(constant.as_ref()?, &typed, context)?)
+        } else {
+            self.no_whole_segment(rule, paths)?;
+            self.lens(rule, &paths[0].types, &typed)?
+        };
+        self.cardinality(rule, paths, &lens, &typed)?;
+        let default = rule.clauses.defaults.iter().find(|(key, _)| key.is_none()).map(|(_, word)| word);
+        let default = default.or(constant.as_ref().filter(|_| !paths.is_empty()));
+        let default = match default {
+            Some(word) => Some(self.constant(word, &typed, context)?),
+            None => None,
+        };
+        let fill = self.fills(&rule.clauses.defaults, typed.plan.kind, context)?;
+        let table = match &rule.clauses.table {
+            Some(name) => Some(self.checked_table(name, &typed, context)?),
+            None => None,
+        };
+        let rest = self.rest(rule, context)?;
+        let options = self.options(rule, &typed, &lens, context)?;
+        let fills = fill.iter().map(|(name, _)| name.clone()).collect();
+        let composite = matches!(lens, LensUse::Composite(_) | LensUse::Constant(_))
+            || matches!(typed.plan.kind.name(), "Reference");
+        let write = Write {
+            targets: Vec::new(),
+            lens,
+            table,
+            default,
+            fill,
+            null: rule.clauses.null,
+            rest,
+            required: rule.clauses.required,
+            trim: rule.clauses.trim,
+            options,
+        };
+        let _ = target;
+        Some((write, WriteFacts { emit: 0, typed, composite, fills }))
+    }
+
+    fn no_whole_segment(&mut self, rule: &Rule, paths: &[TypedPath]) -> Option<()> {
+        let whole = paths.iter().any(|path| path.plan.field == 0 && path.plan.root != Root::Part);
+        if whole {
+            let place = rule.sources[0].place;
+            self.findings.error("E-SOURCE", place, "a whole segment is no value", "name a field, or add: ref TYPE");
+            return None;
+        }
+        Some(())
+    }
+
+    fn cardinality(&mut self, rule: &Rule, paths: &[TypedPath], lens: &LensUse, typed: &TypedTarget) -> Option<()> {
+        let multiple = paths.iter().any(|path| path.multiple);
+        let all = matches!(lens, LensUse::Builtin(lens) if lens.facts().all) || matches!(lens, LensUse::Everything);
+        let room = typed.plan.steps.iter().any(|step| {
+            step.list.as_ref().is_some_and(|list| matches!(list.place, ItemPlace::Zip(_) | ItemPlace::Append))
+        });
+        if multiple && !all && !room {
+            let source = &rule.sources[0];
+            let text = if typed.list { "list 0..* into one item" } else { "list 0..* into single 0..1" };
+            let hint = "write [first] and add: rest complement";
+            self.findings.error("E-CARD", source.place, text, hint);
+            return None;
+        }
+        Some(())
+    }
+
+    fn reference(&mut self, rule: &Rule, kind: &Word, paths: &[TypedPath], typed: &TypedTarget) -> Option<LensUse> {
+        if kind.value == "all" {
+            return Some(LensUse::Everything);
+        }
+        let Some(resource) = ResourceType::parse(&kind.value) else {
+            let names: Vec<&str> = ResourceType::all().map(ResourceType::as_str).collect();
+            let text = format!("no resource '{}'", kind.value);
+            self.findings.error("E-REF", kind.place, text, nearest(&kind.value, names));
+            return None;
+        };
+        let accepts = typed.kinds.iter().any(|content| {
+            content.kind.name() == "Reference" && (content.targets.is_empty() || content.targets.contains(&resource))
+        });
+        if !accepts {
+            let text = format!("{} is no reference to {resource}", typed.plan.text);
+            let targets = typed.kinds.iter().flat_map(|content| content.targets.iter());
+            let targets: Vec<&str> = targets.map(|target| target.as_str()).collect();
+            self.findings.error("E-TYPE", kind.place, text, targets.join(" | "));
+            return None;
+        }
+        let path = paths.first()?;
+        if path.plan.field == 0 && path.plan.root != Root::Part {
+            let segment = rule.sources[0].alternatives.iter().find_map(|alternative| match alternative {
+                Alternative::Path(path) => path.segment.as_ref(),
+                Alternative::Constant(_) => None,
+            })?;
+            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == segment.value);
+            if !made {
+                let text = format!("no map makes a {resource} per {}", segment.value);
+                self.findings.error("E-REF", kind.place, text, "");
+                return None;
+            }
+            return Some(LensUse::Segment(resource));
+        }
+        self.small_resource(rule, kind, resource, &path.types)
+    }
+
+    fn small_resource(&mut self, rule: &Rule, kind: &Word, resource: ResourceType, types: &[String]) -> Option<LensUse> {
+        let named = rule.via.as_ref().map(|call| call.name.value.as_str());
+        let fits = |(_, head): &(usize, &crate::compiler::LensHead)| {
+            let reads = types.is_empty() || types.iter().any(|datatype| head.v2.contains(datatype));
+            head.resource == Some(resource) && named.is_none_or(|name| head.name == name) && reads
+        };
+        let mut fitting = self.lenses.iter().enumerate().filter(fits);
+        match (fitting.next(), fitting.next()) {
+            (Some((at, _)), None) => Some(LensUse::Resource(at)),
+            (Some(_), Some(_)) => {
+                let text = format!("several lenses make a {resource} of this");
+                self.findings.error("E-LENS", kind.place, text, "name one: via NAME");
+                None
+            }
+            _ => {
+                let from = types.first().map_or("this", String::as_str);
+                let text = format!("no lens makes a {resource} of {from}");
+                self.findings.error("E-REF", kind.place, text, "");
+                None
+            }
+        }
+    }
+
+    fn rest(&mut self, rule: &Rule, context: &Context<'_>) -> Option<RestPlan> {
+        Some(match &rule.clauses.rest {
+            Rest::Unsaid => RestPlan::Unsaid,
+            Rest::Complement => RestPlan::Complement,
+            Rest::Extension(word) => match context.words.extension(&word.value) {
+                Some(url) => RestPlan::Extension(url.to_owned()),
+                None => {
+                    let words = context.words.extensions.iter().map(|(word, _)| word.value.as_str());
+                    let text = format!("no extension '{}' is declared", word.value);
+                    self.findings.error("E-TARGET", word.place, text, nearest(&word.value, words));
+                    return None;
+                }
+            },
+        })
+    }
+
+    fn options(&mut self, rule: &Rule, typed: &TypedTarget, lens: &LensUse, context: &Context<'_>) -> Option<Options> {
+        let zone = match &rule.clauses.zone {
+            None => ZonePlan::Unsaid,
+            Some(word) if word.value == "site" => ZonePlan::Site,
+            Some(word) if dukou_fhir::Offset::parse(&word.value).is_some() => ZonePlan::Offset(word.value.clone()),
+            Some(word) => {
+                self.findings.error("E-RULE", word.place, format!("'{}' is no zone", word.value), "site | +08:00");
+                return None;
+            }
+        };
+        let argument = rule.via.as_ref().and_then(|call| call.argument.clone());
+        let mut table = None;
+        if let (LensUse::Builtin(crate::builtin::Builtin::System), Some(name)) = (lens, &argument) {
+            let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
+            table = Some(self.table(&Word::new(name.clone(), place), context.tables)?);
+        }
+        Some(Options { precision: rule.clauses.precision, zone, argument, table, binding: typed.binding })
+    }
+
+    /// A table whose codes must be in the binding of the target.
+    fn checked_table(&mut self, name: &Word, typed: &TypedTarget, context: &Context<'_>) -> Option<usize> {
+        let at = self.table(name, context.tables)?;
+        let Some(set) = typed.binding else { return Some(at) };
+        let primitive = matches!(typed.plan.kind.form(), dukou_fhir::schema::Form::Primitive(_));
+        let mut wrong = Vec::new();
+        for (number, (system, code)) in self.tables[at].targets().enumerate() {
+            let system = if primitive { None } else { system };
+            if set.holds(system, code) == Some(false) {
+                wrong.push((number, code.to_owned()));
+            }
+        }
+        let forward: Vec<usize> = self.tables[at].rows().iter().enumerate()
+            .filter(|(_, row)| row.direction != dukou_terminology::Direction::Back)
+            .map(|(number, _)| number)
+            .collect();
+        for (number, code) in &wrong {
+            let row = forward.get(*number).and_then(|row| self.rows[at].get(*row));
+            let place = row.map_or(name.place, |row| crate::place::Place { len: code.chars().count() as u32, ..row.target });
+            let text = format!("'{code}' is not in {} (required)", crate::targets::short(set));
+            self.findings.error("E-BINDING", place, text, set.codes().join(" | "));
+        }
+        wrong.is_empty().then_some(at)
+    }
+}
+
+/// The emit whose `per` segment the rule reads; `keep` and `drop` of other segments run once for the message.
+fn own_emit(rule: &Rule, context: &Context<'_>) -> Option<usize> {
+    let segment = first_segment(rule)?;
+    let selected = rule.sources.iter().flat_map(|source| &source.alternatives).any(|alternative| match alternative {
+        Alternative::Path(path) => !path.segment_selectors.is_empty() || path.group.is_some(),
+        Alternative::Constant(_) => false,
+    });
+    let own = context.emits.iter().position(|emit| emit.per == segment);
+    own.or((selected && !context.emits.is_empty()).then_some(0))
+}
+
+/// A rule over the segment of a child emit runs there and writes into the parent.
+fn running_emit(rule: &Rule, written: usize, context: &Context<'_>) -> usize {
+    let Some(segment) = first_segment(rule) else { return written };
+    if context.emits[written].per == segment {
+        return written;
+    }
+    let child = |emit: &EmitHead| emit.under == Some(written) && emit.per == segment;
+    context.emits.iter().position(child).unwrap_or(written)
+}
+
+fn first_segment(rule: &Rule) -> Option<&str> {
+    rule.sources.first()?.alternatives.iter().find_map(|alternative| match alternative {
+        Alternative::Path(path) => path.segment.as_ref().map(|word| word.value.as_str()),
+        Alternative::Constant(_) => None,
+    })
+}
+
+fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
+    let paths = sources.first().map_or(&[][..], |(paths, _)| paths);
+    let field = rule.sources.first().and_then(|source| match source.alternatives.first() {
+        Some(Alternative::Path(path)) => {
+            let segment = path.segment.as_ref().map_or("", |word| word.value.as_str());
+            Some(format!("{segment}-{}", path.field))
+        }
+        _ => None,
+    });
+    let everything = rule.clauses.reference.as_ref().is_some_and(|word| word.value == "all");
+    Repeats {
+        multiple: everything || paths.iter().any(|path| path.multiple),
+        constant: paths.is_empty(),
+        field: field.unwrap_or_default(),
+    }
+}
+
+/// Keeps the constant's type in one place.
+pub(crate) fn is_dynamic(constant: &Constant) -> bool {
+    !matches!(constant, Constant::Fixed(_))
+}

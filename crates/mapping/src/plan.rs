@@ -1,0 +1,408 @@
+//! The compiled form of maps: names resolved, types checked, tables bound. Immutable, shared by threads.
+
+use dukou_fhir::schema::{TypeId, ValueSet};
+use dukou_fhir::{ResourceType, Value};
+use dukou_terminology::Table;
+
+use crate::builtin::Builtin;
+use crate::diagnostic::Diagnostic;
+use crate::file::Weak;
+use crate::rule::{NullPolicy, Precision, TestKind};
+
+/// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) maps: Vec<MapPlan>,
+    pub(crate) lenses: Vec<LensPlan>,
+    pub(crate) tables: Vec<Table>,
+    /// The table that the lens `system` reads.
+    pub(crate) systems: Option<usize>,
+    pub(crate) rules: Vec<RuleFacts>,
+    pub(crate) hash: [u8; 32],
+    pub(crate) hash_text: String,
+    pub(crate) warnings: Vec<Diagnostic>,
+    pub(crate) tests: Vec<crate::example::Example>,
+}
+
+/// What is told of a rule to people.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleFacts {
+    pub(crate) map: String,
+    pub(crate) id: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) text: String,
+    /// Source paths as written, without selectors: `PID-8.1`.
+    pub(crate) sources: Vec<String>,
+    /// Target paths with the resource or type in front: `Patient.gender`.
+    pub(crate) targets: Vec<String>,
+    pub(crate) lens: String,
+    pub(crate) class: &'static str,
+    pub(crate) table: Option<String>,
+    /// The reason of `drop` or `keep`.
+    pub(crate) reason: Option<String>,
+    /// Overlays that changed the rule, the last one wins.
+    pub(crate) history: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct MapPlan {
+    pub(crate) name: String,
+    pub(crate) versions: Option<(Version, Version)>,
+    pub(crate) messages: Vec<String>,
+    pub(crate) events: Vec<String>,
+    pub(crate) snapshot: bool,
+    pub(crate) emits: Vec<EmitPlan>,
+    pub(crate) merge: Option<MergePlan>,
+    /// Operations that run once for the message.
+    pub(crate) once: Vec<Operation>,
+}
+
+/// Numbers of a version: `2.5.1` is (2, 5, 1).
+pub(crate) type Version = (u16, u16, u16);
+
+#[derive(Debug)]
+pub(crate) struct MergePlan {
+    pub(crate) events: Vec<String>,
+    /// The field that stands for that of the id key.
+    pub(crate) segment: String,
+    pub(crate) field: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct EmitPlan {
+    pub(crate) kind: ResourceType,
+    pub(crate) per: String,
+    pub(crate) scopes: Vec<Vec<String>>,
+    pub(crate) guard: Vec<TestPlan>,
+    pub(crate) under: Option<usize>,
+    pub(crate) link: Option<TargetPlan>,
+    pub(crate) id: IdPlan,
+    pub(crate) body: Body,
+}
+
+/// Operations that fill one object.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) operations: Vec<Operation>,
+    /// Operations over items that exist, run after all others.
+    pub(crate) late: Vec<Operation>,
+    pub(crate) required: Vec<Required>,
+    /// Lists at the top of a resource that rules write, with their slices.
+    pub(crate) lists: Vec<ListPlan>,
+}
+
+/// An element that R4 requires wherever its parent is made.
+#[derive(Debug)]
+pub(crate) struct Required {
+    /// Members from the top down to the parent.
+    pub(crate) parent: Vec<String>,
+    /// One of these members must stand; several for a choice.
+    pub(crate) any: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ListPlan {
+    pub(crate) element: String,
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) keys: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct LensPlan {
+    pub(crate) name: String,
+    pub(crate) v2: Vec<String>,
+    pub(crate) kind: TypeId,
+    /// For lenses that make a small resource.
+    pub(crate) resource: Option<ResourceType>,
+    pub(crate) id: Option<IdPlan>,
+    /// The target `self` of a lens to a primitive.
+    pub(crate) primitive: bool,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) struct IdPlan {
+    pub(crate) keys: Vec<KeyPlan>,
+    pub(crate) weak: Weak,
+}
+
+#[derive(Debug)]
+pub(crate) enum KeyPlan {
+    Source(Vec<KeyAlternative>),
+    Nth,
+}
+
+#[derive(Debug)]
+pub(crate) enum KeyAlternative {
+    Path(PathPlan, Canon),
+    Constant(String),
+}
+
+/// How a datatype tells its value and the authority behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Canon {
+    /// Value in one component, authority in one or more.
+    Parts { value: u16, value_else: u16, authority: u16 },
+    /// The whole text.
+    Whole,
+}
+
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) rule: u32,
+    /// 0 is no chain; neighbours with the same number are one.
+    pub(crate) chain: u32,
+    pub(crate) guard: Vec<TestPlan>,
+    /// The first valued alternative of each counts.
+    pub(crate) sources: Vec<Vec<PathPlan>>,
+    pub(crate) action: ActionPlan,
+}
+
+#[derive(Debug)]
+pub(crate) enum ActionPlan {
+    Write(Box<Write>),
+    Drop,
+    Keep,
+}
+
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) targets: Vec<TargetPlan>,
+    pub(crate) lens: LensUse,
+    pub(crate) table: Option<usize>,
+    /// For the missing side.
+    pub(crate) default: Option<Constant>,
+    /// For elements missing in the object made.
+    pub(crate) fill: Vec<(String, Value<'static>)>,
+    pub(crate) null: NullPolicy,
+    pub(crate) rest: RestPlan,
+    pub(crate) required: bool,
+    pub(crate) trim: bool,
+    pub(crate) options: Options,
+}
+
+/// What lenses need to know of the rule that calls them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) precision: Precision,
+    pub(crate) zone: ZonePlan,
+    pub(crate) argument: Option<String>,
+    /// The table of `system(table)`.
+    pub(crate) table: Option<usize>,
+    /// The required binding of a code.
+    pub(crate) binding: Option<&'static ValueSet>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ZonePlan {
+    #[default]
+    Unsaid,
+    Site,
+    Offset(String),
+}
+
+#[derive(Debug)]
+pub(crate) enum LensUse {
+    Constant(Constant),
+    Builtin(Builtin),
+    Composite(usize),
+    /// A Reference to the resource that a map makes of the segment.
+    Segment(ResourceType),
+    /// A Reference to a small resource made by a lens.
+    Resource(usize),
+    /// References to every other resource of the message.
+    Everything,
+}
+
+#[derive(Debug)]
+pub(crate) enum Constant {
+    Fixed(Value<'static>),
+    Plan,
+    Site,
+}
+
+#[derive(Debug)]
+pub(crate) enum RestPlan {
+    Unsaid,
+    Complement,
+    Extension(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct TestPlan {
+    pub(crate) path: PathPlan,
+    pub(crate) kind: TestKind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PathPlan {
+    pub(crate) root: Root,
+    pub(crate) field: u16,
+    pub(crate) filter: Option<RepetitionFilter>,
+    pub(crate) position: Position,
+    pub(crate) component: u16,
+    pub(crate) subcomponent: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// The `per` segment of the instance.
+    Own,
+    /// The nearest segment of that id.
+    Nearest(String),
+    /// Segments of that id beside the `per` segment.
+    Beside(String, Position),
+    /// Segments of that id in groups of that name.
+    Group(Vec<String>, String, Position),
+    /// A part of the datatype that a lens reads.
+    Part,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RepetitionFilter {
+    pub(crate) component: u16,
+    pub(crate) subcomponent: u16,
+    pub(crate) value: String,
+    pub(crate) negate: bool,
+}
+
+/// Which of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Position {
+    All,
+    /// The one with this number, from 1.
+    Nth(u16),
+    /// This one and all behind it, from 1.
+    From(u16),
+}
+
+#[derive(Debug)]
+pub(crate) struct TargetPlan {
+    /// The object of the parent emit instead of the own one.
+    pub(crate) parent: bool,
+    pub(crate) steps: Vec<StepPlan>,
+    /// The member beside a primitive that holds its extensions.
+    pub(crate) beside: String,
+    /// For a choice whose type the lens decides: member names by type, in place of the last step's name.
+    pub(crate) choices: Vec<(TypeId, String)>,
+    pub(crate) kind: TypeId,
+    /// Which of `Body::required` falls with this value; the index plus 1, 0 for none.
+    pub(crate) region: u16,
+    /// Which of `Body::lists` this writes, and which of its filters; the index plus 1, 0 for none.
+    pub(crate) claim: (u16, u16),
+    /// For people: `Patient.gender`.
+    pub(crate) text: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct StepPlan {
+    pub(crate) name: String,
+    pub(crate) list: Option<ListStep>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ListStep {
+    pub(crate) filter: Option<Filter>,
+    pub(crate) place: ItemPlace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemPlace {
+    /// The first that the filter holds, or a new one.
+    One,
+    /// The item of this group and source repeat, or a new one.
+    Zip(u16),
+    /// A new one for each value.
+    Append,
+    /// The one with this number, from 1.
+    Nth(u16),
+    /// All that exist, of the group where one is named.
+    Each(Option<u16>),
+}
+
+/// Tells the items of a list apart by an element, and makes that element in a new item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filter {
+    pub(crate) member: String,
+    pub(crate) form: FilterForm,
+    pub(crate) system: Option<String>,
+    pub(crate) value: String,
+    pub(crate) negate: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FilterForm {
+    Text,
+    Bool,
+    Number,
+    Coding,
+    Concept,
+    Concepts,
+}
+
+impl Filter {
+    /// Whether the item is in the slice.
+    pub(crate) fn holds(&self, item: &Value<'_>) -> bool {
+        let found = item.as_object().and_then(|object| object.get(&self.member));
+        let is = found.is_some_and(|value| match self.form {
+            FilterForm::Text => value.as_str() == Some(self.value.as_str()),
+            FilterForm::Number => value.as_number() == Some(self.value.as_str()),
+            FilterForm::Bool => value.as_bool() == Some(self.value == "true"),
+            FilterForm::Coding => self.coding_is(value),
+            FilterForm::Concept => self.concept_is(value),
+            FilterForm::Concepts => value.as_array().is_some_and(|list| list.iter().any(|one| self.concept_is(one))),
+        });
+        is != self.negate
+    }
+
+    fn coding_is(&self, coding: &Value<'_>) -> bool {
+        let Some(coding) = coding.as_object() else { return false };
+        let same = |name: &str, wanted: &str| coding.get(name).and_then(Value::as_str) == Some(wanted);
+        same("code", &self.value) && self.system.as_deref().is_none_or(|system| same("system", system))
+    }
+
+    fn concept_is(&self, concept: &Value<'_>) -> bool {
+        let codings = concept.as_object().and_then(|concept| concept.get("coding")).and_then(Value::as_array);
+        codings.is_some_and(|codings| codings.iter().any(|coding| self.coding_is(coding)))
+    }
+
+    /// The element that makes an item belong to the slice.
+    pub(crate) fn made(&self) -> Option<(&str, Value<'_>)> {
+        if self.negate {
+            return None;
+        }
+        let coding = || {
+            let coding = dukou_fhir::Object::new();
+            let coding = match &self.system {
+                Some(system) => coding.with("system", system.as_str()),
+                None => coding,
+            };
+            Value::Object(coding.with("code", self.value.as_str()))
+        };
+        let concept = || Value::Object(dukou_fhir::Object::new().with("coding", Value::Array(vec![coding()])));
+        let value = match self.form {
+            FilterForm::Text => Value::from(self.value.as_str()),
+            FilterForm::Number => Value::Number(self.value.as_str().into()),
+            FilterForm::Bool => Value::Bool(self.value == "true"),
+            FilterForm::Coding => coding(),
+            FilterForm::Concept => concept(),
+            FilterForm::Concepts => Value::Array(vec![concept()]),
+        };
+        Some((self.member.as_str(), value))
+    }
+}
+
+/// The same tree without copies of its texts.
+pub(crate) fn borrowed<'p>(value: &'p Value<'static>) -> Value<'p> {
+    match value {
+        Value::Null => Value::Null,
+        Value::Bool(flag) => Value::Bool(*flag),
+        Value::Number(text) => Value::Number(std::borrow::Cow::Borrowed(text)),
+        Value::String(text) => Value::String(std::borrow::Cow::Borrowed(text)),
+        Value::Array(items) => Value::Array(items.iter().map(borrowed).collect()),
+        Value::Object(object) => {
+            Value::Object(object.iter().map(|(name, value)| (name.into(), borrowed(value))).collect())
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Finds the places of a message that paths name, relative to an instance.
+
+use std::ops::ControlFlow;
+
+use dukou_wire::groups::{GroupId, Groups};
+use dukou_wire::{Level, Message, Node, Presence, Segment};
+
+use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
+use crate::rule::TestKind;
+
+/// A message with its groups, ready to be looked up.
+pub(crate) struct Reading<'m> {
+    pub(crate) message: &'m Message<'m>,
+    pub(crate) groups: Groups,
+    first_child: Vec<GroupId>,
+    next_sibling: Vec<GroupId>,
+}
+
+/// Where an operation stands: the segment of its instance, or the part of a datatype.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'m> {
+    pub(crate) segment: Option<Segment<'m>>,
+    pub(crate) part: Option<Node<'m>>,
+}
+
+/// A place found, with its number among the repeats of its source.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'m> {
+    pub(crate) node: Node<'m>,
+    pub(crate) ordinal: u32,
+}
+
+/// 0 is the root, which is nobody's child, so it stands for none.
+const NONE: GroupId = 0;
+
+impl<'m> Reading<'m> {
+    pub(crate) fn new(message: &'m Message<'m>) -> Self {
+        // What the arrangement finds odd has been told by the reader of the message.
+        let groups = dukou_wire::groups::arrange(message, &mut Vec::new());
+        let count = groups.iter().count();
+        let (mut first_child, mut next_sibling) = (vec![NONE; count], vec![NONE; count]);
+        let mut last_child = vec![NONE; count];
+        for (id, group) in groups.iter() {
+            let Some(parent) = group.parent else { continue };
+            match std::mem::replace(&mut last_child[parent as usize], id) {
+                NONE => first_child[parent as usize] = id,
+                before => next_sibling[before as usize] = id,
+            }
+        }
+        Reading { message, groups, first_child, next_sibling }
+    }
+
+    /// Shows every node that the path names, in order, until the visitor has seen enough.
+    pub(crate) fn visit(&self, path: &PathPlan, at: At<'m>, see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>) {
+        match &path.root {
+            Root::Part => {
+                if let Some(node) = at.part {
+                    let _seen = see(Found { node: parts(node, path.component, path.subcomponent), ordinal: 0 });
+                }
+            }
+            Root::Own => {
+                if let Some(segment) = at.segment {
+                    let _seen = repetitions(path, segment, 0, see);
+                }
+            }
+            Root::Nearest(name) => {
+                if let Some(index) = self.nearest(name, at) {
+                    let _seen = repetitions(path, self.message.segment(index), 0, see);
+                }
+            }
+            Root::Beside(name, position) => self.beside(name, *position, path, at, see),
+            Root::Group(group, name, position) => self.grouped(group, name, *position, path, at, see),
+        }
+    }
+
+    /// Segments that a path without field names.
+    pub(crate) fn segments(&self, path: &PathPlan, at: At<'m>) -> Vec<Segment<'m>> {
+        match &path.root {
+            Root::Part => Vec::new(),
+            Root::Own => at.segment.into_iter().collect(),
+            Root::Nearest(name) => self.nearest(name, at).map(|index| self.message.segment(index)).into_iter().collect(),
+            Root::Beside(name, position) => self.positioned(self.beside_indexes(name, at), *position),
+            Root::Group(group, name, position) => self.positioned(self.group_indexes(group, name, at), *position),
+        }
+    }
+
+    fn positioned(&self, indexes: Vec<u32>, position: Position) -> Vec<Segment<'m>> {
+        let chosen = (1u16..).zip(indexes).filter(|(number, _)| within(position, *number));
+        chosen.map(|(_, index)| self.message.segment(index as usize)).collect()
+    }
+
+    /// The nearest segment of an id: in the own group, then outwards; never in a sibling of a group on the way.
+    pub(crate) fn nearest(&self, name: &str, at: At<'m>) -> Option<usize> {
+        let Some(own) = at.segment else { return self.message.first(name).map(|segment| segment.index()) };
+        if name == "MSH" {
+            return Some(0);
+        }
+        let mut group = self.groups.group_of(own.index());
+        let mut from = "";
+        loop {
+            let here = self.groups.group(group);
+            if let Some(index) = self.before_or_first(&here.segments, name, own.index()) {
+                return Some(index);
+            }
+            let mut best = None;
+            self.descend(group, from, name, own.index(), &mut best);
+            if best.is_some() {
+                return best;
+            }
+            from = here.name;
+            group = here.parent?;
+        }
+    }
+
+    fn before_or_first(&self, indexes: &[u32], name: &str, own: usize) -> Option<usize> {
+        let mut first = None;
+        let mut before = None;
+        for index in indexes {
+            let index = *index as usize;
+            if self.message.segment(index).id() != name {
+                continue;
+            }
+            first.get_or_insert(index);
+            if index <= own {
+                before = Some(index);
+            }
+        }
+        before.or(first)
+    }
+
+    /// Looks below a group, leaving out groups of the name from which we come.
+    fn descend(&self, group: GroupId, from: &str, name: &str, own: usize, best: &mut Option<usize>) {
+        let mut child = self.first_child[group as usize];
+        while child != NONE {
+            let here = self.groups.group(child);
+            if here.name != from {
+                if let Some(index) = self.before_or_first(&here.segments, name, own)
+                    && (best.is_none() || index <= own)
+                {
+                    *best = Some(index);
+                }
+                self.descend(child, "", name, own, best);
+            }
+            child = self.next_sibling[child as usize];
+        }
+    }
+
+    /// Segments in the own group, after the own segment and before the next one of its id.
+    fn beside_indexes(&self, name: &str, at: At<'m>) -> Vec<u32> {
+        let Some(own) = at.segment else { return Vec::new() };
+        let here = self.groups.group(self.groups.group_of(own.index()));
+        let id = own.id();
+        let start = here.segments.partition_point(|index| *index as usize <= own.index());
+        let window = here.segments[start..].iter().take_while(|index| self.message.segment(**index as usize).id() != id);
+        window.copied().filter(|index| self.message.segment(*index as usize).id() == name).collect()
+    }
+
+    fn beside(
+        &self,
+        name: &str,
+        position: Position,
+        path: &PathPlan,
+        at: At<'m>,
+        see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
+    ) {
+        self.each(self.beside_indexes(name, at), position, path, see);
+    }
+
+    fn grouped(
+        &self,
+        group: &[String],
+        name: &str,
+        position: Position,
+        path: &PathPlan,
+        at: At<'m>,
+        see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
+    ) {
+        self.each(self.group_indexes(group, name, at), position, path, see);
+    }
+
+    fn each(
+        &self,
+        indexes: Vec<u32>,
+        position: Position,
+        path: &PathPlan,
+        see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
+    ) {
+        for (number, index) in (0u32..).zip(indexes) {
+            let counted = u16::try_from(number + 1).unwrap_or(u16::MAX);
+            if !within(position, counted) {
+                continue;
+            }
+            if repetitions(path, self.message.segment(index as usize), number << 16, see).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Segments of an id in groups of a name, nearest first; without a name in the whole message.
+    fn group_indexes(&self, group: &[String], name: &str, at: At<'m>) -> Vec<u32> {
+        let all = || (0u32..).zip(self.message.segments());
+        let Some(wanted) = group.last() else {
+            return all().filter(|(_, segment)| segment.id() == name).map(|(index, _)| index).collect();
+        };
+        let mut around = at.segment.map(|own| self.groups.group_of(own.index()));
+        loop {
+            let scope = around.unwrap_or(NONE);
+            let here = self.groups.group(scope);
+            let mut found = Vec::new();
+            if here.name == wanted {
+                found.extend(self.direct(scope, name));
+            } else {
+                self.named_below(scope, wanted, name, &mut found);
+            }
+            if !found.is_empty() || around.is_none() {
+                return found;
+            }
+            around = here.parent;
+        }
+    }
+
+    fn direct(&self, group: GroupId, name: &str) -> impl Iterator<Item = u32> {
+        let segments = self.groups.group(group).segments.iter().copied();
+        segments.filter(move |index| self.message.segment(*index as usize).id() == name)
+    }
+
+    fn named_below(&self, group: GroupId, wanted: &str, name: &str, found: &mut Vec<u32>) {
+        let mut child = self.first_child[group as usize];
+        while child != NONE {
+            if self.groups.group(child).name == wanted {
+                found.extend(self.direct(child, name));
+            }
+            self.named_below(child, wanted, name, found);
+            child = self.next_sibling[child as usize];
+        }
+    }
+
+    /// Whether the segment stands in one of the scopes, each a path of group names from outside in.
+    pub(crate) fn in_scope(&self, scopes: &[Vec<String>], segment: usize) -> bool {
+        scopes.is_empty()
+            || scopes.iter().any(|scope| {
+                let mut group = Some(self.groups.group_of(segment));
+                let mut names = scope.iter().rev();
+                let Some(inner) = names.next() else { return true };
+                while let Some(id) = group {
+                    let here = self.groups.group(id);
+                    if here.name == inner {
+                        let mut outer = here.parent;
+                        return names.all(|name| {
+                            let found = outer.map(|id| self.groups.group(id));
+                            outer = found.and_then(|group| group.parent);
+                            found.is_some_and(|group| group.name == name)
+                        });
+                    }
+                    group = here.parent;
+                }
+                false
+            })
+    }
+
+    /// Whether all tests hold.
+    pub(crate) fn holds(&self, tests: &[TestPlan], at: At<'m>) -> bool {
+        tests.iter().all(|test| {
+            let mut any = false;
+            self.visit(&test.path, at, &mut |found| {
+                any = one_holds(&test.kind, found.node);
+                if any { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            match test.kind {
+                TestKind::Empty | TestKind::NotIn(_) => !any,
+                _ => any,
+            }
+        })
+    }
+}
+
+/// Whether a node makes a test true; for the negative tests whether it makes them false.
+fn one_holds(kind: &TestKind, node: Node<'_>) -> bool {
+    match kind {
+        TestKind::Valued | TestKind::Empty => valued(node),
+        TestKind::Null => node.presence() == Presence::Null,
+        TestKind::In(values) | TestKind::NotIn(values) => {
+            let leaf = first_leaf(node);
+            if leaf.presence() != Presence::Value {
+                return false;
+            }
+            let text = leaf.text();
+            values.iter().any(|value| *value == text.as_ref())
+        }
+    }
+}
+
+/// Whether the node holds anything but delimiters, blanks and nulls.
+pub(crate) fn valued(node: Node<'_>) -> bool {
+    if node.presence() != Presence::Value {
+        return false;
+    }
+    if node.level() == Level::Subcomponent {
+        return !node.raw().trim().is_empty();
+    }
+    node.children().any(valued)
+}
+
+/// The first position below a node.
+#[inline]
+pub(crate) fn first_leaf(node: Node<'_>) -> Node<'_> {
+    let mut node = node;
+    while node.level() != Level::Subcomponent {
+        node = node.child(1);
+    }
+    node
+}
+
+/// A part of a datatype wherever the datatype stands; a smallest position is its own first part.
+pub(crate) fn part(node: Node<'_>, number: u16) -> Node<'_> {
+    match (number, node.level()) {
+        (0, _) | (1, Level::Subcomponent) => node,
+        _ => node.child(number),
+    }
+}
+
+fn parts(node: Node<'_>, component: u16, subcomponent: u16) -> Node<'_> {
+    part(part(node, component), subcomponent)
+}
+
+fn within(position: Position, number: u16) -> bool {
+    match position {
+        Position::All => true,
+        Position::Nth(wanted) => number == wanted,
+        Position::From(first) => number >= first,
+    }
+}
+
+/// Shows the repetitions of the path's field, or the component named of each.
+fn repetitions<'m>(
+    path: &PathPlan,
+    segment: Segment<'m>,
+    base: u32,
+    see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let field = segment.field(path.field);
+    if matches!(field.presence(), Presence::Absent | Presence::Empty) {
+        return ControlFlow::Continue(());
+    }
+    let mut counted = 0u16;
+    for (number, repetition) in (0u32..).zip(field.children()) {
+        if let Some(filter) = &path.filter
+            && !filter.holds(repetition)
+        {
+            continue;
+        }
+        counted = counted.saturating_add(1);
+        if !within(path.position, counted) {
+            continue;
+        }
+        let node = parts(repetition, path.component, path.subcomponent);
+        see(Found { node, ordinal: base + number })?;
+        if matches!(path.position, Position::Nth(_)) {
+            break;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+impl RepetitionFilter {
+    fn holds(&self, repetition: Node<'_>) -> bool {
+        let leaf = first_leaf(parts(repetition, self.component, self.subcomponent));
+        (leaf.presence() == Presence::Value && leaf.text() == self.value.as_str()) != self.negate
+    }
+}

@@ -1,0 +1,162 @@
+//! A rule as written: the tree that the parser makes and the compiler checks.
+
+use crate::place::{Place, Word};
+
+/// The direction of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Both,
+    Forward,
+    Back,
+}
+
+/// One rule line.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: Word,
+    /// The whole line, as written.
+    pub(crate) text: Word,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) direction: Direction,
+    pub(crate) action: Action,
+    pub(crate) via: Option<Call>,
+    pub(crate) clauses: Clauses,
+}
+
+/// What a rule does with what it finds.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Write(Vec<Target>),
+    Drop(String),
+    Keep(String),
+    /// Position only; rebuilt when the message is printed.
+    Order,
+}
+
+/// Alternatives of which the first valued one counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) alternatives: Vec<Alternative>,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Alternative {
+    Path(Path),
+    Constant(Word),
+}
+
+/// A place of a message, or of a datatype where no segment stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) group: Option<Word>,
+    pub(crate) segment: Option<Word>,
+    pub(crate) segment_selectors: Vec<Selector>,
+    /// 0 for the whole segment or the whole of a datatype.
+    pub(crate) field: u16,
+    pub(crate) selectors: Vec<Selector>,
+    pub(crate) component: u16,
+    pub(crate) subcomponent: u16,
+    pub(crate) place: Place,
+    pub(crate) text: String,
+}
+
+/// A selector with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Selector {
+    pub(crate) kind: SelectorKind,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SelectorKind {
+    All,
+    Append,
+    First,
+    Nth(u16),
+    From(u16),
+    Equals(String, String),
+    Differs(String, String),
+    Origin(String),
+    Named(String),
+    Choice,
+}
+
+/// A place of a resource or datatype.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) place: Place,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) name: Word,
+    pub(crate) selectors: Vec<Selector>,
+}
+
+/// A lens by name, with its arguments as written.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) name: Word,
+    pub(crate) argument: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clauses {
+    pub(crate) guard: Vec<Test>,
+    pub(crate) otherwise: bool,
+    pub(crate) key: Vec<Word>,
+    pub(crate) table: Option<Word>,
+    pub(crate) defaults: Vec<(Option<Word>, Word)>,
+    pub(crate) null: NullPolicy,
+    pub(crate) rest: Rest,
+    pub(crate) reference: Option<Word>,
+    pub(crate) required: bool,
+    pub(crate) precision: Precision,
+    pub(crate) zone: Option<Word>,
+    pub(crate) trim: bool,
+}
+
+/// What `""` does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NullPolicy {
+    #[default]
+    Delete,
+    Keep,
+    Error,
+}
+
+/// Where the part goes that a lens cannot carry.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Rest {
+    #[default]
+    Unsaid,
+    Complement,
+    Extension(Word),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Precision {
+    #[default]
+    Keep,
+    Day,
+    Second,
+}
+
+/// One test of a guard.
+#[derive(Clone, Debug)]
+pub(crate) struct Test {
+    pub(crate) path: Path,
+    pub(crate) kind: TestKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TestKind {
+    Valued,
+    Empty,
+    Null,
+    In(Vec<String>),
+    NotIn(Vec<String>),
+}

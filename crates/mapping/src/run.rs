@@ -1,0 +1,513 @@
+//! Applies a program to a message.
+
+use std::collections::HashMap;
+
+use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text, Value};
+use dukou_terminology::Table;
+use dukou_wire::{Message, Node};
+
+use crate::change::{Change, Clear, ListChange};
+use crate::file::Weak;
+use crate::identify::{self, Instead};
+use crate::mapped::{Facts, Mapped, Merge};
+use crate::moment::Moment;
+use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
+use crate::reading::{At, Reading};
+use crate::sheet::Sheet;
+use crate::tally::{Claim, LeafClass, Tally};
+
+/// The site for which a message is mapped.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'s> {
+    /// The name of the site: part of every id.
+    pub id: &'s str,
+    /// The offset that stands in where a time has none, such as `+08:00`.
+    pub zone: &'s str,
+}
+
+impl Program {
+    /// Maps a message: always to an end, always with a full account, in time linear in its size.
+    pub fn to_fhir<'m>(&'m self, message: &'m Message<'m>, site: &'m Site<'m>) -> Mapped<'m> {
+        let mut run = Run::new(self, message, site);
+        for map in self.maps.iter().filter(|map| map.applies(message)) {
+            run.enter(map);
+        }
+        for at in 0..run.instances.len() {
+            run.fill(at);
+        }
+        run.finish()
+    }
+}
+
+/// One resource in the making.
+pub(crate) struct Instance<'m> {
+    map: &'m MapPlan,
+    emit: &'m EmitPlan,
+    segment: usize,
+    parent: Option<usize>,
+    /// Nothing where the resource is not made: its operations may still write into its parent.
+    id: Option<LogicalId>,
+    weak: bool,
+}
+
+/// A small resource made from a mention.
+pub(crate) struct Mention<'m> {
+    pub(crate) key: ResourceKey,
+    pub(crate) sheet: Sheet<'m>,
+    pub(crate) lists: &'m Body,
+    pub(crate) owner: u32,
+}
+
+/// The state of one mapping.
+pub(crate) struct Run<'m> {
+    pub(crate) program: &'m Program,
+    pub(crate) reading: Reading<'m>,
+    pub(crate) site: &'m Site<'m>,
+    pub(crate) zone: Option<String>,
+    pub(crate) tally: Tally,
+    pub(crate) issues: Vec<Issue>,
+    pub(crate) instances: Vec<Instance<'m>>,
+    pub(crate) sheets: Vec<Sheet<'m>>,
+    pub(crate) mentions: Vec<Mention<'m>>,
+    /// References to everything, written when it is known what is made.
+    everything: Vec<(usize, &'m Write)>,
+    owners: u32,
+    keys_seen: HashMap<(usize, [u8; 32]), u32>,
+}
+
+/// For whom operations run.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) owner: u32,
+    /// The sheet of the parent instance.
+    pub(crate) parent: Option<usize>,
+    /// The own instance; nothing inside lenses.
+    pub(crate) own: Option<usize>,
+}
+
+impl<'m> Run<'m> {
+    fn new(program: &'m Program, message: &'m Message<'m>, site: &'m Site<'m>) -> Self {
+        let zone = Moment::parse(&message.header().date_time()).and_then(|moment| moment.zone());
+        let site_zone = dukou_fhir::Offset::parse(site.zone).map(|_| site.zone.to_owned());
+        Run {
+            program,
+            reading: Reading::new(message),
+            site,
+            zone: zone.or(site_zone),
+            tally: Tally::new(message),
+            issues: Vec::new(),
+            instances: Vec::new(),
+            sheets: Vec::new(),
+            mentions: Vec::new(),
+            everything: Vec::new(),
+            owners: 0,
+            keys_seen: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn systems(&self) -> Option<&'m Table> {
+        self.program.systems.map(|at| &self.program.tables[at])
+    }
+
+    /// Makes the instances of a map and runs what runs once.
+    fn enter(&mut self, map: &'m MapPlan) {
+        let first = self.instances.len();
+        for (number, emit) in map.emits.iter().enumerate() {
+            self.enter_emit(map, number, emit, first);
+        }
+        if self.instances.len() > first {
+            let at = At { segment: None, part: None };
+            for operation in &map.once {
+                self.leaves(operation, at);
+            }
+        }
+    }
+
+    fn enter_emit(&mut self, map: &'m MapPlan, number: usize, emit: &'m EmitPlan, first: usize) {
+        let message = self.reading.message;
+        for segment in message.segments().filter(|segment| segment.id() == emit.per) {
+            if !self.reading.in_scope(&emit.scopes, segment.index()) {
+                continue;
+            }
+            let at = At { segment: Some(segment), part: None };
+            let made = self.reading.holds(&emit.guard, at);
+            let parent = emit.under.and_then(|under| self.parent(first, &map.emits[under], segment.index()));
+            if emit.under.is_some() && parent.is_none() && emit.under.is_some_and(|under| under < number) && !made {
+                continue;
+            }
+            let (id, weak) = if made { self.id(emit, number, parent, at) } else { (None, false) };
+            self.instances.push(Instance { map, emit, segment: segment.index(), parent, id, weak });
+            self.sheets.push(Sheet::default());
+            self.owners += 1;
+        }
+    }
+
+    /// The parent: the instance of the nearest segment of the parent's kind.
+    fn parent(&self, first: usize, parent: &EmitPlan, segment: usize) -> Option<usize> {
+        let at = At { segment: Some(self.reading.message.segment(segment)), part: None };
+        let nearest = self.reading.nearest(&parent.per, at)?;
+        let here = self.instances[first..].iter().position(|instance| {
+            instance.segment == nearest && std::ptr::eq(instance.emit, parent)
+        })?;
+        Some(first + here)
+    }
+
+    fn id(&mut self, emit: &'m EmitPlan, number: usize, parent: Option<usize>, at: At<'m>) -> (Option<LogicalId>, bool) {
+        let parent_id = parent.and_then(|parent| self.instances[parent].id.as_ref());
+        let systems = self.systems();
+        let keyed = identify::key(&emit.id, self.site.id, emit.kind, parent_id, at, &self.reading, systems, None);
+        if let Some(keyed) = keyed {
+            let nth = if keyed.nth {
+                let seen = self.keys_seen.entry((number, keyed.bytes())).or_insert(0);
+                *seen += 1;
+                *seen
+            } else {
+                0
+            };
+            return (Some(keyed.id(nth)), false);
+        }
+        match emit.id.weak {
+            Weak::Skip => (None, false),
+            Weak::Flag => {
+                let id = identify::weak(self.site.id, emit.kind, &self.reading, self.owners);
+                (Some(id), true)
+            }
+            Weak::Error => {
+                let path = at.segment.map_or_else(String::new, |segment| segment.path().to_string());
+                let text = Text::new(
+                    format!("no identifier for the {}: none of the fields of its key is valued", emit.kind),
+                    format!("无法确定 {} 的标识：关键字段均为空", emit.kind),
+                );
+                self.issue(Severity::Error, IssueType::Required, "id-missing", text, path);
+                (None, false)
+            }
+        }
+    }
+
+    /// Runs the operations of an instance.
+    fn fill(&mut self, at: usize) {
+        let Instance { emit, segment, parent, .. } = self.instances[at];
+        let place = At { segment: Some(self.reading.message.segment(segment)), part: None };
+        let standing = Standing { owner: at as u32, parent, own: Some(at) };
+        let mut sheet = std::mem::take(&mut self.sheets[at]);
+        self.body(&emit.body, place, &mut sheet, standing);
+        self.sheets[at] = sheet;
+        let made = self.instances[at].id.is_some();
+        if let (Some(link), Some(parent), true) = (&emit.link, parent, made) {
+            let reference = self.reference(at);
+            self.sheets[parent].put(link, None, 0, reference);
+        }
+    }
+
+    pub(crate) fn body(&mut self, body: &'m Body, at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) {
+        self.chains(&body.operations, at, sheet, standing);
+        for operation in &body.late {
+            if self.reading.holds(&operation.guard, at) {
+                self.operate(operation, at, sheet, standing);
+            }
+        }
+    }
+
+    fn chains(&mut self, operations: &'m [Operation], at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) {
+        let mut next = 0;
+        while next < operations.len() {
+            let chain = operations[next].chain;
+            if chain == 0 {
+                let operation = &operations[next];
+                if self.reading.holds(&operation.guard, at) {
+                    self.operate(operation, at, sheet, standing);
+                }
+                next += 1;
+                continue;
+            }
+            // The first rule whose guard holds and whose lens does not refuse fires, with all its targets.
+            let mut fired = None;
+            while next < operations.len() && operations[next].chain == chain {
+                let operation = &operations[next];
+                let turn = fired.is_none_or(|rule| rule == operation.rule);
+                if turn && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
+                    fired = Some(operation.rule);
+                }
+                next += 1;
+            }
+        }
+    }
+
+    /// Runs one operation; false where its lens refused everything.
+    fn operate(&mut self, operation: &'m Operation, at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) -> bool {
+        match &operation.action {
+            ActionPlan::Write(write) => {
+                if matches!(write.lens, LensUse::Everything) {
+                    if let Some(own) = standing.own {
+                        self.everything.push((own, write));
+                    }
+                    return true;
+                }
+                self.write(operation, write, at, sheet, standing)
+            }
+            ActionPlan::Drop | ActionPlan::Keep => {
+                self.leaves(operation, at);
+                true
+            }
+        }
+    }
+
+    fn leaves(&mut self, operation: &'m Operation, at: At<'m>) {
+        if at.segment.is_none() && at.part.is_none() && !self.reading.holds(&operation.guard, at) {
+            return;
+        }
+        let class = match operation.action {
+            ActionPlan::Drop => LeafClass::Dropped,
+            _ => LeafClass::Complement,
+        };
+        let claim = Claim { rule: operation.rule, owner: Self::NOBODY, region: 0 };
+        for path in operation.sources.iter().flatten() {
+            if path.field == 0 && !matches!(path.root, crate::plan::Root::Part) {
+                for segment in self.reading.segments(path, at) {
+                    self.tally.range(segment.span(), claim, class);
+                }
+                continue;
+            }
+            let tally = &mut self.tally;
+            self.reading.visit(path, at, &mut |found| {
+                tally.all(found.node, claim, class);
+                std::ops::ControlFlow::Continue(())
+            });
+        }
+    }
+
+    /// The Reference to an instance.
+    pub(crate) fn reference(&self, at: usize) -> Value<'m> {
+        let instance = &self.instances[at];
+        let id = instance.id.as_ref().map_or("", LogicalId::as_str);
+        Value::Object(dukou_fhir::Object::new().with("reference", format!("{}/{id}", instance.emit.kind)))
+    }
+
+    /// The instance of a type made for a segment.
+    pub(crate) fn made_for(&self, kind: ResourceType, segment: usize) -> Option<usize> {
+        self.instances.iter().position(|instance| {
+            instance.emit.kind == kind && instance.segment == segment && instance.id.is_some()
+        })
+    }
+
+    pub(crate) fn owner(&mut self) -> u32 {
+        // Instances take the first numbers; all are there before anything is mentioned.
+        let owner = self.instances.len() + self.mentions.len();
+        owner as u32
+    }
+
+    pub(crate) fn issue(&mut self, severity: Severity, kind: IssueType, code: &'static str, text: Text, path: String) {
+        if self.issues.len() >= ISSUES_MAX {
+            return;
+        }
+        let issue = Issue::new(severity, kind, code, text);
+        self.issues.push(if path.is_empty() { issue } else { issue.at(path) });
+    }
+
+    /// The path of the first leaf in a node.
+    pub(crate) fn path_of(&self, node: Node<'m>) -> String {
+        if self.issues.len() >= ISSUES_MAX {
+            return String::new();
+        }
+        let message = self.reading.message;
+        let leaf = message.leaves().find(|leaf| leaf.node.span().start >= node.span().start);
+        leaf.map_or_else(String::new, |leaf| leaf.path(message).to_string())
+    }
+
+    /// Marks that belong to no resource.
+    pub(crate) const NOBODY: u32 = u32::MAX;
+
+    fn facts(&self) -> Facts {
+        let message = self.reading.message;
+        let moment = |segment: &str, field| {
+            let node = message.first(segment)?.field(field);
+            let text = crate::reading::first_leaf(node).text();
+            let moment = Moment::parse(&text)?;
+            moment.date_time(crate::rule::Precision::Keep, self.zone.as_deref()).ok()
+        };
+        let mut facts = Facts {
+            event_time: moment("EVN", 2).or_else(|| moment("MSH", 7)).map(|written| written.text),
+            ..Facts::default()
+        };
+        for instance in &self.instances {
+            if let Some(id) = &instance.id
+                && instance.emit.kind == ResourceType::PATIENT
+                && !facts.patients.contains(id)
+            {
+                facts.patients.push(id.clone());
+            }
+            facts.merges.extend(self.merge(instance).filter(|merge| !facts.merges.contains(merge)));
+        }
+        facts
+    }
+
+    fn merge(&self, instance: &Instance<'m>) -> Option<Merge> {
+        let plan = instance.map.merge.as_ref()?;
+        let survivor = instance.id.clone()?;
+        let trigger = self.reading.message.header().trigger();
+        if !plan.events.iter().any(|event| *event == trigger) || instance.emit.kind != ResourceType::PATIENT {
+            return None;
+        }
+        let at = At { segment: Some(self.reading.message.segment(instance.segment)), part: None };
+        let segment = self.reading.nearest(&plan.segment, at)?;
+        let of = instance.emit.id.keys.iter().find_map(|key| match key {
+            KeyPlan::Source(alternatives) => alternatives.iter().find_map(|alternative| match alternative {
+                KeyAlternative::Path(path, _) => Some(path),
+                KeyAlternative::Constant(_) => None,
+            }),
+            KeyPlan::Nth => None,
+        })?;
+        let instead = Some(Instead { segment, field: plan.field, of });
+        let emit = instance.emit;
+        let key = identify::key(&emit.id, self.site.id, emit.kind, None, at, &self.reading, self.systems(), instead)?;
+        let retired = key.id(1);
+        (retired != survivor).then_some(Merge { survivor, retired })
+    }
+
+    fn finish(mut self) -> Mapped<'m> {
+        let facts = self.facts();
+        let mut fallen = crate::finish::Fallen::default();
+        let changes = self.changes(&mut fallen);
+        let accounts = self.tally.finish(&|owner, region| fallen.has(owner, region));
+        Mapped { changes, facts, accounts, issues: self.issues }
+    }
+
+    /// The changes of what was made; what was not is noted as fallen.
+    fn changes(&mut self, fallen: &mut crate::finish::Fallen) -> Vec<Change<'m>> {
+        let everything = std::mem::take(&mut self.everything);
+        self.complete(fallen, &everything);
+        self.refer_to_everything(&everything, fallen);
+        let mut changes: Vec<Change<'m>> = Vec::with_capacity(self.instances.len() + self.mentions.len());
+        let mut known: HashMap<ResourceKey, usize> = HashMap::new();
+        for at in 0..self.instances.len() {
+            if fallen.has(at as u32, 0) {
+                continue;
+            }
+            let instance = &self.instances[at];
+            let Some(id) = instance.id.clone() else { continue };
+            let change = change(ResourceKey::new(instance.emit.kind, id), &instance.emit.body, std::mem::take(&mut self.sheets[at]));
+            let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, ..change };
+            self.unite(&mut changes, &mut known, change, at as u32, fallen);
+        }
+        for mention in std::mem::take(&mut self.mentions) {
+            let change = change(mention.key, mention.lists, mention.sheet);
+            let change = Change { snapshot: true, mention: true, ..change };
+            self.unite(&mut changes, &mut known, change, mention.owner, fallen);
+        }
+        changes
+    }
+
+    /// Adds a change, or unites it with one of the same resource if the two agree.
+    fn unite(
+        &mut self,
+        changes: &mut Vec<Change<'m>>,
+        known: &mut HashMap<ResourceKey, usize>,
+        change: Change<'m>,
+        owner: u32,
+        fallen: &mut crate::finish::Fallen,
+    ) {
+        let Some(at) = known.get(&change.key) else {
+            known.insert(change.key.clone(), changes.len());
+            changes.push(change);
+            return;
+        };
+        let own = &mut changes[*at];
+        if !crate::finish::agree(&own.set, &change.set) {
+            fallen.add(owner);
+            let kind = change.key.kind;
+            let text = Text::new(
+                format!("two places of the message make the same {kind} with different content; the later one is not applied"),
+                format!("消息中两处生成同一 {kind} 但内容不同，后者未应用"),
+            );
+            let issue = Issue::new(Severity::Warning, IssueType::Conflict, "E-ID-CLASH", text);
+            self.issues.push(issue.at(change.key.to_string()));
+            return;
+        }
+        crate::finish::unite(&mut own.set, change.set);
+        own.clear.extend(change.clear);
+        own.lists.extend(change.lists);
+        own.mention &= change.mention;
+        own.snapshot &= change.snapshot;
+    }
+
+    fn refer_to_everything(&mut self, everything: &[(usize, &'m Write)], fallen: &mut crate::finish::Fallen) {
+        for (own, write) in everything {
+            let mut seen = std::collections::HashSet::new();
+            let mut references = Vec::new();
+            let instances = (0..self.instances.len()).filter(|at| at != own && self.instances[*at].id.is_some());
+            for at in instances.filter(|at| !fallen.has(*at as u32, 0)) {
+                references.push(self.reference(at));
+            }
+            for mention in &self.mentions {
+                let reference = dukou_fhir::Object::new().with("reference", mention.key.to_string());
+                references.push(Value::Object(reference));
+            }
+            let same = format!("{}/{}", self.instances[*own].emit.kind, self.instances[*own].id.as_ref().map_or("", LogicalId::as_str));
+            for (ordinal, reference) in (0u32..).zip(references) {
+                let text = reference.text_at("reference").unwrap_or("").to_owned();
+                if text != same && seen.insert(text) {
+                    for target in &write.targets {
+                        self.sheets[*own].put(target, None, ordinal, reference.clone());
+                    }
+                }
+            }
+            self.complete_one(*own, fallen);
+        }
+    }
+
+    pub(crate) fn emit_of(&self, at: usize) -> &'m EmitPlan {
+        self.instances[at].emit
+    }
+
+    pub(crate) fn is_made(&self, at: usize) -> bool {
+        self.instances[at].id.is_some()
+    }
+
+    pub(crate) fn key_text(&self, at: usize) -> String {
+        let id = self.instances[at].id.as_ref().map_or("", LogicalId::as_str);
+        format!("{}/{id}", self.instances[at].emit.kind)
+    }
+
+    pub(crate) fn segment_path(&self, at: usize) -> String {
+        self.reading.message.segment(self.instances[at].segment).path().to_string()
+    }
+}
+
+fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Change<'m> {
+    let mut lists: Vec<ListChange<'m>> = Vec::new();
+    for (list, filter) in sheet.claims {
+        let plan = &body.lists[usize::from(list) - 1];
+        match lists.iter_mut().find(|known| std::ptr::eq(known.plan, plan)) {
+            Some(known) => known.claimed.push(filter),
+            None => lists.push(ListChange { plan, claimed: vec![filter] }),
+        }
+    }
+    let clear = sheet.clears.into_iter().map(|target| Clear { target }).collect();
+    Change { key, set: sheet.object, clear, lists, snapshot: true, weak: false, mention: false }
+}
+
+impl MapPlan {
+    /// Whether the map is meant for the message.
+    fn applies(&self, message: &Message<'_>) -> bool {
+        let header = message.header();
+        if let (Some((low, high)), Some(version)) = (self.versions, crate::compile::version(&header.version())) {
+            // 2.8 in a map means every 2.8.x.
+            let top = if high.2 == 0 { (high.0, high.1, u16::MAX) } else { high };
+            if version < low || version > top {
+                return false;
+            }
+        }
+        if !self.events.is_empty() && !self.events.iter().any(|event| *event == header.trigger()) {
+            return false;
+        }
+        if self.messages.is_empty() {
+            return true;
+        }
+        let structure = dukou_wire::groups::structure(&header);
+        let named = |name: &String| *name == structure || *name == header.structure() || *name == header.message_code();
+        self.messages.iter().any(named)
+    }
+}
+
+/// Issues of one message beyond this number are not kept.
+const ISSUES_MAX: usize = 1_000;

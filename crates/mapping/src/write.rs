@@ -1,0 +1,526 @@
+//! Runs one writing operation: finds its sources, applies its lens, places what comes out.
+
+use std::ops::ControlFlow;
+
+use dukou_fhir::{IssueType, Object, ResourceKey, Severity, Text, Value};
+use dukou_terminology::{Table, Translation};
+use dukou_wire::{Node, Presence};
+
+use crate::finish::lacks;
+use crate::identify;
+use crate::lens::{self, Hand, Made, Outcome, Refusal, choice_name};
+use crate::plan::{Constant, LensUse, Operation, PathPlan, RestPlan, TargetPlan, Write, borrowed};
+use crate::reading::{At, Found, first_leaf, part, valued};
+use crate::rule::NullPolicy;
+use crate::run::{Mention, Run, Standing};
+use crate::sheet::{Put, Sheet};
+use crate::tally::{Claim, LeafClass};
+
+impl<'m> Run<'m> {
+    /// False where the lens refused everything, so that the next rule of a chain may try.
+    pub(crate) fn write(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        at: At<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> bool {
+        let claim = self.claim(operation, write, standing);
+        match &write.lens {
+            LensUse::Constant(constant) => {
+                let value = self.constant(constant);
+                self.place(write, None, 0, value, sheet, standing);
+                return true;
+            }
+            LensUse::Segment(kind) => {
+                self.refer(operation, write, *kind, at, sheet, standing);
+                return true;
+            }
+            LensUse::Everything => return true,
+            LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}
+        }
+        let first = operation.sources.first().map_or(&[][..], Vec::as_slice);
+        let nodes = self.found(first, at);
+        let says = nodes.iter().any(|found| valued(found.node));
+        if !says {
+            self.unsaid(operation, write, &nodes, claim, sheet, standing, at);
+            return true;
+        }
+        let all = matches!(&write.lens, LensUse::Builtin(lens) if lens.facts().all);
+        if all {
+            let arguments: Vec<Node<'m>> = nodes.iter().map(|found| found.node).collect();
+            return self.one(operation, write, &arguments, 0, claim, at, sheet, standing);
+        }
+        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| self.found(paths, at)).collect();
+        let mut refused = true;
+        let mut arguments = Vec::with_capacity(operation.sources.len());
+        for (number, found) in nodes.iter().enumerate() {
+            arguments.clear();
+            arguments.push(found.node);
+            for other in &others {
+                let beside = if other.len() > 1 { other.get(number) } else { other.first() };
+                arguments.extend(beside.map(|found| found.node));
+            }
+            if found.node.presence() == Presence::Null {
+                self.tally.all(found.node, claim, LeafClass::Emitted);
+                continue;
+            }
+            refused &= !self.one(operation, write, &arguments, found.ordinal, claim, at, sheet, standing);
+        }
+        !refused
+    }
+
+    fn claim(&self, operation: &Operation, write: &Write, standing: Standing) -> Claim {
+        let target = write.targets.first();
+        let owner = match (target.is_some_and(|target| target.parent), standing.parent) {
+            (true, Some(parent)) => parent as u32,
+            _ => standing.owner,
+        };
+        Claim { rule: operation.rule, owner, region: target.map_or(0, |target| target.region) }
+    }
+
+    /// The nodes of the first alternative that says something.
+    fn found(&self, alternatives: &'m [PathPlan], at: At<'m>) -> Vec<Found<'m>> {
+        let mut nodes = Vec::new();
+        for path in alternatives {
+            nodes.clear();
+            self.reading.visit(path, at, &mut |found| {
+                nodes.push(found);
+                ControlFlow::Continue(())
+            });
+            let says = |found: &Found<'m>| valued(found.node) || found.node.presence() == Presence::Null;
+            if nodes.iter().any(says) {
+                break;
+            }
+        }
+        nodes
+    }
+
+    /// The source is missing or null.
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn unsaid(
+        &mut self,
+        operation: &Operation,
+        write: &'m Write,
+        nodes: &[Found<'m>],
+        claim: Claim,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+        at: At<'m>,
+    ) {
+        if let Some(null) = nodes.iter().find(|found| found.node.presence() == Presence::Null) {
+            match write.null {
+                NullPolicy::Delete => {
+                    self.tally.all(null.node, claim, LeafClass::Emitted);
+                    // Inside a datatype the element is simply absent from the object that is made.
+                    if at.part.is_none() {
+                        for target in &write.targets {
+                            self.sheet(target, sheet, standing).clear(target);
+                        }
+                    }
+                }
+                NullPolicy::Keep => self.tally.all(null.node, claim, LeafClass::Complement),
+                NullPolicy::Error => {
+                    self.tally.refuse(null.node, operation.rule);
+                    let path = self.path_of(null.node);
+                    let text = Text::new("this value may not be deleted", "该值不允许删除");
+                    self.issue(Severity::Error, IssueType::BusinessRule, "null-refused", text, path);
+                }
+            }
+            return;
+        }
+        if let Some(constant) = &write.default {
+            let value = self.constant(constant);
+            self.place(write, None, 0, value, sheet, standing);
+        } else if write.required {
+            let target = write.targets.first().map_or("", |target| target.text.as_str());
+            let text = Text::new(format!("the source of {target} is required and has no value"), format!("{target} 的来源字段为必填，但没有值"));
+            let path = at.segment.map_or_else(String::new, |segment| segment.path().to_string());
+            self.issue(Severity::Error, IssueType::Required, "source-required", text, path);
+        }
+    }
+
+    fn constant(&self, constant: &'m Constant) -> Value<'m> {
+        match constant {
+            Constant::Fixed(value) => borrowed(value),
+            Constant::Plan => Value::from(self.program.hash_text.as_str()),
+            Constant::Site => Value::from(self.site.id),
+        }
+    }
+
+    /// A Reference to what a map makes of the segment.
+    fn refer(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        kind: dukou_fhir::ResourceType,
+        at: At<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) {
+        for path in operation.sources.first().into_iter().flatten() {
+            let segments = self.reading.segments(path, at);
+            let mut found = false;
+            for (ordinal, segment) in (0u32..).zip(segments) {
+                let Some(made) = self.made_for(kind, segment.index()) else { continue };
+                found = true;
+                let reference = self.reference(made);
+                self.place(write, None, ordinal << 16, reference, sheet, standing);
+            }
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// One value: made, translated, filled and placed. False where it was refused.
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn one(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        arguments: &[Node<'m>],
+        ordinal: u32,
+        claim: Claim,
+        at: At<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> bool {
+        let point = self.tally.point();
+        let mentions = self.mentions.len();
+        let outcome = self.make(write, arguments, claim, at, standing);
+        let outcome = outcome.and_then(|made| self.translate(write, made, arguments[0], point));
+        let made = match outcome {
+            Ok(Some(made)) => made,
+            Ok(None) => return true,
+            Err(refusal) => {
+                self.refused(operation, arguments[0], point, mentions, refusal);
+                return false;
+            }
+        };
+        let Made { mut value, kind, rest } = made;
+        if let Value::Object(object) = &mut value {
+            for (name, fill) in &write.fill {
+                if !object.contains(name) {
+                    object.insert(name.as_str(), borrowed(fill));
+                }
+            }
+        }
+        self.rest(write, arguments[0], rest, point, claim, &mut value, sheet, standing);
+        match self.place(write, kind, ordinal, value, sheet, standing) {
+            Put::Done => true,
+            Put::Nowhere => {
+                self.tally.back(point);
+                true
+            }
+            Put::Taken => {
+                self.refused(operation, arguments[0], point, mentions, Refusal("value-conflict"));
+                false
+            }
+        }
+    }
+
+    fn refused(&mut self, operation: &Operation, node: Node<'m>, point: usize, mentions: usize, refusal: Refusal) {
+        self.tally.back(point);
+        self.mentions.truncate(mentions);
+        self.tally.refuse(node, operation.rule);
+        let path = self.path_of(node);
+        self.issue(Severity::Warning, IssueType::Value, refusal.0, refusal.text(), path);
+    }
+
+    fn make(&mut self, write: &'m Write, arguments: &[Node<'m>], claim: Claim, at: At<'m>, standing: Standing) -> Outcome<'m> {
+        match &write.lens {
+            LensUse::Builtin(lens) => {
+                let systems = self.systems();
+                let table = write.table.or(write.options.table).map(|at| &self.program.tables[at]);
+                let mut hand = Hand {
+                    tally: &mut self.tally,
+                    claim,
+                    zone: self.zone.as_deref(),
+                    systems,
+                    options: &write.options,
+                    table,
+                    trim: write.trim,
+                    note: None,
+                };
+                let made = lens::apply(*lens, arguments, &mut hand);
+                let note = hand.note;
+                if let Some(note) = note {
+                    let path = self.path_of(arguments[0]);
+                    self.issue(Severity::Warning, IssueType::Value, note, Refusal(note).text(), path);
+                }
+                made
+            }
+            LensUse::Composite(lens) => Ok(self.compose(*lens, arguments[0], claim, at, standing)?.map(|(value, _)| Made::new(value))),
+            LensUse::Resource(lens) => self.mention(*lens, arguments[0], claim, at, standing),
+            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => Ok(None),
+        }
+    }
+
+    /// Runs the rules of a lens file over a datatype.
+    fn compose(
+        &mut self,
+        lens: usize,
+        node: Node<'m>,
+        claim: Claim,
+        at: At<'m>,
+        standing: Standing,
+    ) -> Result<Option<(Value<'m>, Sheet<'m>)>, Refusal> {
+        let plan = &self.program.lenses[lens];
+        let point = self.tally.point();
+        let mut sheet = Sheet::default();
+        let inner = At { segment: at.segment, part: Some(node) };
+        self.body(&plan.body, inner, &mut sheet, Standing { own: None, parent: None, ..standing });
+        for required in plan.body.required.iter().rev() {
+            if lacks(&mut sheet.object, required) && required.parent.is_empty() && !sheet.object.is_empty() {
+                return Err(Refusal("part-missing"));
+            }
+        }
+        if sheet.object.is_empty() {
+            return Ok(None);
+        }
+        self.tally.regions(point, claim);
+        if plan.primitive {
+            return Ok(sheet.object.remove(Sheet::WHOLE).map(|value| (value, sheet)));
+        }
+        let object = std::mem::take(&mut sheet.object);
+        Ok(Some((Value::Object(object), sheet)))
+    }
+
+    /// Makes a small resource and gives the Reference to it.
+    fn mention(&mut self, lens: usize, node: Node<'m>, claim: Claim, at: At<'m>, standing: Standing) -> Outcome<'m> {
+        let plan = &self.program.lenses[lens];
+        let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
+        let Some((value, mut sheet)) = self.compose(lens, node, claim, at, standing)? else { return Ok(None) };
+        let identifier = value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
+        let display = crate::display::of(&value);
+        let inner = At { segment: at.segment, part: Some(node) };
+        let keyed = identify::key(id, self.site.id, kind, None, inner, &self.reading, self.systems(), None);
+        let mut reference = Object::new();
+        if let (Some(keyed), Value::Object(object)) = (keyed, value) {
+            let key = ResourceKey::new(kind, keyed.id(1));
+            reference.insert("reference", key.to_string());
+            sheet.object = object;
+            let owner = self.owner();
+            self.mentions.push(Mention { key, sheet, lists: &plan.body, owner });
+        }
+        if let Some(identifier) = identifier {
+            reference.insert("identifier", identifier);
+        }
+        if let Some(display) = display {
+            reference.insert("display", display);
+        }
+        Ok((!reference.is_empty()).then(|| Made::new(reference)))
+    }
+
+    /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
+    fn translate(&mut self, write: &Write, made: Option<Made<'m>>, node: Node<'m>, point: usize) -> Outcome<'m> {
+        let (Some(table), Some(made)) = (write.table, made) else { return Ok(None) };
+        let table: &'m Table = &self.program.tables[table];
+        let concept = write.targets.first().is_some_and(|target| target.kind.name() == "CodeableConcept");
+        let coding = write.targets.first().is_some_and(|target| target.kind.name() == "Coding");
+        let Value::Object(object) = made.value else { return Ok(Some(made)) };
+        if !concept && !coding {
+            return Ok(Some(Made { value: Value::Object(object), ..made }));
+        }
+        let leaf = first_leaf(part(node, 1));
+        if !valued(leaf) {
+            return Ok(Some(Made { value: Value::Object(object), ..made }));
+        }
+        let text = leaf.text();
+        let translation = match table.translate(text.trim()) {
+            Translation::Coded(found) => {
+                if found.lossy {
+                    self.tally.lossy(point);
+                }
+                let mut coding = Object::new();
+                if let Some(system) = found.system {
+                    coding.insert("system", system.to_owned());
+                }
+                coding.insert("code", found.code.into_owned());
+                if let Some(display) = found.display {
+                    coding.insert("display", display.to_owned());
+                }
+                Some(coding)
+            }
+            Translation::Text => None,
+            Translation::Refused => return Err(Refusal("code-unknown")),
+        };
+        let value = match (translation, coding) {
+            (Some(translated), true) => Value::Object(translated),
+            (None, true) => return Err(Refusal("code-unknown")),
+            (translated, false) => Value::Object(concept_with(object, translated, &text)),
+        };
+        Ok(Some(Made { value, ..made }))
+    }
+
+    /// What the lens could not carry.
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn rest(
+        &mut self,
+        write: &'m Write,
+        node: Node<'m>,
+        rest: Option<(&'static str, Value<'m>)>,
+        point: usize,
+        claim: Claim,
+        value: &mut Value<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) {
+        let extension = match &write.rest {
+            RestPlan::Unsaid => return,
+            RestPlan::Complement => {
+                self.tally.all(node, claim, LeafClass::Complement);
+                return;
+            }
+            RestPlan::Extension(url) => {
+                let extension = Object::new().with("url", url.as_str());
+                match rest {
+                    Some((member, value)) => extension.with(member, value),
+                    None => match self.left_over(node, point, claim) {
+                        Some(parts) => extension.with("extension", parts),
+                        None => return,
+                    },
+                }
+            }
+        };
+        let extensions = Value::Array(vec![Value::Object(extension)]);
+        if let Value::Object(object) = value {
+            match object.get_mut("extension") {
+                Some(Value::Array(known)) => known.extend(extensions.as_array().unwrap_or_default().iter().cloned()),
+                _ => {
+                    object.insert("extension", extensions);
+                }
+            }
+            return;
+        }
+        for target in &write.targets {
+            let beside = Value::Object(Object::new().with("extension", extensions.clone()));
+            self.sheet(target, sheet, standing).put(target, Some(&target.beside), 0, beside);
+        }
+    }
+
+    /// One nested extension for each leaf that the lens did not place: its component number and its text.
+    fn left_over(&mut self, node: Node<'m>, point: usize, claim: Claim) -> Option<Value<'m>> {
+        let leaves = self.tally.unmarked(node, point);
+        let mut parts = Vec::new();
+        for leaf in leaves {
+            let start = self.tally.start_of(leaf);
+            let Some((number, text)) = locate(node, start) else { continue };
+            parts.push(Value::Object(Object::new().with("url", number).with("valueString", text)));
+            self.tally.emit_leaf(leaf, claim);
+        }
+        (!parts.is_empty()).then_some(Value::Array(parts))
+    }
+
+    /// Places a value at every target of the rule.
+    fn place(
+        &mut self,
+        write: &'m Write,
+        kind: Option<&'static str>,
+        ordinal: u32,
+        value: Value<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> Put {
+        let mut put = Put::Nowhere;
+        let Some((last, others)) = write.targets.split_last() else { return put };
+        for target in others {
+            let name = kind.and_then(|kind| choice_name(&target.choices, kind));
+            put = self.sheet(target, sheet, standing).put(target, name, ordinal, value.clone());
+        }
+        let name = kind.and_then(|kind| choice_name(&last.choices, kind));
+        match self.sheet(last, sheet, standing).put(last, name, ordinal, value) {
+            Put::Nowhere => put,
+            other => other,
+        }
+    }
+
+    /// The sheet that a target belongs to: the own one or that of the parent.
+    fn sheet<'s>(&'s mut self, target: &TargetPlan, own: &'s mut Sheet<'m>, standing: Standing) -> &'s mut Sheet<'m> {
+        match standing.parent {
+            Some(parent) if target.parent => &mut self.sheets[parent],
+            _ => own,
+        }
+    }
+}
+
+/// The translated coding stands first; the sender's own stays behind it unless the two are one.
+fn concept_with<'m>(mut concept: Object<'m>, translated: Option<Object<'m>>, text: &str) -> Object<'m> {
+    // A bare code comes as a coding without a concept around it.
+    let bare = concept.contains("code") && !concept.contains("coding");
+    let own: Vec<Value<'m>> = match concept.remove("coding") {
+        Some(Value::Array(own)) => own,
+        _ if bare => vec![Value::Object(std::mem::take(&mut concept))],
+        _ => Vec::new(),
+    };
+    let Some(mut translated) = translated else {
+        if !concept.contains("text") {
+            concept.insert("text", text.to_owned());
+        }
+        return concept;
+    };
+    let mut codings = Vec::with_capacity(own.len() + 1);
+    let same = |coding: &Value<'m>, translated: &Object<'m>| {
+        let equal = |name: &str| coding.get(name) == translated.get(name);
+        equal("code") && (equal("system") || coding.get("system").is_none())
+    };
+    let mut own = own;
+    own.retain(|coding| {
+        let twin = same(coding, &translated);
+        if twin && let Some(display) = coding.get("display") {
+            translated.insert("display", display.clone());
+        }
+        !twin
+    });
+    codings.push(Value::Object(translated));
+    codings.extend(own);
+    concept.insert("coding", Value::Array(codings));
+    concept
+}
+
+/// Component number and text of the leaf that starts at an offset.
+fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m, str>)> {
+    for (number, child) in (1..).zip(node.children()) {
+        let span = child.span();
+        if !(span.start..=span.end).contains(&start) {
+            continue;
+        }
+        for (inner, grandchild) in (1..).zip(child.children()) {
+            if grandchild.span().start == start {
+                let number = if child.child_count() > 1 { format!("{number}.{inner}") } else { format!("{number}") };
+                return Some((number, first_leaf(grandchild).text()));
+            }
+        }
+        if span.start == start {
+            return Some((format!("{number}"), child.text()));
+        }
+    }
+    (node.span().start == start).then(|| ("1".to_owned(), node.text()))
+}
+
+impl Refusal {
+    /// The text of a refusal in both languages; holds no value.
+    fn text(self) -> Text {
+        let (en, zh) = match self.0 {
+            "not-yes-no" => ("the value is neither Y nor N", "该值既不是 Y 也不是 N"),
+            "not-a-number" => ("the value is no number that FHIR can hold", "该值不是有效数字"),
+            "not-a-range" => ("the value is no range", "该值不是有效范围"),
+            "time-invalid" => ("the value is no time of day", "该值不是有效时间"),
+            "date-invalid" => ("the value is no date", "该值不是有效日期"),
+            "date-imprecise" => ("the time lacks the seconds that the element needs", "时间缺少该元素要求的秒"),
+            "zone-missing" => ("the time has no offset and the rule names no zone", "时间没有时区，规则也未指定"),
+            "code-unknown" => ("the code is in neither table nor value set", "代码不在代码表或值集中"),
+            "not-base64" => ("the data is no base64", "数据不是有效的 base64"),
+            "not-hex" => ("the data is not hexadecimal", "数据不是有效的十六进制"),
+            "encoding-unknown" => ("the encoding of the data is unknown", "数据编码方式未知"),
+            "not-a-url" => ("the pointer is no url", "指针不是有效的网址"),
+            "part-missing" => ("a part that FHIR requires is missing", "缺少 FHIR 要求的部分"),
+            "value-conflict" => ("another place of the message has set this element already", "该元素已由消息中其他位置赋值"),
+            "check-digit" => ("the check digit of the identity number is wrong", "身份证号校验位错误"),
+            _ => ("the value is refused", "该值被拒绝"),
+        };
+        Text::new(en, zh)
+    }
+}
