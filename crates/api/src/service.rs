@@ -57,7 +57,7 @@ impl Service {
             Err((id, issue)) => {
                 let reply = Reply::issue(issue, language);
                 let last = Final::bare(id);
-                self.summarise(connection, "bad-http", 0, reply).map(|(reply, receipt)| last.response(reply, receipt))
+                self.summarise(connection, "bad-http", 0, reply).map(|(reply, receipt), _| last.response(reply, receipt))
             }
             Ok(ask) => {
                 let last = Final::of(&ask, &self.desk.runtime.origins);
@@ -65,7 +65,7 @@ impl Service {
                 let answered = self.answer(ask, body, connection).await;
                 let telemetry = &self.telemetry;
                 let passed_ns = self.desk.runtime.clock.mono_ns().saturating_sub(begun);
-                answered.map(|(reply, receipt)| {
+                answered.map(|(reply, receipt), _| {
                     telemetry.note(last.id(), line, reply.status, passed_ns);
                     last.response(reply, receipt)
                 })
@@ -118,7 +118,7 @@ impl Service {
 
     async fn deny(&self, access: Access, reply: Reply) -> Answered {
         let pending: Pending<Infallible, Reply> = self.desk.gate.refuse(access, reply);
-        join(pending.await.map(|released| released.map(|answer| answer.map(|never| match never {}))))
+        join(pending.await.map(|released| released.map(|answer, _| answer.map(|never| match never {}))))
     }
 
     fn summarise(&self, connection: &Connection, what: &'static str, route: u16, reply: Reply) -> Answered {
@@ -233,7 +233,7 @@ fn join(answer: Answer<Reply, Reply>) -> Answered {
     match answer {
         Ok(released) => {
             let receipt = released.receipt().map(ToString::to_string);
-            released.map(|answer| (answer.unwrap_or_else(|refusal| refusal), receipt))
+            released.map(|answer, _| (answer.unwrap_or_else(|refusal| refusal), receipt))
         }
         Err(closed) => closed.release((unavailable(), None)),
     }
