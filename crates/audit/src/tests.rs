@@ -1,8 +1,10 @@
 //! The promises of the ledger and the gate, against a disk that loses, tears and refuses.
 
 mod durability;
+mod examples;
 mod gate;
 mod reading;
+mod threads;
 
 use std::sync::Arc;
 

@@ -160,6 +160,8 @@ struct Check {
     carry_known: bool,
     running: bool,
     last_wall_ns: i64,
+    /// Run id and monotonic clock of the frame before.
+    last_run: ([u8; 16], u64),
     first_record: Option<Vec<u8>>,
     buffer: Vec<u8>,
 }
@@ -175,6 +177,7 @@ impl Check {
             carry_known: true,
             running: false,
             last_wall_ns: i64::MIN,
+            last_run: ([0; 16], 0),
             first_record: None,
             buffer: Vec::new(),
         }
@@ -280,6 +283,10 @@ impl Check {
         if frame.flags & LAST == 0 && self.carry.stopped {
             self.find(Verdict::Altered, from, to, "a STOP stands in a frame that is not the last");
         }
+        if self.last_run.0 == frame.boot && self.last_run.1 > frame.mono_ns {
+            self.find(Verdict::Altered, from, to, "the monotonic clock falls within a run");
+        }
+        self.last_run = (frame.boot, frame.mono_ns);
         self.last_wall_ns = self.last_wall_ns.max(frame.wall_ns);
         self.expected = to;
         self.report.leaves = self.report.leaves.max(to);

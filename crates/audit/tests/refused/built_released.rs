@@ -1,0 +1,7 @@
+// An answer cannot be released by hand.
+use dukou_audit::Released;
+
+fn main() {
+    let _ = Released { value: "patient data", receipt: None };
+    let _ = Released::new("patient data", None);
+}
