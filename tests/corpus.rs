@@ -33,7 +33,7 @@ fn every_leaf_of_every_message_is_accounted_for_and_every_resource_is_valid() {
     let (mut messages, mut refused, mut sums) = (0, 0, [0_u64; 5]);
     for file in files() {
         let raw = fs::read(&file).unwrap();
-        for part in batch::messages(&raw, &Limits::default()) {
+        for part in batch::Reader::new(&raw, &Limits::default()).map(|part| part.bytes) {
             let Ok((message, _)) = er7::parse(part, &Limits::default(), &Site::default()) else {
                 refused += 1;
                 continue;

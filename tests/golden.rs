@@ -49,7 +49,7 @@ fn every_case_becomes_what_its_folder_says() {
         let a = &mapped.accounts;
         assert_eq!(a.leaves, a.emitted + a.complement + a.dropped + a.reported, "{}: every leaf is accounted for", case.display());
         let issues: Vec<_> = wire_issues.iter().map(dukou_exchange::issues::of_wire).chain(mapped.issues.iter().cloned()).collect();
-        let outcome = OperationOutcome::new(issues).to_value(Language::En);
+        let outcome = OperationOutcome { issues }.to_value(Language::English);
         for (name, found) in [("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))] {
             let file = case.join(name);
             let expected = fs::read_to_string(&file).unwrap_or_default();

@@ -12,7 +12,7 @@ use dukou_access::{Certificate, Channel, Credential, Request};
 use dukou_api::Crew;
 use dukou_audit::{Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, Settled, Summary};
 use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
-use dukou_wire::mllp::{self, Decoder, Event};
+use dukou_wire::mllp::{self, Decoder, Event, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -119,7 +119,7 @@ impl Door {
         loop {
             loop {
                 match decoder.next_frame() {
-                    Err(error) => return Ok(End::Broken(error.code())),
+                    Err(error) => return Ok(End::Broken(code_of(&error))),
                     Ok(None) => break,
                     Ok(Some(Event::KeepAlive)) => {}
                     Ok(Some(Event::Frame(frame))) => {
@@ -148,7 +148,7 @@ impl Door {
                 }
                 Err(_) => return Ok(End::Quiet),
                 Ok(Err(error)) => return Err(error),
-                Ok(Ok(0)) => return Ok(decoder.end().map_or_else(|e| End::Broken(e.code()), |()| End::Quiet)),
+                Ok(Ok(0)) => return Ok(decoder.end().map_or_else(|e| End::Broken(code_of(&e)), |()| End::Quiet)),
                 Ok(Ok(n)) => decoder.feed(&buffer[..n]),
             }
         }
@@ -277,6 +277,17 @@ pub(crate) fn apply_again(site: &Site, access: Access, arrival: &Arrival<'_>, st
     match cross(site, access, arrival, step).wait() {
         Ok(released) => released.into_inner().is_ok(),
         Err(_) => false,
+    }
+}
+
+/// A stable word for what ended a stream, for logs and summaries.
+fn code_of(error: &FrameError) -> &'static str {
+    match error {
+        FrameError::Preamble { .. } => "mllp-preamble",
+        FrameError::FrameTooLarge { .. } => "mllp-frame-too-large",
+        FrameError::Utf16 => "mllp-utf-16",
+        FrameError::Truncated { .. } => "mllp-truncated",
+        _ => "mllp-failed",
     }
 }
 

@@ -116,9 +116,10 @@ impl Site {
         let policy = load_policy(&config.node.partners)?;
         let audit = data.join("audit");
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
-        let Opened { ledger, gate, seal, last_jseq, unknown_outcomes, stopped_cleanly } = opened;
-        let store = Sqlite::open(&data.join("store.sqlite"), &sqlite::Options::default(), zone, seal, Arc::clone(&clock))?;
-        complete(&ledger, &store, last_jseq)?;
+        let Opened { mut ledger, gate, seal, last_jseq, unknown_outcomes, stopped_cleanly } = opened;
+        let home = search::Site { zone, base: config.node.public_base.as_deref() };
+        let store = Sqlite::open(&data.join("store.sqlite"), &sqlite::Options::default(), home, seal, Arc::clone(&clock))?;
+        complete(&mut ledger, &store, last_jseq)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let program = Arc::new(ArcSwap::from_pointee(program));
         let surroundings = surroundings(config, zone, &clock, &random);
@@ -245,7 +246,7 @@ fn surroundings(config: &Config, zone: Offset, clock: &Arc<dyn Clock>, random: &
         site: config.node.site.clone(),
         zone,
         zone_text: config.node.zone.clone(),
-        search: search::Options { zone, base: config.node.public_base.clone(), ..search::Options::default() },
+        public_base: config.node.public_base.clone(),
         integrity: Integrity::Enforce,
         limits: Limits::default(),
     }
@@ -298,7 +299,7 @@ fn open_ledger(
 }
 
 /// Gives the ledger what the store committed and it lacks; opens the gate.
-fn complete(ledger: &Ledger, store: &dyn Store, last_jseq: u64) -> Result<(), SiteError> {
+fn complete(ledger: &mut Ledger, store: &dyn Store, last_jseq: u64) -> Result<(), SiteError> {
     let mut rows = Vec::new();
     loop {
         let after = rows.last().map_or(last_jseq, |(jseq, _)| *jseq);

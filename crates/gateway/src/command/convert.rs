@@ -113,7 +113,12 @@ impl Convert {
         let limits = Limits::default();
         let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
         let mut state: HashMap<ResourceKey, usize> = HashMap::new();
-        for part in batch::messages(raw, &limits) {
+        let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
+        if parts.is_empty() {
+            // Nothing in it begins like a message: the parser says why.
+            parts.push(raw);
+        }
+        for part in parts {
             let begun = clock();
             match er7::parse(part, &limits, site) {
                 Err(reason) => {
@@ -154,7 +159,7 @@ impl Convert {
         text.push(b'\n');
         put(&out.join(name.with_extension("bundle.json")), &text)?;
         text.clear();
-        json::print_pretty(&OperationOutcome::new(&converted.issues).to_value(Language::En), &mut text);
+        json::print_pretty(&OperationOutcome { issues: converted.issues.clone() }.to_value(Language::English), &mut text);
         text.push(b'\n');
         put(&out.join(name.with_extension("issues.json")), &text)
     }
