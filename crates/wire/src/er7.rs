@@ -6,7 +6,7 @@ use crate::charset;
 use crate::index::Index;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::Locator;
-use crate::{Charset, Delimiters, Limits, Message, NotAMessage, Segment, Site, escape, facts};
+use crate::{Charset, Delimiters, Limits, Message, Node, NotAMessage, Segment, Site, escape, facts};
 
 /// Reads one message.
 ///
@@ -124,16 +124,17 @@ fn is_delimiter(b: u8) -> bool {
     b.is_ascii_punctuation() || (b.is_ascii_control() && !matches!(b, b'\r' | b'\n' | 0x0B | 0x1C | 0))
 }
 
-/// Of two equal delimiters the one of the higher level stays.
+/// Of two equal delimiters the one of the higher level stays; the escape character counts before the subcomponent, for
+/// senders that write it twice.
 fn distinct(declared: Delimiters) -> Delimiters {
     let Delimiters { field, repetition, component, subcomponent, escape, truncation } = declared;
-    let mut by_level = [field, repetition, component, subcomponent, escape, truncation];
+    let mut by_level = [field, repetition, component, escape, subcomponent, truncation];
     for level in 1..by_level.len() {
         if by_level[..level].contains(&by_level[level]) {
             by_level[level] = 0;
         }
     }
-    let [field, repetition, component, subcomponent, escape, truncation] = by_level;
+    let [field, repetition, component, escape, subcomponent, truncation] = by_level;
     Delimiters { field, repetition, component, subcomponent, escape, truncation }
 }
 
@@ -209,7 +210,9 @@ fn check_repetitions(message: &Message<'_>, issues: &mut IssueList) {
         if segment.is_raw() {
             continue;
         }
-        for (number, field) in segment.fields().filter(|(number, field)| *number > 2 && field.child_count() > 1) {
+        let first = if segment.is_header() { 3 } else { 1 };
+        let several = |&(number, field): &(u16, Node<'_>)| number >= first && field.child_count() > 1;
+        for (number, field) in segment.fields().filter(several) {
             let facts = facts::field(segment.id(), number);
             if facts.is_some_and(|facts| !facts.repeats && facts.datatype != "varies") {
                 let path = || segment.path().at(number, 0, 0, 0);

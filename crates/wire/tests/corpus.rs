@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use dukou_wire::{Limits, Site, batch, er7, groups, invariants};
+use dukou_wire::{Charset, Limits, Site, batch, er7, groups, invariants};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files(&path, found);
-        } else if path.extension().is_some_and(|e| e == "hl7" || e == "txt") {
+        } else if path.extension().is_some_and(|extension| extension == "hl7") {
             found.push(path);
         }
     }
@@ -68,5 +68,21 @@ fn every_batch_of_the_corpus_gives_its_messages() {
         if messages != 1 || !issues.is_empty() {
             println!("{}: {messages} messages, {issues:?}", file.file_name().unwrap().display());
         }
+    }
+}
+
+#[test]
+fn a_chinese_laboratory_report_is_read_whole() {
+    for file in corpus("samples/cn") {
+        let bytes = std::fs::read(&file).unwrap();
+        invariants::er7_parse_print(&bytes);
+        invariants::er7_leaf_walk(&bytes);
+        let (message, _) = er7::parse(&bytes, &Limits::default(), &Site::default()).unwrap();
+        assert_eq!(message.charset(), Charset::Gb18030);
+        let patient = message.first("PID").unwrap();
+        assert_eq!((patient.field(5).text(), patient.field(8).text()), ("李珅".into(), "M".into()));
+        let mut issues = Vec::new();
+        assert_eq!(groups::arrange(&message, &mut issues).structure(), "ORU_R01");
+        println!("{}: {issues:?}", file.display());
     }
 }
