@@ -121,6 +121,20 @@ impl Sqlite {
         lines.retain(|line| line != "ok");
         Ok(lines)
     }
+
+    /// The highest number of an audit row that a store at rest ever committed, read without opening it for service.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_jseq_of(path: &Path) -> Result<u64, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let found = Connection::open_with_flags(path, flags).and_then(|connection| {
+            let last: Option<i64> = connection.query_row(sql::LAST_JSEQ, [], |row| row.get(0))?;
+            Ok(last.unwrap_or(0))
+        });
+        let last = found.map_err(|error| OpenError::Engine(rows::fault(&error)))?;
+        Ok(u64::try_from(last).unwrap_or(0))
+    }
 }
 
 impl Engine for Sqlite {
