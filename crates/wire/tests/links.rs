@@ -21,10 +21,10 @@ fn decode(stream: &[u8], site: &Site) -> (Decoder, Vec<Event>, Option<FrameError
 
 fn payloads(events: &[Event]) -> Vec<&[u8]> {
     let payload = |event| match event {
-        &Event::Frame(ref frame) => frame.payload.as_slice(),
-        Event::KeepAlive => b"",
+        Some(Event::Frame(frame)) => frame.payload.as_slice(),
+        _ => b"",
     };
-    events.iter().map(payload).collect()
+    (0..events.len()).map(|at| payload(events.get(at))).collect()
 }
 
 #[test]
