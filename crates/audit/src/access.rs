@@ -286,7 +286,7 @@ impl Reach {
     #[must_use]
     pub fn allows_for(&self, kind: &str, right: Right, patients: &[&str]) -> bool {
         self.grants.iter().any(|grant| {
-            let inside = |only: &String| patients.iter().any(|patient| *patient == only.as_str());
+            let inside = |only: &String| patients.contains(&only.as_str());
             grant.covers(kind, right) && grant.patient.as_ref().is_none_or(inside)
         })
     }

@@ -33,7 +33,7 @@ impl Keys {
         for (secret, name) in secrets.iter_mut().zip(NAMES) {
             random.fill(secret);
             let path = dir.join(file_name(name));
-            let line = format!("{}{}\n", prefix(name), STANDARD.encode(&*secret));
+            let line = format!("{}{}\n", prefix(name), STANDARD.encode(*secret));
             let mut options = fs::OpenOptions::new();
             let mut file = options.write(true).create_new(true).mode(0o600).open(&path).map_err(at(&path))?;
             file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(at(&path))?;

@@ -49,7 +49,7 @@ pub use clock::{Clock, ManualClock, Random, SeededRandom};
 pub use gate::{Admin, Failure, Gate, Intent, Permit, RecordDraft, StoreSeal, Summary};
 pub use keys::{Keys, KeysError};
 pub use ledger::{CompleteError, Ledger, Metrics, Opened, StopError};
-pub use options::Options;
+pub use options::{Options, PoisonSignal};
 pub use outcome::{How, Labels, Outcome, Recorded, Shown, ShownResource, Stamps, SubEntry, Written};
 pub use queue::Standing;
 pub use reader::{Entry, EntryResource, Question, Reader, Viewer, viewers};

@@ -1,5 +1,8 @@
 //! Sizes, waits and facts that the program hands to its ledger.
 
+/// Told why the ledger was poisoned.
+pub type PoisonSignal = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Sizes, waits and facts about the program. All sizes are bytes.
 pub struct Options {
     /// Size of a segment after the first. At least 64 KiB.
@@ -34,7 +37,7 @@ pub struct Options {
     /// [`crate::Ledger::tick`] does the keeper's work: a run is then repeatable.
     pub threads: bool,
     /// Called once, from the failing thread, when a write or a sync has failed. The process should exit with code 75.
-    pub on_poison: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    pub on_poison: Option<PoisonSignal>,
 }
 
 impl Default for Options {

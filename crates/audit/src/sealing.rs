@@ -33,7 +33,7 @@ impl Epoch {
     }
 
     /// Nonce and ciphertext with its tag.
-    fn seal(&self, random: &dyn Random, aad: &[u8], plain: &mut Vec<u8>) -> Option<Vec<u8>> {
+    fn seal(&self, random: &dyn Random, aad: &[u8], plain: &mut [u8]) -> Option<Vec<u8>> {
         if self.used.fetch_add(1, Ordering::Relaxed) >= RECORDS_PER_KEY_MAX {
             return None;
         }
@@ -82,7 +82,7 @@ impl Sealing {
         random: &dyn Random,
         kind: u8,
         request: &[u8; 16],
-        plain: &mut Vec<u8>,
+        plain: &mut [u8],
     ) -> Option<(u64, Vec<u8>)> {
         let epoch = self.epoch();
         let sealed = epoch.seal(random, &associated(kind, request, epoch.number), plain)?;

@@ -141,6 +141,10 @@ fn in_use(dir: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how old a log is can only be told against the clock of the verifier's machine"
+)]
 fn ago_ns(limit: Duration) -> Option<i64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(now.checked_sub(limit)?.as_nanos()).ok()

@@ -1,4 +1,5 @@
 //! The ledger with its own threads: many callers, futures, a slow disk.
+#![allow(clippy::disallowed_methods, reason = "threads are tested against the clock of the machine")]
 
 use std::future::Future;
 use std::sync::Barrier;

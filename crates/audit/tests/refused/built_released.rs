@@ -3,5 +3,4 @@ use dukou_audit::Released;
 
 fn main() {
     let _ = Released { value: "patient data", receipt: None };
-    let _ = Released::new("patient data", None);
 }

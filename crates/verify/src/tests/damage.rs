@@ -231,6 +231,7 @@ fn a_row_that_is_skipped_is_found() {
 
 #[test]
 #[ignore = "a measurement; run with optimisation"]
+#[expect(clippy::disallowed_methods, reason = "a measurement needs the clock of the machine")]
 fn half_a_million_records_are_checked_in_a_second() {
     let log = Log::make(200_000, 2_000);
     let start = std::time::Instant::now();
