@@ -175,8 +175,7 @@ fn a_walk_by_next_and_a_walk_by_fold_give_the_same_leaves() {
         (leaf.segment, leaf.field, leaf.repetition, leaf.component, leaf.subcomponent, leaf.node.raw().to_owned())
     };
     let mut by_next = Vec::new();
-    let mut leaves = message.leaves();
-    while let Some(leaf) = leaves.next() {
+    for leaf in message.leaves() {
         by_next.push(place(leaf));
     }
     let mut by_fold = Vec::new();

@@ -20,11 +20,14 @@ fn decode(stream: &[u8], site: &Site) -> (Decoder, Vec<Event>, Option<FrameError
 }
 
 fn payloads(events: &[Event]) -> Vec<&[u8]> {
-    let payload = |event| match event {
-        Some(Event::Frame(frame)) => frame.payload.as_slice(),
-        _ => b"",
-    };
-    (0..events.len()).map(|at| payload(events.get(at))).collect()
+    events.iter().map(payload).collect()
+}
+
+fn payload(event: &Event) -> &[u8] {
+    match event {
+        Event::Frame(frame) => &frame.payload,
+        Event::KeepAlive => b"",
+    }
 }
 
 #[test]
