@@ -25,6 +25,8 @@ pub struct Group {
     pub ordinal: u32,
     /// The indexes of the segments that stand in it directly.
     pub segments: Vec<u32>,
+    /// The groups that stand in it directly, in order.
+    pub groups: Vec<GroupId>,
 }
 
 /// The groups of one message.
@@ -73,7 +75,7 @@ impl Groups {
 
     /// The groups directly inside a group.
     pub fn children(&self, id: GroupId) -> impl Iterator<Item = (GroupId, &Group)> {
-        self.iter().filter(move |(_, group)| group.parent == Some(id))
+        self.group(id).groups.iter().map(|&inner| (inner, self.group(inner)))
     }
 
     /// The structure that was used, such as `ORU_R01`; `UNKNOWN` for the flat one.

@@ -34,7 +34,7 @@ pub(super) fn arrange(message: &Message<'_>, issues: &mut Vec<Issue>) -> Groups 
     if name == UNKNOWN {
         issues.push(Issue::new(IssueCode::StructureUnknown, header.segment().span().start));
     }
-    let root = Group { name: structure.name, parent: None, ordinal: 1, segments: Vec::new() };
+    let root = Group { name: structure.name, parent: None, ordinal: 1, segments: Vec::new(), groups: Vec::new() };
     let mut placer = Placer {
         structure,
         groups: vec![root],
@@ -180,7 +180,14 @@ impl Placer<'_> {
         let ordinal = self.ordinals.entry(name).or_default();
         *ordinal += 1;
         let group = self.groups.len() as GroupId;
-        self.groups.push(Group { name, parent: Some(parent), ordinal: *ordinal, segments: Vec::new() });
+        self.groups.push(Group {
+            name,
+            parent: Some(parent),
+            ordinal: *ordinal,
+            segments: Vec::new(),
+            groups: Vec::new(),
+        });
+        self.groups[parent as usize].groups.push(group);
         self.last.insert((parent, definition), group);
         self.frames.push(Frame { group, definition, position: 0, entered: false });
     }
