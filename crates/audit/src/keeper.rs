@@ -27,7 +27,7 @@ pub(crate) struct Keeper {
     /// Wall minus monotonic time as last agreed.
     offset_ns: i128,
     suspect_until_ns: u64,
-    probed_ns: u64,
+    beat_ns: u64,
 }
 
 /// What the last note covers.
@@ -61,7 +61,7 @@ impl Keeper {
             noted_ns: mono_ns,
             offset_ns,
             suspect_until_ns: 0,
-            probed_ns: mono_ns,
+            beat_ns: mono_ns,
         }
     }
 
@@ -122,18 +122,13 @@ impl Keeper {
         }
     }
 
+    /// Life signs at a fixed pace, with the number of health probes answered since the last one.
     fn beat(&mut self) {
         let now = self.shared.clock.mono_ns();
-        let quiet =
-            now.saturating_sub(lock(&self.progress).last_append_ns) >= self.shared.options.heartbeat_ms * NS_PER_MS;
-        let minute = now.saturating_sub(self.probed_ns) >= PROBES_NS;
-        let probes = if minute { self.shared.counters.take_probes() } else { 0 };
-        if minute {
-            self.probed_ns = now;
-        }
-        if quiet || probes > 0 {
+        if now.saturating_sub(self.beat_ns) >= self.shared.options.heartbeat_ms * NS_PER_MS {
+            self.beat_ns = now;
             let mut detail = Cbor::default();
-            detail.map(1).text("probes").uint(probes);
+            detail.map(1).text("probes").uint(self.shared.counters.take_probes());
             self.push(record::HEARTBEAT, detail);
         }
     }
@@ -226,5 +221,4 @@ const NS_PER_S: i64 = 1_000_000_000;
 const NS_PER_MS: u64 = 1_000_000;
 const CLOCK_MS_MAX: u128 = 500;
 const SUSPECT_NS: u64 = 60_000_000_000;
-const PROBES_NS: u64 = 60_000_000_000;
 const SUMMARIES_PER_RECORD: usize = 200;

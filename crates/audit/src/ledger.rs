@@ -1,5 +1,6 @@
 //! The ledger: opened once, completed from the store, served, stopped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -348,7 +349,10 @@ impl Ledger {
         let (writer, shared) = (Arc::clone(&self.writer), Arc::clone(&self.shared));
         let write = move || {
             while shared.wait_for_records() {
-                writer.turn();
+                // Nobody may wait for a writer that is gone.
+                if catch_unwind(AssertUnwindSafe(|| writer.turn())).is_err() {
+                    shared.poison("the writer of the ledger panicked");
+                }
             }
         };
         let (keeper, shared) = (Arc::clone(&self.keeper), Arc::clone(&self.shared));

@@ -21,7 +21,7 @@ pub struct Options {
     pub note_interval_ms: u64,
     /// A note is signed after this number of leaves at the latest.
     pub note_leaves: u64,
-    /// A heartbeat is written after this time, milliseconds.
+    /// A heartbeat is written at this pace, milliseconds; at most 60,000.
     pub heartbeat_ms: u64,
     /// Offset of local time from UTC, minutes.
     pub zone_minutes: i16,

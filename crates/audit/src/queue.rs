@@ -344,11 +344,17 @@ impl Shared {
         drop(self.keeper_wakes.wait_timeout(queue, time));
     }
 
+    /// Without threads, turns the writer until this record has ended. What cannot end then is told as busy.
     pub(crate) fn drive(&self, slot: &Slot) {
-        if let Some(writer) = self.by_hand.get().and_then(Weak::upgrade)
-            && !slot.ended()
-        {
+        let Some(writer) = self.by_hand.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        while !slot.ended() {
+            let before = self.queue().waiting.len();
             writer.turn();
+            if before == 0 {
+                slot.failed(ClosedReason::Busy);
+            }
         }
     }
 

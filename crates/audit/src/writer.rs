@@ -22,7 +22,6 @@ pub(crate) struct Progress {
     pub(crate) root: Hash,
     pub(crate) frontier: Vec<Hash>,
     pub(crate) jseq: u64,
-    pub(crate) last_append_ns: u64,
     pub(crate) frame_records: u32,
     pub(crate) segment_left: u64,
     pub(crate) nearly_full: bool,
@@ -224,7 +223,6 @@ impl Writer {
         progress.root = self.tree.root();
         progress.frontier.clear();
         progress.frontier.extend_from_slice(self.tree.frontier());
-        progress.last_append_ns = now;
         progress.frame_records = u32::try_from(self.hashes.len()).unwrap_or(u32::MAX);
         if progress.syncs_ns.len() == SYNCS_KEPT {
             progress.syncs_ns.remove(0);

@@ -32,6 +32,7 @@ pub(crate) struct Judgement {
     pub(crate) notes: usize,
     pub(crate) crashes: u64,
     pub(crate) running: bool,
+    pub(crate) silences: u64,
 }
 
 impl Judgement {
@@ -102,6 +103,7 @@ fn join_segments(judgement: &mut Judgement, segments: &[Segment], live: bool) {
             join_two(judgement, before, segment, first_leaf);
         }
         judgement.leaves = judgement.leaves.max(segment.end);
+        judgement.silences += segment.silences;
         before = Some(segment);
     }
 }

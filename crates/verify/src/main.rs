@@ -180,6 +180,7 @@ fn tell(arguments: &Arguments, origin: &Origin, judgement: &Judgement) -> io::Re
         "notes": judgement.notes,
         "crashes": judgement.crashes,
         "running": judgement.running,
+        "silences": judgement.silences,
         "live": arguments.live || in_use(&arguments.dir),
         "findings": findings,
     });

@@ -25,6 +25,8 @@ pub(crate) struct Segment {
     pub(crate) rows_end: Option<u64>,
     pub(crate) first_run: Option<([u8; 16], u64)>,
     pub(crate) last_run: Option<([u8; 16], u64)>,
+    /// Pauses between two frames of a run that were too long.
+    pub(crate) silences: u64,
     /// START (true) and STOP (false) in order.
     pub(crate) starts: Vec<bool>,
     pub(crate) wall_ns: Option<i64>,
@@ -144,6 +146,9 @@ impl Segment {
         if fell {
             self.find(Verdict::Altered, from, to, "the monotonic clock falls within a run");
         }
+        let silent =
+            |(run, mono_ns): ([u8; 16], u64)| run == frame.run && frame.mono_ns.saturating_sub(mono_ns) > SILENCE_NS;
+        self.silences += u64::from(self.last_run.is_some_and(silent));
     }
 
     fn record(&mut self, leaf: u64, record: &[u8], first: bool) {
@@ -180,6 +185,8 @@ impl Segment {
     }
 }
 
+/// Heartbeats stand at least every 60 seconds.
+const SILENCE_NS: u64 = 120_000_000_000;
 const ORIGIN: u8 = 0;
 const WRITE: u8 = 3;
 const ADMIN: u8 = 8;
