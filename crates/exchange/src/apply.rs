@@ -127,14 +127,14 @@ impl Sheet<'_> {
         let Sheet { exchange, event_time, rows, mut applied } = self;
         for row in rows {
             let Some(content) = row.content else { continue };
-            let expect = match &row.current {
-                Some(version) if !version.is_deleted() => Expect::Version(version.version),
-                _ => Expect::Absent,
-            };
+            let live = row.current.as_ref().filter(|version| !version.is_deleted());
+            let expect = live.map_or(Expect::Absent, |version| Expect::Version(version.version));
+            // A link put beside content of a later event must not open that content to older events.
+            let newest = live.and_then(|version| version.event_time);
             match Draft::new(&content, row.key.clone()) {
                 Ok(draft) => {
                     let mut put = Put::write(row.key, How::Update, expect, &content, draft, exchange.search_site());
-                    put.event_time = event_time;
+                    put.event_time = newest.max(event_time);
                     applied.puts.push(put);
                 }
                 Err(_) => applied.issues.push(not_storable(&row.key)),

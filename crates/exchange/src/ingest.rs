@@ -127,9 +127,9 @@ impl Exchange {
         let key = inbox_key(arrival, message);
         let kept = self.store.inbox(permit, &key)?;
         match (&kept, step) {
-            (Some(row), _) if row.sha256 != arrival.sha256 => return Ok(self.conflict(permit, message)),
+            (Some(row), _) if row.sha256 != arrival.sha256 => return Ok(self.conflict(permit, message, step)),
             (Some(row), IngestStep::Apply) if row.state.is_unfinished() => {}
-            (Some(row), _) => return Ok(replay(permit, step, row)),
+            (Some(row), _) => return Ok(replay(permit, step, row, Some(message))),
             (None, IngestStep::Accept) => return self.accept(permit, arrival, message, key),
             (None, _) => {}
         }
@@ -164,7 +164,8 @@ impl Exchange {
         place: &Place,
     ) -> Result<Settled<Ingested>, Error> {
         let program = self.program.load();
-        let mapped = program.to_fhir(message, &self.mapping_site());
+        let site = self.mapping_site();
+        let mapped = program.to_fhir(message, &site);
         let attempts = self.surroundings.limits.prepare_attempts_max;
         for _ in 0..attempts {
             let applied = if is_refused(&mapped) { Applied::nothing() } else { self.apply(permit, &mapped)? };
@@ -178,8 +179,15 @@ impl Exchange {
             let batch = Batch { puts: applied.puts, inbox: Some(inbox), integrity: store::Integrity::Warn, ..self.batch(permit, code) };
             match self.store.commit(permit, batch) {
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
-                Err(store::Error::Duplicate { row, same_hash: true }) => return Ok(replay(permit, place.step, &row)),
-                Err(store::Error::Duplicate { same_hash: false, .. }) => return Ok(self.conflict(permit, message)),
+                Err(store::Error::Duplicate { row, same_hash: true }) => {
+                    return Ok(replay(permit, place.step, &row, Some(message)));
+                }
+                Err(store::Error::Duplicate { same_hash: false, .. }) => return Ok(self.conflict(permit, message, place.step)),
+                // Another connection, or the start, has carried this message on meanwhile.
+                Err(store::Error::InboxState { .. }) => match self.store.inbox(permit, &place.key)? {
+                    Some(row) if !row.state.is_unfinished() => return Ok(replay(permit, place.step, &row, Some(message))),
+                    _ => {}
+                },
                 Err(other) => return Err(other.into()),
                 Ok(settled) => {
                     let accounts = Some(leaves(&mapped.accounts));
@@ -208,8 +216,10 @@ impl Exchange {
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::Ca) };
         let ack = owed(IngestStep::Accept, message, AckCode::Ca).then_some(answer);
         match self.store.commit(permit, batch) {
-            Err(store::Error::Duplicate { row, same_hash: true }) => Ok(replay(permit, IngestStep::Accept, &row)),
-            Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message)),
+            Err(store::Error::Duplicate { row, same_hash: true }) => {
+                Ok(replay(permit, IngestStep::Accept, &row, Some(message)))
+            }
+            Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message, IngestStep::Accept)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::Ca))),
         }
@@ -235,17 +245,19 @@ impl Exchange {
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, code) };
         let issues = vec![crate::issues::not_a_message(reason)];
         match self.store.commit(permit, batch) {
-            Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, step, &row)),
+            Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, step, &row, None)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested { issues, ..Ingested::bare(Some(answer), code) })),
         }
     }
 
     /// The same control id with other content: neither the first message nor its answer is touched.
-    fn conflict(&self, permit: &Permit<'_>, message: &Message<'_>) -> Settled<Ingested> {
+    fn conflict(&self, permit: &Permit<'_>, message: &Message<'_>, step: IngestStep) -> Settled<Ingested> {
         let issue = crate::issues::control_id_conflict();
-        let answer = self.acknowledge(message, AckCode::Ae, &[], std::slice::from_ref(&issue));
-        let done = Ingested { issues: vec![issue], ..Ingested::bare(Some(answer), AckCode::Ae) };
+        let code = if step == IngestStep::Accept { AckCode::Ce } else { AckCode::Ae };
+        let answer = self.acknowledge(message, code, &[], std::slice::from_ref(&issue));
+        let ack = owed(step, message, code).then_some(answer);
+        let done = Ingested { issues: vec![issue], ..Ingested::bare(ack, code) };
         Settled::Unchanged(permit.without_patient_data(done))
     }
 
@@ -305,14 +317,15 @@ fn is_unmapped(mapped: &Mapped<'_>) -> bool {
     mapped.changes.is_empty() && mapped.facts.merges.is_empty() && !is_refused(mapped)
 }
 
-/// The stored answer once more; nothing is applied.
-fn replay(permit: &Permit<'_>, step: IngestStep, row: &InboxRow) -> Settled<Ingested> {
+/// The stored answer once more, where the sender asks for one; nothing is applied.
+fn replay(permit: &Permit<'_>, step: IngestStep, row: &InboxRow, message: Option<&Message<'_>>) -> Settled<Ingested> {
     let stored = match step {
         IngestStep::Accept => row.answers.accept.as_ref().or(row.answers.application.as_ref()),
         IngestStep::Whole | IngestStep::Apply => row.answers.application.as_ref().or(row.answers.accept.as_ref()),
     };
     let code = stored.and_then(|bytes| ack::parse(bytes).ok()).map_or(AckCode::Aa, |parsed| parsed.code);
-    let done = Ingested { replayed: true, ..Ingested::bare(stored.cloned(), code) };
+    let wanted = message.is_none_or(|message| owed(step, message, code));
+    let done = Ingested { replayed: true, ..Ingested::bare(stored.cloned().filter(|_| wanted), code) };
     Settled::Unchanged(permit.without_patient_data(done))
 }
 

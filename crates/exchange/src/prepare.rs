@@ -221,7 +221,7 @@ impl<'w> Work<'w> {
         let current = self.current(&key)?;
         agree(if_match, current.as_ref())?;
         match current {
-            Some(current) => self.write(key, How::Update, Expect::Version(current.version), content),
+            Some(current) => self.rewrite(&current, content),
             None if !create_allowed => Err(Error::IdNotAllowed),
             None => self.write(key, How::Update, Expect::Absent, content),
         }
@@ -235,7 +235,16 @@ impl<'w> Work<'w> {
         if content.text_at("id") != Some(key.id.as_str()) {
             return Err(Error::IdDiffers);
         }
-        self.write(key, How::Update, Expect::Version(current.version), content)
+        self.rewrite(&current, content)
+    }
+
+    /// New content in place of a version. It keeps the time of that version's event: messages of older events stay held back.
+    fn rewrite(&mut self, current: &Version, content: Value<'static>) -> Result<Plan, Error> {
+        let plan = self.write(current.key.clone(), How::Update, Expect::Version(current.version), content)?;
+        if let (Plan::Put(_), Some(put)) = (&plan, self.puts.last_mut()) {
+            put.event_time = current.event_time;
+        }
+        Ok(plan)
     }
 
     fn delete(&mut self, key: ResourceKey, if_match: Option<VersionId>) -> Result<Plan, Error> {
