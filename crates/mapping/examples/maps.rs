@@ -26,12 +26,9 @@ fn main() -> ExitCode {
     let mut failed = false;
     for failure in program.run_tests() {
         failed = true;
-        println!("FAILED {} (test on line {})", failure.map, failure.line);
-        for difference in &failure.differences {
-            println!("    {difference}");
-        }
+        println!("{failure}");
     }
-    println!("{} rules, {} tests", program.rules().len(), program.test_count());
+    println!("{} rules, {} tests", program.rule_count(), program.test_count());
     let mut files = Vec::new();
     for message in messages {
         walk(Path::new(message), &mut files, &["hl7", "txt", "er7"]);

@@ -116,7 +116,7 @@ static ALL: [BuiltinFacts; 26] = [
     lens("FT/lines", Builtin::FormattedLines, "lens", Reads::Plain, &["string", "markdown"]),
     lens("join", Builtin::Join, "lens", Reads::Plain, &["string", "markdown"]),
     lens("prefix", Builtin::Prefix, "iso", Reads::Plain, TEXTS),
-    lens("system", Builtin::System, "lens", Reads::Anything, &["uri"]),
+    lens("system", Builtin::System, "lens", Reads::Anything, &["uri", "url", "canonical"]),
     lens("ED", Builtin::Attachment, "prism", Reads::Types(&["ED"]), &["Attachment"]),
     lens("RP", Builtin::Pointer, "prism", Reads::Types(&["RP"]), &["Attachment"]),
     lens("range", Builtin::Range, "lens", Reads::Plain, &["Observation.referenceRange"]),

@@ -25,7 +25,8 @@ pub struct Change<'m> {
     pub snapshot: bool,
     /// Whether the id is that of the message only, since no business key was valued.
     pub weak: bool,
-    /// Whether lists only grow: resources that are made from a mere mention.
+    /// Whether the resource is made from a mere mention, such as a practitioner in a field of an order: its lists only
+    /// grow, and a caller may leave it out where the resource is stored already.
     pub mention: bool,
 }
 

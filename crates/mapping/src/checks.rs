@@ -127,7 +127,9 @@ fn same_slot(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule], findings: &mu
                 continue;
             }
             let (one, two) = (&rules[*first_rule], &rules[*second_rule]);
-            let apart = exclusive(one, two) || (*first_chain != 0 && first_chain == second_chain);
+            // A rule whose chain ends in else gives way when the element is taken.
+            let yields = *second_chain != 0 && falls_through(rules, *second_rule);
+            let apart = yields || exclusive(one, two) || (*first_chain != 0 && first_chain == second_chain);
             let place = target_place(two);
             if first.typed.slot == second.typed.slot && !shared(first) && !shared(second) {
                 if !apart {
@@ -149,6 +151,12 @@ fn same_slot(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule], findings: &mu
             }
         }
     }
+}
+
+/// Whether an else rule stands behind the rule in its chain.
+fn falls_through(rules: &[Rule], at: usize) -> bool {
+    let chains = chains(rules);
+    (at + 1..rules.len()).take_while(|next| chains[*next] == chains[at]).any(|next| rules[next].clauses.otherwise)
 }
 
 fn reverse_order(one: &Rule, two: &Rule, findings: &mut Findings<'_>) {
@@ -194,7 +202,12 @@ fn required(
         let any = names(element);
         let filled = writes.iter().any(|(_, _, write)| write.typed.plan.steps.first().is_some_and(|step| fills(&any, write, step)));
         let linked = linked.iter().any(|name| any.iter().any(|known| known == name));
-        if !filled && !linked && !root.name().is_empty() {
+        // A lens to a part of a resource may leave elements to the rules of the map that calls it.
+        let partial = root.name().contains('.');
+        if partial {
+            continue;
+        }
+        if !filled && !linked {
             let text = format!("{}.{} is {}..{} and no rule fills it", root.name(), element.name, element.min, max(element));
             findings.error("E-REQUIRED", place, text, "");
         }
@@ -202,7 +215,12 @@ fn required(
     }
     let mut parents: HashMap<Vec<String>, (TypeId, usize)> = HashMap::new();
     for (rule, _, write) in writes {
-        for depth in 1..write.typed.plan.steps.len() {
+        let steps = write.typed.plan.steps.len();
+        if write.composite && steps > 0 && write.typed.plan.kind.name().contains('.') {
+            let path: Vec<String> = write.typed.plan.steps.iter().map(|step| step.name.clone()).collect();
+            parents.entry(path).or_insert((write.typed.plan.kind, *rule));
+        }
+        for depth in 1..steps {
             let path: Vec<String> = write.typed.plan.steps[..depth].iter().map(|step| step.name.clone()).collect();
             parents.entry(path).or_insert((write.typed.parents[depth], *rule));
         }

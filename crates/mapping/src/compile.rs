@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::compiler::{Compiler, Context, EmitHead, LensHead, Maker};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
-use crate::file::{self, File, Id, Key, LensFile, MapFile};
+use crate::file::{self, File, Id, Key, LensFile, MapFile, Words};
 use crate::operations::Placed;
 use crate::place::SourceFile;
 use crate::plan::{
-    Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, MapPlan, MergePlan, Program, RuleFacts, Version,
+    Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, MapPlan, MergePlan, Program, RuleFacts, TargetPlan,
+    Version,
 };
-use crate::rule::{Action, Alternative, Direction, Rule};
+use crate::rule::{Action, Alternative, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
 use crate::{checks, example, overlay, yaml};
@@ -27,8 +28,8 @@ use crate::{checks, example, overlay, yaml};
 /// Every error (and warning) of every file, in the order of files and lines, when at least one is an error.
 pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diagnostic>> {
     let mut findings = Findings::new(files);
-    let (mut maps, lenses, overlays) = read(files, &mut findings);
-    overlay::apply(&mut maps, overlays, &mut findings);
+    let (mut maps, mut lenses, overlays) = read(files, &mut findings);
+    overlay::apply(&mut maps, &mut lenses, overlays, &mut findings);
     maps.sort_by(|a, b| a.0.name.value.cmp(&b.0.name.value));
     let names = files.iter().map(|file| file.name.clone()).collect();
     let mut compiler = Compiler::new(findings, codes, names);
@@ -68,14 +69,22 @@ type Read = (Vec<(MapFile, History)>, Vec<LensFile>, Vec<(u32, file::OverlayFile
 
 fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
     let (mut maps, mut lenses, mut overlays) = (Vec::new(), Vec::new(), Vec::new());
+    let mut shared = Words::default();
     for (number, source) in (0u32..).zip(files) {
         let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
         match file::read(&tree, findings) {
+            Some(File::Names(words)) => shared.share(&words),
             Some(File::Map(map)) => maps.push((map, Vec::new())),
             Some(File::Lens(lens)) => lenses.push(lens),
             Some(File::Overlay(overlay)) => overlays.push((number, overlay)),
             None => {}
         }
+    }
+    for (map, _) in &mut maps {
+        map.words.share(&shared);
+    }
+    for lens in &mut lenses {
+        lens.words.share(&shared);
     }
     (maps, lenses, overlays)
 }
@@ -188,13 +197,12 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
     };
     let mut groups: Vec<Groups> = emits.iter().map(|_| Groups::default()).collect();
     let placed = rules(&map.rules, history, &context, &mut groups, compiler);
-    let links: Vec<Option<String>> =
-        map.emits.iter().map(|emit| emit.link.as_ref().and_then(|link| link.steps.get(1)).map(|step| step.name.value.clone())).collect();
-    let linked: Vec<Vec<&str>> = (0..emits.len())
-        .map(|at| {
-            let into = |(child, link): (&EmitHead, &'_ Option<String>)| (child.under == Some(at)).then_some(link.is_some());
-            let children = emits.iter().zip(&links).filter(|pair| into(*pair) == Some(true));
-            children.filter_map(|(_, link)| link.as_deref()).collect()
+    let linked: Vec<Vec<&str>> = emits
+        .iter()
+        .map(|parent| {
+            let into = map.emits.iter().filter_map(|emit| emit.link.as_ref());
+            let into = into.filter(|link| link.steps[0].name.value == parent.name && link.steps.len() > 1);
+            into.map(|link| link.steps[1].name.value.as_str()).collect()
         })
         .collect();
     let roots: Vec<_> = map.emits.iter().zip(&emits).zip(&linked)
@@ -231,7 +239,7 @@ fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
             compiler.findings.error("E-HEAD", emit.name.place, text, "write: per: SEG");
             continue;
         };
-        let under = emit.under.as_ref().and_then(|under| {
+        let under = emit.under.iter().filter_map(|under| {
             let found = map.emits.iter().position(|other| other.name.value == under.value && other.name.value != emit.name.value);
             if found.is_none() {
                 let names = map.emits.iter().map(|emit| emit.name.value.as_str());
@@ -239,7 +247,7 @@ fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
                 compiler.findings.error("E-HEAD", under.place, text, nearest(&under.value, names));
             }
             found
-        });
+        }).collect();
         heads.push(EmitHead { name: emit.name.value.clone(), kind, per, under });
     }
     heads
@@ -261,45 +269,52 @@ fn emit_plan(
     };
     let id = id_plan(id, context, &head.per, compiler)?;
     let guard = compiler.tests(&emit.guard, context, &head.per)?;
-    let link = match (&emit.link, head.under) {
-        (Some(link), Some(under)) => {
-            let repeats = Repeats { multiple: true, constant: false, field: format!("link-{}", emit.name.value) };
-            let steps = link.steps.get(1..).filter(|_| link.steps[0].name.value == context.emits[under].name);
-            let Some(steps) = steps.filter(|steps| !steps.is_empty()) else {
-                compiler.findings.error("E-TARGET", link.place, "a link leads from the parent", "write: PARENT.element[*]");
-                return None;
-            };
-            let root = TypeId::of(context.emits[under].kind);
-            let mut typed = compiler.target(link, steps, root, &repeats, context, &mut groups[under])?;
-            if let Some(step) = typed.plan.steps.last_mut().and_then(|step| step.list.as_mut()) {
-                step.place = crate::plan::ItemPlace::Append;
-            }
-            let accepts = typed.kinds.iter().any(|content| {
-                content.kind.name() == "Reference" && (content.targets.is_empty() || content.targets.contains(&head.kind))
-            });
-            if !accepts {
-                let text = format!("{} is no reference to {}", typed.plan.text, head.kind);
-                compiler.findings.error("E-TYPE", link.place, text, "");
-                return None;
-            }
-            Some(typed.plan)
-        }
-        (Some(link), None) => {
-            compiler.findings.error("E-HEAD", link.place, "a link needs a parent", "write: under: EMIT");
-            None
-        }
-        (None, _) => None,
+    let link = match &emit.link {
+        Some(link) => Some(link_plan(link, head, context, groups, compiler)?),
+        None => None,
     };
     Some(EmitPlan {
         kind: head.kind,
         per: head.per.clone(),
         scopes: map.applies.scopes.clone(),
         guard,
-        under: head.under,
+        under: head.under.clone(),
         link,
         id,
         body,
     })
+}
+
+/// The list of a parent into which the references to its children go.
+fn link_plan(
+    link: &Target,
+    head: &EmitHead,
+    context: &Context<'_>,
+    groups: &mut [Groups],
+    compiler: &mut Compiler<'_, '_>,
+) -> Option<TargetPlan> {
+    let parent = head.under.iter().position(|under| context.emits[*under].name == link.steps[0].name.value);
+    let Some(parent) = parent.filter(|_| link.steps.len() > 1) else {
+        compiler.findings.error("E-TARGET", link.place, "a link leads from a parent", "write: under: PARENT, link: PARENT.element[*]");
+        return None;
+    };
+    let under = head.under[parent];
+    let repeats = Repeats { multiple: true, constant: false, field: format!("link-{}", head.name) };
+    let root = TypeId::of(context.emits[under].kind);
+    let mut typed = compiler.target(link, &link.steps[1..], root, &repeats, context, &mut groups[under])?;
+    if let Some(step) = typed.plan.steps.last_mut().and_then(|step| step.list.as_mut()) {
+        step.place = crate::plan::ItemPlace::Append;
+    }
+    let accepts = typed.kinds.iter().any(|content| {
+        content.kind.name() == "Reference" && (content.targets.is_empty() || content.targets.contains(&head.kind))
+    });
+    if !accepts {
+        let text = format!("{} is no reference to {}", typed.plan.text, head.kind);
+        compiler.findings.error("E-TYPE", link.place, text, "");
+        return None;
+    }
+    typed.plan.parent = Some(parent as u16);
+    Some(typed.plan)
 }
 
 fn id_plan(id: &Id, context: &Context<'_>, per: &str, compiler: &mut Compiler<'_, '_>) -> Option<IdPlan> {

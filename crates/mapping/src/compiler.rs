@@ -61,7 +61,7 @@ pub(crate) struct EmitHead {
     pub(crate) name: String,
     pub(crate) kind: ResourceType,
     pub(crate) per: String,
-    pub(crate) under: Option<usize>,
+    pub(crate) under: Vec<usize>,
 }
 
 impl<'f, 'c> Compiler<'f, 'c> {

@@ -14,6 +14,7 @@ impl Compiler<'_, '_> {
         match word.value.as_str() {
             "$plan" => return Some(Constant::Plan),
             "$site" => return Some(Constant::Site),
+            "$table" => return Some(Constant::CodeTable),
             "$map" => return Some(Constant::Fixed(Value::from(context.owner.to_owned()))),
             _ => {}
         }
@@ -85,18 +86,38 @@ impl Compiler<'_, '_> {
         let mut fills = Vec::new();
         for (key, word) in defaults {
             let Some(key) = key else { continue };
-            let Some(member) = kind.member(&key.value) else {
-                let names = member_names(kind);
-                let hint = crate::diagnostic::nearest(&key.value, names.iter().map(String::as_str));
-                let text = format!("{} has no element '{}'", kind.name(), key.value);
-                self.findings.error("E-TARGET", key.place, text, hint);
-                return None;
-            };
-            let value = self.literal(word, member.content.kind, member.element.binding, context)?;
-            let value = if member.element.is_list() { Value::Array(vec![value]) } else { value };
-            fills.push((key.value.clone(), value));
+            let (first, value) = self.fill(key, &key.value, word, kind, context)?;
+            fills.push((first, value));
         }
         Some(fills)
+    }
+
+    /// `type.text=VN` fills the element `type` with an object that holds `text`.
+    fn fill(
+        &mut self,
+        key: &Word,
+        path: &str,
+        word: &Word,
+        kind: TypeId,
+        context: &Context<'_>,
+    ) -> Option<(String, Value<'static>)> {
+        let (name, below) = path.split_once('.').map_or((path, None), |(name, below)| (name, Some(below)));
+        let Some(member) = kind.member(name) else {
+            let names = member_names(kind);
+            let hint = crate::diagnostic::nearest(name, names.iter().map(String::as_str));
+            let text = format!("{} has no element '{name}'", kind.name());
+            self.findings.error("E-TARGET", key.place, text, hint);
+            return None;
+        };
+        let value = match below {
+            None => self.literal(word, member.content.kind, member.element.binding, context)?,
+            Some(below) => {
+                let (inner, value) = self.fill(key, below, word, member.content.kind, context)?;
+                Value::Object(Object::new().with(inner, value))
+            }
+        };
+        let value = if member.element.is_list() { Value::Array(vec![value]) } else { value };
+        Some((name.to_owned(), value))
     }
 }
 

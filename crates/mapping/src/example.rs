@@ -36,6 +36,17 @@ pub struct ExampleFailure {
     pub differences: Vec<String>,
 }
 
+impl std::fmt::Display for ExampleFailure {
+    /// Map and line, then a line for each difference.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: the test on line {} does not hold", self.map, self.line)?;
+        for difference in &self.differences {
+            write!(f, "\n    {difference}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads the examples of a map.
 pub(crate) fn read(map: &MapFile, findings: &mut Findings<'_>) -> Vec<Example> {
     let mut examples = Vec::new();

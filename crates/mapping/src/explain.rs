@@ -1,8 +1,10 @@
 //! Says which rule is behind a field or an element.
 
+use std::fmt;
+
 use crate::compiler::Compiler;
 use crate::operations::Placed;
-use crate::plan::{ActionPlan, LensUse, Program};
+use crate::plan::{ActionPlan, LensUse, Program, RuleFacts};
 use crate::rule::Path;
 
 /// One rule that touches a path.
@@ -30,6 +32,23 @@ pub struct Explanation<'p> {
     pub overlays: &'p [String],
 }
 
+impl fmt::Display for Explanation<'_> {
+    /// Map, rule, file and line; the rule as written; class, lens, table and overlays.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({}:{})\n    {}\n    {}", self.map, self.rule, self.file, self.line, self.text, self.class)?;
+        if !self.lens.is_empty() {
+            write!(f, ", lens {}", self.lens)?;
+        }
+        if let Some(table) = self.table {
+            write!(f, ", table {table}")?;
+        }
+        for overlay in self.overlays {
+            write!(f, ", changed in {overlay}")?;
+        }
+        Ok(())
+    }
+}
+
 impl Program {
     /// The rules behind a source path (`PID-8`, `PID-8.1`, `XPN` components are listed under their lens) or a target
     /// (`Patient.gender`), in file order.
@@ -40,39 +59,12 @@ impl Program {
             known == wanted || known.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with(['.', '-', '[']))
         };
         let found = self.rules.iter().filter(|rule| rule.sources.iter().chain(&rule.targets).any(|known| fits(known)));
-        found
-            .map(|rule| Explanation {
-                map: &rule.map,
-                rule: &rule.id,
-                file: &rule.file,
-                line: rule.line,
-                text: &rule.text,
-                targets: &rule.targets,
-                lens: &rule.lens,
-                class: rule.class,
-                table: rule.table.as_deref(),
-                overlays: &rule.history,
-            })
-            .collect()
+        found.map(explanation).collect()
     }
 
-    /// Every rule, in file order of maps by name.
-    pub fn rules(&self) -> Vec<Explanation<'_>> {
-        self.rules.iter().flat_map(|rule| {
-            let all = Explanation {
-                map: &rule.map,
-                rule: &rule.id,
-                file: &rule.file,
-                line: rule.line,
-                text: &rule.text,
-                targets: &rule.targets,
-                lens: &rule.lens,
-                class: rule.class,
-                table: rule.table.as_deref(),
-                overlays: &rule.history,
-            };
-            Some(all)
-        }).collect()
+    /// Every rule: maps by name, lenses before them, each in file order.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = Explanation<'_>> {
+        self.rules.iter().map(explanation)
     }
 
     /// What identifies this program: files, tables and version of the engine.
@@ -80,9 +72,29 @@ impl Program {
         self.hash
     }
 
+    /// How many rules there are.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
     /// Warnings of the compilation.
     pub fn warnings(&self) -> &[crate::Diagnostic] {
         &self.warnings
+    }
+}
+
+fn explanation(rule: &RuleFacts) -> Explanation<'_> {
+    Explanation {
+        map: &rule.map,
+        rule: &rule.id,
+        file: &rule.file,
+        line: rule.line,
+        text: &rule.text,
+        targets: &rule.targets,
+        lens: &rule.lens,
+        class: rule.class,
+        table: rule.table.as_deref(),
+        overlays: &rule.history,
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum File {
     Map(MapFile),
     Lens(LensFile),
     Overlay(OverlayFile),
+    /// Words that all files share.
+    Names(Words),
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ pub(crate) struct Emit {
     pub(crate) fhir: Word,
     pub(crate) per: Option<Word>,
     pub(crate) guard: Vec<Test>,
-    pub(crate) under: Option<Word>,
+    pub(crate) under: Vec<Word>,
     pub(crate) link: Option<Target>,
     pub(crate) id: Option<Id>,
 }
@@ -92,8 +94,22 @@ impl Words {
         self.systems.iter().find(|(word, _)| word.value == name).map(|(_, uri)| uri.as_str())
     }
 
-    pub(crate) fn extension(&self, name: &str) -> Option<&str> {
-        self.extensions.iter().find(|(word, _)| word.value == name).map(|(_, uri)| uri.as_str())
+    /// The URL of an extension; a declared word that ends in `*` stands for all names that begin so, and `*` in its URL
+    /// for the rest of the name.
+    pub(crate) fn extension(&self, name: &str) -> Option<String> {
+        let exact = self.extensions.iter().find(|(word, _)| word.value == name);
+        exact.map(|(_, uri)| uri.clone()).or_else(|| {
+            self.extensions.iter().find_map(|(word, uri)| {
+                let rest = name.strip_prefix(word.value.strip_suffix('*')?)?;
+                Some(uri.replace('*', rest))
+            })
+        })
+    }
+
+    /// Adds words that every file may use; the file's own come first.
+    pub(crate) fn share(&mut self, shared: &Words) {
+        self.systems.extend(shared.systems.iter().cloned());
+        self.extensions.extend(shared.extensions.iter().cloned());
     }
 }
 
@@ -110,6 +126,7 @@ pub(crate) struct LensFile {
 
 #[derive(Debug)]
 pub(crate) struct OverlayFile {
+    /// The map or lens that it changes.
     pub(crate) map: Word,
     pub(crate) edits: Vec<Edit>,
     pub(crate) words: Words,
@@ -141,8 +158,11 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
         lens(&section, findings).map(File::Lens)
     } else if section.has("overlay") {
         overlay(&section, findings).map(File::Overlay)
+    } else if section.has("names") {
+        section.only(&["names", "systems", "extensions"], findings);
+        Some(File::Names(words(&section, findings)))
     } else {
-        findings.error("E-HEAD", tree.place(), "the file has neither map, lens nor overlay", "write: map: NAME");
+        findings.error("E-HEAD", tree.place(), "the file has neither map, lens, names nor overlay", "write: map: NAME");
         None
     }
 }
@@ -198,7 +218,7 @@ fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Optio
         fhir,
         per: section.text("per", findings),
         guard: taken(guard, findings).unwrap_or_default(),
-        under: section.text("under", findings),
+        under: section.words("under", findings),
         link: taken(link, findings),
         id: id(section, findings),
         name,

@@ -337,11 +337,11 @@ fn default_of(word: &Word) -> (Option<Word>, Word) {
     }
 }
 
-/// Whether two paths name the same field, whatever part or repetition of it.
+/// Whether two paths name the same position, whatever repetition of it.
 pub(crate) fn same_field(left: &Path, right: &Path) -> bool {
     let name = |path: &Path| path.segment.as_ref().map(|word| word.value.clone());
     let group = |path: &Path| path.group.as_ref().map(|word| word.value.clone());
-    let own = |path: &Path| if path.segment.is_some() { path.field } else { path.component };
+    let own = |path: &Path| (path.field, path.component, path.subcomponent, path.third);
     name(left) == name(right) && group(left) == group(right) && own(left) == own(right)
 }
 

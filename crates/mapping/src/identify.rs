@@ -124,7 +124,7 @@ fn node<'m>(path: &PathPlan, at: At<'m>, reading: &Reading<'m>, instead: Option<
     match instead {
         Some(instead) if path.field == instead.of.field && matches!(path.root, Root::Own) => {
             let path = PathPlan { root: Root::Own, field: instead.field, ..path.clone() };
-            let at = At { segment: Some(reading.message.segment(instead.segment)), part: None };
+            let at = At::of(reading.message.segment(instead.segment));
             reading.visit(&path, at, &mut |seen| take(seen.node));
         }
         _ => reading.visit(path, at, &mut |seen| take(seen.node)),

@@ -127,7 +127,8 @@ fn names(kinds: &[TypeId]) -> String {
 
 /// A specialised primitive has rules of its own, so a lens must name it; a specialised Quantity is only a Quantity.
 fn same_json(wanted: TypeId, kind: TypeId) -> bool {
-    wanted == kind || !matches!(wanted.form(), Form::Primitive(_))
+    let text = wanted.name() == "markdown" && kind.name() == "string";
+    wanted == kind || text || !matches!(wanted.form(), Form::Primitive(_))
 }
 
 fn default_builtin(kind: &str, types: &[String], table: bool) -> Option<Builtin> {

@@ -7,7 +7,7 @@ use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
 use crate::place::Word;
 use crate::plan::{
-    ActionPlan, Constant, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan,
+    ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan,
 };
 use crate::rule::{Action, Alternative, Direction, Rest, Rule, Source, Step, Target};
 use crate::sources::{TypedPath, Use};
@@ -105,8 +105,8 @@ impl Compiler<'_, '_> {
             };
             let repeats = repeats(rule, &sources);
             let mut typed = self.target(target, steps, root, &repeats, context, groups.get_mut(written)?)?;
-            typed.plan.parent = running != written;
-            let (write, fact) = self.write(rule, &sources, typed, target, context)?;
+            typed.plan.parent = parent_number(context, running, written);
+            let (write, fact) = self.write(rule, &sources, typed, context)?;
             let broadcast = fact.typed.plan.steps.iter().any(|step| {
                 matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Each(_)))
             });
@@ -144,7 +144,6 @@ impl Compiler<'_, '_> {
         rule: &Rule,
         sources: &[(Vec<TypedPath>, Option<Word>)],
         typed: TypedTarget,
-        target: &Target,
         context: &Context<'_>,
     ) -> Option<(Write, WriteFacts)> {
         let (paths, constant) = sources.first()?;
@@ -153,8 +152,9 @@ impl Compiler<'_, '_> {
         } else if paths.is_empty() {
             LensUse::Constant(self.constant(constant.as_ref()?, &typed, context)?)
         } else {
-            self.no_whole_segment(rule, paths)?;
-            self.lens(rule, &paths[0].types, &typed)?
+            let lens = self.lens(rule, &paths[0].types, &typed)?;
+            self.no_whole_segment(rule, paths, &lens)?;
+            lens
         };
         self.cardinality(rule, paths, &lens, &typed)?;
         let default = rule.clauses.defaults.iter().find(|(key, _)| key.is_none()).map(|(_, word)| word);
@@ -183,15 +183,18 @@ impl Compiler<'_, '_> {
             rest,
             required: rule.clauses.required,
             trim: rule.clauses.trim,
+            whole_segment: paths.first().is_some_and(|path| path.plan.field == 0 && path.plan.root != Root::Part),
+            code_table: paths.first().and_then(|path| path.table).map(code_table),
             options,
         };
-        let _ = target;
         Some((write, WriteFacts { emit: 0, typed, composite, fills }))
     }
 
-    fn no_whole_segment(&mut self, rule: &Rule, paths: &[TypedPath]) -> Option<()> {
+    fn no_whole_segment(&mut self, rule: &Rule, paths: &[TypedPath], lens: &LensUse) -> Option<()> {
         let whole = paths.iter().any(|path| path.plan.field == 0 && path.plan.root != Root::Part);
-        if whole {
+        let reads = |at: &usize| self.lenses[*at].v2.iter().any(|name| crate::sources::reads_segment(name));
+        let fits = matches!(lens, LensUse::Composite(at) | LensUse::Resource(at) if reads(at));
+        if whole && !fits {
             let place = rule.sources[0].place;
             self.findings.error("E-SOURCE", place, "a whole segment is no value", "name a field, or add: ref TYPE");
             return None;
@@ -242,6 +245,9 @@ impl Compiler<'_, '_> {
                 Alternative::Constant(_) => None,
             })?;
             let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == segment.value);
+            if rule.via.is_some() {
+                return self.small_resource(rule, kind, resource, &path.types);
+            }
             if !made {
                 let text = format!("no map makes a {resource} per {}", segment.value);
                 self.findings.error("E-REF", kind.place, text, "");
@@ -280,7 +286,7 @@ impl Compiler<'_, '_> {
             Rest::Unsaid => RestPlan::Unsaid,
             Rest::Complement => RestPlan::Complement,
             Rest::Extension(word) => match context.words.extension(&word.value) {
-                Some(url) => RestPlan::Extension(url.to_owned()),
+                Some(url) => RestPlan::Extension(url),
                 None => {
                     let words = context.words.extensions.iter().map(|(word, _)| word.value.as_str());
                     let text = format!("no extension '{}' is declared", word.value);
@@ -336,6 +342,11 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// The canonical URI of an HL7 table.
+fn code_table(number: u16) -> String {
+    format!("http://terminology.hl7.org/CodeSystem/v2-{number:04}")
+}
+
 /// The emit whose `per` segment the rule reads; `keep` and `drop` of other segments run once for the message.
 fn own_emit(rule: &Rule, context: &Context<'_>) -> Option<usize> {
     let segment = first_segment(rule)?;
@@ -353,8 +364,14 @@ fn running_emit(rule: &Rule, written: usize, context: &Context<'_>) -> usize {
     if context.emits[written].per == segment {
         return written;
     }
-    let child = |emit: &EmitHead| emit.under == Some(written) && emit.per == segment;
+    let child = |emit: &EmitHead| emit.under.contains(&written) && emit.per == segment;
     context.emits.iter().position(child).unwrap_or(written)
+}
+
+/// The number of the written emit among those under which the running one stands.
+fn parent_number(context: &Context<'_>, running: usize, written: usize) -> Option<u16> {
+    let under = &context.emits.get(running).filter(|_| running != written)?.under;
+    under.iter().position(|emit| *emit == written).map(|at| at as u16)
 }
 
 fn first_segment(rule: &Rule) -> Option<&str> {
@@ -381,7 +398,3 @@ fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
     }
 }
 
-/// Keeps the constant's type in one place.
-pub(crate) fn is_dynamic(constant: &Constant) -> bool {
-    !matches!(constant, Constant::Fixed(_))
-}

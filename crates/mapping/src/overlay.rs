@@ -2,26 +2,44 @@
 
 use crate::compile::History;
 use crate::diagnostic::{Findings, nearest_name};
-use crate::file::{Edit, MapFile, OverlayFile};
+use crate::file::{Edit, LensFile, MapFile, OverlayFile, Words};
+use crate::rule::Rule;
+use crate::table_text::InlineTable;
 
 /// Applies overlays in the order base, country, vendor, site.
-pub(crate) fn apply(maps: &mut [(MapFile, History)], overlays: Vec<(u32, OverlayFile)>, findings: &mut Findings<'_>) {
+pub(crate) fn apply(
+    maps: &mut [(MapFile, History)],
+    lenses: &mut [LensFile],
+    overlays: Vec<(u32, OverlayFile)>,
+    findings: &mut Findings<'_>,
+) {
     let mut leveled: Vec<(u8, OverlayFile)> =
         overlays.into_iter().map(|(file, overlay)| (level(&findings.file_name(file)), overlay)).collect();
     leveled.sort_by(|a, b| (a.0, &a.1.map.value).cmp(&(b.0, &b.1.map.value)));
     twice(&leveled, findings);
     for (_, overlay) in leveled {
-        let names: Vec<String> = maps.iter().map(|(map, _)| map.name.value.clone()).collect();
-        match maps.iter_mut().find(|(map, _)| map.name.value == overlay.map.value) {
-            Some((map, history)) => change(map, history, overlay, findings),
-            None => {
-                let near = nearest_name(&overlay.map.value, names.iter().map(String::as_str));
-                let hint = near.map_or_else(String::new, |near| format!("nearest: {near}"));
-                let text = format!("no map '{}' below this overlay", overlay.map.value);
-                findings.error("E-OVERLAY-RULE", overlay.map.place, text, hint);
-            }
+        let name = overlay.map.value.clone();
+        if let Some((map, history)) = maps.iter_mut().find(|(map, _)| map.name.value == name) {
+            let base = Base { rules: &mut map.rules, tables: &mut map.tables, words: &mut map.words };
+            change(base, history, overlay, findings);
+        } else if let Some(lens) = lenses.iter_mut().find(|lens| lens.name.value == name) {
+            let base = Base { rules: &mut lens.rules, tables: &mut lens.tables, words: &mut lens.words };
+            change(base, &mut Vec::new(), overlay, findings);
+        } else {
+            let names = maps.iter().map(|(map, _)| &map.name).chain(lenses.iter().map(|lens| &lens.name));
+            let near = nearest_name(&name, names.map(|name| name.value.as_str()));
+            let hint = near.map_or_else(String::new, |near| format!("nearest: {near}"));
+            let text = format!("no map or lens '{name}' below this overlay");
+            findings.error("E-OVERLAY-RULE", overlay.map.place, text, hint);
         }
     }
+}
+
+/// What an overlay may change.
+struct Base<'b> {
+    rules: &'b mut Vec<Rule>,
+    tables: &'b mut Vec<InlineTable>,
+    words: &'b mut Words,
 }
 
 /// 1 country, 2 vendor, 3 site; another folder counts as the country's.
@@ -50,23 +68,23 @@ fn twice(overlays: &[(u8, OverlayFile)], findings: &mut Findings<'_>) {
     }
 }
 
-fn change(map: &mut MapFile, history: &mut History, overlay: OverlayFile, findings: &mut Findings<'_>) {
+fn change(base: Base<'_>, history: &mut History, overlay: OverlayFile, findings: &mut Findings<'_>) {
     for edit in overlay.edits {
         let id = edit.id().clone();
-        let at = map.rules.iter().position(|rule| rule.id.value == id.value);
+        let at = base.rules.iter().position(|rule| rule.id.value == id.value);
         match (edit, at) {
-            (Edit::Add(rule), None) => map.rules.push(rule),
+            (Edit::Add(rule), None) => base.rules.push(rule),
             (Edit::Add(_), Some(at)) => {
-                let hint = format!("first in {}; write: replace", findings.name_of(map.rules[at].id.place));
+                let hint = format!("first in {}; write: replace", findings.name_of(base.rules[at].id.place));
                 findings.error("E-OVERLAY-RULE", id.place, format!("the rule '{}' is there already", id.value), hint);
                 continue;
             }
-            (Edit::Replace(rule), Some(at)) => map.rules[at] = rule,
+            (Edit::Replace(rule), Some(at)) => base.rules[at] = rule,
             (Edit::Drop(_), Some(at)) => {
-                map.rules.remove(at);
+                base.rules.remove(at);
             }
             (Edit::Replace(_) | Edit::Drop(_), None) => {
-                let near = nearest_name(&id.value, map.rules.iter().map(|rule| rule.id.value.as_str()));
+                let near = nearest_name(&id.value, base.rules.iter().map(|rule| rule.id.value.as_str()));
                 let hint = near.map_or_else(String::new, |near| format!("nearest: {near}"));
                 findings.error("E-OVERLAY-RULE", id.place, format!("no rule '{}' in the maps below", id.value), hint);
                 continue;
@@ -75,10 +93,10 @@ fn change(map: &mut MapFile, history: &mut History, overlay: OverlayFile, findin
         history.push((id.value, findings.name_of(id.place)));
     }
     for table in overlay.tables {
-        map.tables.retain(|known| known.name.value != table.name.value);
-        map.tables.push(table);
+        base.tables.retain(|known| known.name.value != table.name.value);
+        base.tables.push(table);
     }
     // What is declared last is found first.
-    map.words.systems.splice(..0, overlay.words.systems);
-    map.words.extensions.splice(..0, overlay.words.extensions);
+    base.words.systems.splice(..0, overlay.words.systems);
+    base.words.extensions.splice(..0, overlay.words.extensions);
 }

@@ -12,7 +12,7 @@ pub(crate) fn literal(text: &str) -> String {
     }
 }
 
-/// Reads a source path: `GROUP/SEG[sel]-n[sel].n.n`, or `n.n` and `self` inside a datatype.
+/// Reads a source path: `GROUP/SEG[sel]-n[sel].n.n`, or `n.n` and `self` below what a lens reads.
 pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
     let mut cursor = Cursor::new(word);
     let mut path = Path {
@@ -23,6 +23,7 @@ pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
         selectors: Vec::new(),
         component: 0,
         subcomponent: 0,
+        third: 0,
         place: word.place,
         text: word.value.clone(),
     };
@@ -31,10 +32,14 @@ pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
     }
     if cursor.peek().is_some_and(|c| c.is_ascii_digit()) {
         path.component = cursor.number()?;
+        path.selectors = cursor.selectors()?;
         if cursor.eat('.') {
             path.subcomponent = cursor.number()?;
         }
-        cursor.end("a component path is n or n.n")?;
+        if cursor.eat('.') {
+            path.third = cursor.number()?;
+        }
+        cursor.end("write n or n.n, or n[sel].n.n below a segment")?;
         return Ok(path);
     }
     let mut name = cursor.name();
@@ -77,7 +82,7 @@ pub(crate) fn target_path(word: &Word) -> Result<Target, Fault> {
         }
     }
     cursor.end("write element.element[selector]")?;
-    Ok(Target { steps, place: word.place, text: word.value.clone() })
+    Ok(Target { steps, place: word.place })
 }
 
 struct Cursor<'w> {

@@ -75,7 +75,7 @@ pub(crate) struct EmitPlan {
     pub(crate) per: String,
     pub(crate) scopes: Vec<Vec<String>>,
     pub(crate) guard: Vec<TestPlan>,
-    pub(crate) under: Option<usize>,
+    pub(crate) under: Vec<usize>,
     pub(crate) link: Option<TargetPlan>,
     pub(crate) id: IdPlan,
     pub(crate) body: Body,
@@ -179,6 +179,10 @@ pub(crate) struct Write {
     pub(crate) rest: RestPlan,
     pub(crate) required: bool,
     pub(crate) trim: bool,
+    /// The source is a segment that the lens reads as a whole.
+    pub(crate) whole_segment: bool,
+    /// The URI of the HL7 table of the source.
+    pub(crate) code_table: Option<String>,
     pub(crate) options: Options,
 }
 
@@ -220,6 +224,8 @@ pub(crate) enum Constant {
     Fixed(Value<'static>),
     Plan,
     Site,
+    /// The URI of the HL7 table of the field that the lens reads, where it has one.
+    CodeTable,
 }
 
 #[derive(Debug)]
@@ -279,8 +285,8 @@ pub(crate) enum Position {
 
 #[derive(Debug)]
 pub(crate) struct TargetPlan {
-    /// The object of the parent emit instead of the own one.
-    pub(crate) parent: bool,
+    /// The object of a parent instead of the own one: its number in `under`.
+    pub(crate) parent: Option<u16>,
     pub(crate) steps: Vec<StepPlan>,
     /// The member beside a primitive that holds its extensions.
     pub(crate) beside: String,

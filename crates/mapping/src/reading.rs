@@ -17,10 +17,18 @@ pub(crate) struct Reading<'m> {
 }
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct At<'m> {
     pub(crate) segment: Option<Segment<'m>>,
     pub(crate) part: Option<Node<'m>>,
+    /// The URI of the HL7 table of the field that a lens reads.
+    pub(crate) code_table: Option<&'m str>,
+}
+
+impl<'m> At<'m> {
+    pub(crate) fn of(segment: Segment<'m>) -> Self {
+        At { segment: Some(segment), part: None, code_table: None }
+    }
 }
 
 /// A place found, with its number among the repeats of its source.

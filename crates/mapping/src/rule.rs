@@ -57,6 +57,8 @@ pub(crate) struct Path {
     pub(crate) selectors: Vec<Selector>,
     pub(crate) component: u16,
     pub(crate) subcomponent: u16,
+    /// Without a segment the numbers are those below the lens's own source; this is the third of them.
+    pub(crate) third: u16,
     pub(crate) place: Place,
     pub(crate) text: String,
 }
@@ -87,7 +89,6 @@ pub(crate) enum SelectorKind {
 pub(crate) struct Target {
     pub(crate) steps: Vec<Step>,
     pub(crate) place: Place,
-    pub(crate) text: String,
 }
 
 #[derive(Clone, Debug)]

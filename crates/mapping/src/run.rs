@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text, Value};
 use dukou_terminology::Table;
-use dukou_wire::{Message, Node};
+use dukou_wire::Message;
 
 use crate::change::{Change, Clear, ListChange};
 use crate::file::Weak;
@@ -44,7 +44,8 @@ pub(crate) struct Instance<'m> {
     map: &'m MapPlan,
     emit: &'m EmitPlan,
     segment: usize,
-    parent: Option<usize>,
+    /// The instances of the emits it stands under, in the order of `under`.
+    parents: Vec<Option<usize>>,
     /// Nothing where the resource is not made: its operations may still write into its parent.
     id: Option<LogicalId>,
     weak: bool,
@@ -71,7 +72,9 @@ pub(crate) struct Run<'m> {
     pub(crate) mentions: Vec<Mention<'m>>,
     /// References to everything, written when it is known what is made.
     everything: Vec<(usize, &'m Write)>,
-    owners: u32,
+    /// Takes what is written for a parent that is not there.
+    pub(crate) nobody: Sheet<'m>,
+    made: HashMap<(ResourceType, usize), usize>,
     keys_seen: HashMap<(usize, [u8; 32]), u32>,
 }
 
@@ -79,10 +82,10 @@ pub(crate) struct Run<'m> {
 #[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) owner: u32,
-    /// The sheet of the parent instance.
-    pub(crate) parent: Option<usize>,
     /// The own instance; nothing inside lenses.
     pub(crate) own: Option<usize>,
+    /// Inside a lens: what is null there is simply absent from the object made.
+    pub(crate) inside: bool,
 }
 
 impl<'m> Run<'m> {
@@ -100,7 +103,8 @@ impl<'m> Run<'m> {
             sheets: Vec::new(),
             mentions: Vec::new(),
             everything: Vec::new(),
-            owners: 0,
+            nobody: Sheet::default(),
+            made: HashMap::new(),
             keys_seen: HashMap::new(),
         }
     }
@@ -116,7 +120,7 @@ impl<'m> Run<'m> {
             self.enter_emit(map, number, emit, first);
         }
         if self.instances.len() > first {
-            let at = At { segment: None, part: None };
+            let at = At::default();
             for operation in &map.once {
                 self.leaves(operation, at);
             }
@@ -129,22 +133,22 @@ impl<'m> Run<'m> {
             if !self.reading.in_scope(&emit.scopes, segment.index()) {
                 continue;
             }
-            let at = At { segment: Some(segment), part: None };
+            let at = At::of(segment);
             let made = self.reading.holds(&emit.guard, at);
-            let parent = emit.under.and_then(|under| self.parent(first, &map.emits[under], segment.index()));
-            if emit.under.is_some() && parent.is_none() && emit.under.is_some_and(|under| under < number) && !made {
-                continue;
+            let parents: Vec<Option<usize>> =
+                emit.under.iter().map(|under| self.parent(first, &map.emits[*under], segment.index())).collect();
+            let (id, weak) = if made { self.id(emit, number, &parents, at) } else { (None, false) };
+            if id.is_some() {
+                self.made.entry((emit.kind, segment.index())).or_insert(self.instances.len());
             }
-            let (id, weak) = if made { self.id(emit, number, parent, at) } else { (None, false) };
-            self.instances.push(Instance { map, emit, segment: segment.index(), parent, id, weak });
+            self.instances.push(Instance { map, emit, segment: segment.index(), parents, id, weak });
             self.sheets.push(Sheet::default());
-            self.owners += 1;
         }
     }
 
     /// The parent: the instance of the nearest segment of the parent's kind.
     fn parent(&self, first: usize, parent: &EmitPlan, segment: usize) -> Option<usize> {
-        let at = At { segment: Some(self.reading.message.segment(segment)), part: None };
+        let at = At::of(self.reading.message.segment(segment));
         let nearest = self.reading.nearest(&parent.per, at)?;
         let here = self.instances[first..].iter().position(|instance| {
             instance.segment == nearest && std::ptr::eq(instance.emit, parent)
@@ -152,8 +156,8 @@ impl<'m> Run<'m> {
         Some(first + here)
     }
 
-    fn id(&mut self, emit: &'m EmitPlan, number: usize, parent: Option<usize>, at: At<'m>) -> (Option<LogicalId>, bool) {
-        let parent_id = parent.and_then(|parent| self.instances[parent].id.as_ref());
+    fn id(&mut self, emit: &'m EmitPlan, number: usize, parents: &[Option<usize>], at: At<'m>) -> (Option<LogicalId>, bool) {
+        let parent_id = parents.iter().flatten().find_map(|parent| self.instances[*parent].id.as_ref());
         let systems = self.systems();
         let keyed = identify::key(&emit.id, self.site.id, emit.kind, parent_id, at, &self.reading, systems, None);
         if let Some(keyed) = keyed {
@@ -169,7 +173,7 @@ impl<'m> Run<'m> {
         match emit.id.weak {
             Weak::Skip => (None, false),
             Weak::Flag => {
-                let id = identify::weak(self.site.id, emit.kind, &self.reading, self.owners);
+                let id = identify::weak(self.site.id, emit.kind, &self.reading, self.instances.len() as u32);
                 (Some(id), true)
             }
             Weak::Error => {
@@ -186,14 +190,15 @@ impl<'m> Run<'m> {
 
     /// Runs the operations of an instance.
     fn fill(&mut self, at: usize) {
-        let Instance { emit, segment, parent, .. } = self.instances[at];
-        let place = At { segment: Some(self.reading.message.segment(segment)), part: None };
-        let standing = Standing { owner: at as u32, parent, own: Some(at) };
+        let Instance { emit, segment, .. } = self.instances[at];
+        let place = At::of(self.reading.message.segment(segment));
+        let standing = Standing { owner: at as u32, own: Some(at), inside: false };
         let mut sheet = std::mem::take(&mut self.sheets[at]);
         self.body(&emit.body, place, &mut sheet, standing);
+        crate::sheet::align(&mut sheet.object);
         self.sheets[at] = sheet;
-        let made = self.instances[at].id.is_some();
-        if let (Some(link), Some(parent), true) = (&emit.link, parent, made) {
+        let parent = emit.link.as_ref().and_then(|link| self.parent_of(standing, link.parent?));
+        if let (Some(link), Some(parent), true) = (&emit.link, parent, self.is_made(at)) {
             let reference = self.reference(at);
             self.sheets[parent].put(link, None, 0, reference);
         }
@@ -285,9 +290,12 @@ impl<'m> Run<'m> {
 
     /// The instance of a type made for a segment.
     pub(crate) fn made_for(&self, kind: ResourceType, segment: usize) -> Option<usize> {
-        self.instances.iter().position(|instance| {
-            instance.emit.kind == kind && instance.segment == segment && instance.id.is_some()
-        })
+        self.made.get(&(kind, segment)).copied()
+    }
+
+    /// The instance of one of the emits under which the own instance stands.
+    pub(crate) fn parent_of(&self, standing: Standing, number: u16) -> Option<usize> {
+        *self.instances[standing.own?].parents.get(usize::from(number))?
     }
 
     pub(crate) fn owner(&mut self) -> u32 {
@@ -304,13 +312,13 @@ impl<'m> Run<'m> {
         self.issues.push(if path.is_empty() { issue } else { issue.at(path) });
     }
 
-    /// The path of the first leaf in a node.
-    pub(crate) fn path_of(&self, node: Node<'m>) -> String {
+    /// The path of the first leaf from an offset on.
+    pub(crate) fn path_at(&self, start: u32) -> String {
         if self.issues.len() >= ISSUES_MAX {
             return String::new();
         }
         let message = self.reading.message;
-        let leaf = message.leaves().find(|leaf| leaf.node.span().start >= node.span().start);
+        let leaf = message.leaves().find(|leaf| leaf.node.span().start >= start);
         leaf.map_or_else(String::new, |leaf| leaf.path(message).to_string())
     }
 
@@ -348,7 +356,7 @@ impl<'m> Run<'m> {
         if !plan.events.iter().any(|event| *event == trigger) || instance.emit.kind != ResourceType::PATIENT {
             return None;
         }
-        let at = At { segment: Some(self.reading.message.segment(instance.segment)), part: None };
+        let at = At::of(self.reading.message.segment(instance.segment));
         let segment = self.reading.nearest(&plan.segment, at)?;
         let of = instance.emit.id.keys.iter().find_map(|key| match key {
             KeyPlan::Source(alternatives) => alternatives.iter().find_map(|alternative| match alternative {

@@ -84,6 +84,9 @@ fn write<'m>(
         return each(object, member, list, group, below, name, ordinal, items, value);
     }
     let Some(array) = array(object, member) else { return Put::Taken };
+    if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
+        return beside(array, usize::from(number), below, name, ordinal, items, value);
+    }
     let index = item(array, list, ordinal, items, below.is_empty());
     if below.is_empty() {
         return match array.get_mut(index) {
@@ -97,6 +100,51 @@ fn write<'m>(
     match &mut array[index] {
         Value::Object(inner) => write(inner, below, name, ordinal, items, value),
         _ => Put::Taken,
+    }
+}
+
+/// Writes into the list beside a list of primitives, where `null` keeps the numbers aligned.
+fn beside<'m>(
+    array: &mut Vec<Value<'m>>,
+    number: usize,
+    below: &'m [StepPlan],
+    name: Option<&'m str>,
+    ordinal: u32,
+    items: &mut Vec<(u16, u32, u32)>,
+    value: Value<'m>,
+) -> Put {
+    while array.len() < number {
+        array.push(Value::Null);
+    }
+    let slot = &mut array[number - 1];
+    if slot.is_null() {
+        *slot = Value::Object(Object::new());
+    }
+    match slot {
+        Value::Object(inner) => write(inner, below, name, ordinal, items, value),
+        _ => Put::Taken,
+    }
+}
+
+/// Makes each list of primitives as long as the list of extensions beside it, and the other way round.
+pub(crate) fn align(object: &mut Object<'_>) {
+    let beside = |(name, value): (&str, &Value<'_>)| match value {
+        Value::Array(items) if name.starts_with('_') => Some((name.to_owned(), items.len())),
+        _ => None,
+    };
+    let lists: Vec<(String, usize)> = object.iter().filter_map(beside).collect();
+    for (name, extensions) in lists {
+        let plain = name[1..].to_owned();
+        let values = object.get(&plain).and_then(Value::as_array).map_or(0, <[_]>::len);
+        let longest = values.max(extensions);
+        for name in [name, plain] {
+            if !object.contains(&name) {
+                object.insert(name.clone(), Value::Array(Vec::new()));
+            }
+            if let Some(Value::Array(items)) = object.get_mut(&name) {
+                items.resize(longest, Value::Null);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use dukou_wire::facts;
 
 use crate::compiler::{Compiler, Context};
+use crate::place::Word;
 use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
 use crate::rule::{Path, Selector, SelectorKind, Test};
 
@@ -14,6 +15,8 @@ pub(crate) struct TypedPath {
     pub(crate) types: Vec<String>,
     /// Whether it may give several values.
     pub(crate) multiple: bool,
+    /// The number of its HL7 table.
+    pub(crate) table: Option<u16>,
 }
 
 /// For what a path is read.
@@ -28,7 +31,7 @@ pub(crate) enum Use {
 impl Compiler<'_, '_> {
     /// Checks a path; `per` is the segment of the instance.
     pub(crate) fn path(&mut self, path: &Path, context: &Context<'_>, per: &str, usage: Use) -> Option<TypedPath> {
-        let Some(segment) = &path.segment else { return self.part(path, context) };
+        let Some(segment) = &path.segment else { return self.part(path, context, usage) };
         let name = segment.value.as_str();
         let root = self.root(path, name, per, usage);
         let mut multiple = matches!(
@@ -49,7 +52,7 @@ impl Compiler<'_, '_> {
             subcomponent: path.subcomponent,
         };
         if path.field == 0 {
-            return Some(TypedPath { plan, types: Vec::new(), multiple });
+            return Some(TypedPath { plan, types: vec![name.to_owned()], multiple, table: None });
         }
         let field = facts::field(name, path.field);
         if known && field.is_none() {
@@ -66,18 +69,31 @@ impl Compiler<'_, '_> {
             return None;
         }
         let types = field.map_or_else(Vec::new, |field| all_types(field.datatype, field.earlier));
-        let types = self.below(path, types, context)?;
-        Some(TypedPath { plan, types, multiple })
+        let numbers = [path.component, path.subcomponent];
+        let table = field.and_then(|field| field.table);
+        let (types, table) = self.below(path, types, table, numbers, context)?;
+        Some(TypedPath { plan, types, multiple, table })
     }
 
     /// A path inside a datatype.
-    fn part(&mut self, path: &Path, context: &Context<'_>) -> Option<TypedPath> {
+    fn part(&mut self, path: &Path, context: &Context<'_>, usage: Use) -> Option<TypedPath> {
         let Some((datatypes, _)) = context.lens else {
             let text = format!("'{}' names no segment", path.text);
             self.findings.error("E-SOURCE", path.place, text, "write SEG-n; bare components stand in lens files");
             return None;
         };
-        let types = self.below(path, datatypes.to_vec(), context)?;
+        if let [segment] = datatypes
+            && reads_segment(segment)
+        {
+            return self.part_of_segment(path, segment, context, usage);
+        }
+        if path.third > 0 || !path.selectors.is_empty() {
+            let hint = "a component path is n or n.n";
+            self.findings.error("E-SOURCE", path.place, format!("'{}' is no part of a datatype", path.text), hint);
+            return None;
+        }
+        let numbers = [path.component, path.subcomponent];
+        let (types, table) = self.below(path, datatypes.to_vec(), None, numbers, context)?;
         let plan = PathPlan {
             root: Root::Part,
             field: 0,
@@ -86,7 +102,20 @@ impl Compiler<'_, '_> {
             component: path.component,
             subcomponent: path.subcomponent,
         };
-        Some(TypedPath { plan, types, multiple: false })
+        Some(TypedPath { plan, types, multiple: false, table })
+    }
+
+    /// The path `n[sel].n.n` of a lens that reads a whole segment.
+    fn part_of_segment(&mut self, path: &Path, segment: &str, context: &Context<'_>, usage: Use) -> Option<TypedPath> {
+        let path = Path {
+            segment: Some(Word::new(segment.to_owned(), path.place)),
+            field: path.component,
+            component: path.subcomponent,
+            subcomponent: path.third,
+            third: 0,
+            ..path.clone()
+        };
+        self.path(&path, context, segment, usage)
     }
 
     fn root(&mut self, path: &Path, name: &str, per: &str, usage: Use) -> Root {
@@ -132,15 +161,26 @@ impl Compiler<'_, '_> {
     }
 
     /// The types of the component or subcomponent that the path names.
-    fn below(&mut self, path: &Path, types: Vec<String>, context: &Context<'_>) -> Option<Vec<String>> {
+    fn below(
+        &mut self,
+        path: &Path,
+        types: Vec<String>,
+        table: Option<u16>,
+        numbers: [u16; 2],
+        context: &Context<'_>,
+    ) -> Option<(Vec<String>, Option<u16>)> {
         let mut types = types;
-        for number in [path.component, path.subcomponent] {
+        let mut table = table;
+        for number in numbers {
             if number == 0 {
                 break;
             }
             if types.is_empty() || varies(&types) {
-                return Some(Vec::new());
+                return Some((Vec::new(), None));
             }
+            // The first component of a coded type carries the table of the whole.
+            let own = types.iter().find_map(|datatype| facts::component(datatype, number)).and_then(|part| part.table);
+            table = own.or(table.filter(|_| number == 1));
             let parts = part_types(&types, number);
             if parts.is_empty() {
                 let text = format!("{} has no component {number} in v2 {}", types[0], context.versions);
@@ -152,7 +192,7 @@ impl Compiler<'_, '_> {
         if varies(&types) {
             types.clear();
         }
-        Some(types)
+        Some((types, table))
     }
 
     pub(crate) fn tests(&mut self, tests: &[Test], context: &Context<'_>, per: &str) -> Option<Vec<TestPlan>> {
@@ -174,6 +214,11 @@ fn position_of(selectors: &[Selector]) -> Option<Position> {
         _ => None,
     });
     positions.or_else(|| (!selectors.is_empty()).then_some(Position::Nth(1)))
+}
+
+/// Whether a lens of that source reads a whole segment.
+pub(crate) fn reads_segment(name: &str) -> bool {
+    name.len() == 3 && (facts::field_count(name) > 0 || name.starts_with('Z')) && facts::component_count(name) == 0
 }
 
 fn varies(types: &[String]) -> bool {

@@ -184,23 +184,21 @@ impl Tally {
 
     /// All leaves in a node.
     pub(crate) fn all(&mut self, node: Node<'_>, claim: Claim, class: LeafClass) {
-        for leaf in self.within(node) {
+        for leaf in self.within(node.span()) {
             self.push(leaf, claim, class, false);
         }
     }
 
     /// All leaves of a text range.
     pub(crate) fn range(&mut self, range: std::ops::Range<u32>, claim: Claim, class: LeafClass) {
-        let from = self.starts.partition_point(|start| *start < range.start);
-        let to = self.starts.partition_point(|start| *start < range.end);
-        for leaf in from..to {
+        for leaf in self.within(range) {
             self.push(leaf, claim, class, false);
         }
     }
 
     /// The leaves of a node that have no mark of the owner since a point.
     pub(crate) fn unmarked(&mut self, node: Node<'_>, point: usize) -> Vec<u32> {
-        let leaves = self.within(node);
+        let leaves = self.within(node.span());
         leaves.filter(|leaf| !self.pending[point..].iter().any(|mark| mark.leaf == *leaf as u32)).map(|leaf| leaf as u32).collect()
     }
 
@@ -213,14 +211,13 @@ impl Tally {
     }
 
     /// Leaves that a lens refused.
-    pub(crate) fn refuse(&mut self, node: Node<'_>, rule: u32) {
-        for leaf in self.within(node) {
+    pub(crate) fn refuse_range(&mut self, span: std::ops::Range<u32>, rule: u32) {
+        for leaf in self.within(span) {
             self.refused.push((leaf as u32, rule));
         }
     }
 
-    fn within(&mut self, node: Node<'_>) -> std::ops::Range<usize> {
-        let span = node.span();
+    fn within(&mut self, span: std::ops::Range<u32>) -> std::ops::Range<usize> {
         if span.is_empty() {
             return 0..0;
         }

@@ -61,7 +61,7 @@ impl Compiler<'_, '_> {
     ) -> Option<TypedTarget> {
         let mut typed = TypedTarget {
             plan: TargetPlan {
-                parent: false,
+                parent: None,
                 steps: Vec::new(),
                 beside: String::new(),
                 choices: Vec::new(),
@@ -157,7 +157,7 @@ impl Compiler<'_, '_> {
         }
         let fits = matches!(step.name.value.as_str(), "extension" | "id");
         match (typed.plan.steps.last_mut(), TypeId::parse("Element")) {
-            (Some(last), Some(element)) if fits && last.list.is_none() => {
+            (Some(last), Some(element)) if fits && last.list.as_ref().is_none_or(numbered) => {
                 last.name.insert(0, '_');
                 Some(element)
             }
@@ -222,7 +222,7 @@ impl Compiler<'_, '_> {
     }
 
     fn extension(&mut self, place: crate::place::Place, name: &str, word: &str, context: &Context<'_>) -> Option<Filter> {
-        let url = context.words.extension(word).map(str::to_owned);
+        let url = context.words.extension(word);
         let known = matches!(name, "extension" | "modifierExtension");
         let Some(url) = url.filter(|_| known) else {
             let words = context.words.extensions.iter().map(|(word, _)| word.value.as_str());
@@ -276,6 +276,11 @@ impl Compiler<'_, '_> {
         }
         Some(Filter { member: key.to_owned(), form, system, value, negate })
     }
+}
+
+/// Extensions of a primitive in a list stand in a second list at the same number.
+fn numbered(list: &ListStep) -> bool {
+    matches!(list.place, ItemPlace::Nth(_)) && list.filter.is_none()
 }
 
 /// The last part of a value set's url.

@@ -13,7 +13,7 @@ use crate::plan::{Constant, LensUse, Operation, PathPlan, RestPlan, TargetPlan, 
 use crate::reading::{At, Found, first_leaf, part, valued};
 use crate::rule::NullPolicy;
 use crate::run::{Mention, Run, Standing};
-use crate::sheet::{Put, Sheet};
+use crate::sheet::{Put, Sheet, align};
 use crate::tally::{Claim, LeafClass};
 
 impl<'m> Run<'m> {
@@ -29,7 +29,7 @@ impl<'m> Run<'m> {
         let claim = self.claim(operation, write, standing);
         match &write.lens {
             LensUse::Constant(constant) => {
-                let value = self.constant(constant);
+                let Some(value) = self.constant(constant, at) else { return true };
                 self.place(write, None, 0, value, sheet, standing);
                 return true;
             }
@@ -41,6 +41,9 @@ impl<'m> Run<'m> {
             LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}
         }
         let first = operation.sources.first().map_or(&[][..], Vec::as_slice);
+        if write.whole_segment {
+            return self.write_segments(operation, write, first, claim, at, sheet, standing);
+        }
         let nodes = self.found(first, at);
         let says = nodes.iter().any(|found| valued(found.node));
         if !says {
@@ -50,7 +53,8 @@ impl<'m> Run<'m> {
         let all = matches!(&write.lens, LensUse::Builtin(lens) if lens.facts().all);
         if all {
             let arguments: Vec<Node<'m>> = nodes.iter().map(|found| found.node).collect();
-            return self.one(operation, write, &arguments, 0, claim, at, sheet, standing);
+            let given = Given { nodes: &arguments, inner: at };
+            return self.one(operation, write, given, 0, claim, sheet, standing);
         }
         let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| self.found(paths, at)).collect();
         let mut refused = true;
@@ -66,17 +70,44 @@ impl<'m> Run<'m> {
                 self.tally.all(found.node, claim, LeafClass::Emitted);
                 continue;
             }
-            refused &= !self.one(operation, write, &arguments, found.ordinal, claim, at, sheet, standing);
+            let inner = At { part: Some(found.node), code_table: write.code_table.as_deref(), ..at };
+            let given = Given { nodes: &arguments, inner };
+            refused &= !self.one(operation, write, given, found.ordinal, claim, sheet, standing);
+        }
+        !refused
+    }
+
+    /// Whole segments, each read by a lens.
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn write_segments(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        paths: &'m [PathPlan],
+        claim: Claim,
+        at: At<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> bool {
+        let mut refused = false;
+        for path in paths {
+            let segments = self.reading.segments(path, at);
+            for (ordinal, segment) in (0u32..).zip(&segments) {
+                let inner = At { segment: Some(*segment), part: None, code_table: None };
+                let given = Given { nodes: &[], inner };
+                refused = !self.one(operation, write, given, ordinal << 16, claim, sheet, standing);
+            }
+            if !segments.is_empty() {
+                break;
+            }
         }
         !refused
     }
 
     fn claim(&self, operation: &Operation, write: &Write, standing: Standing) -> Claim {
         let target = write.targets.first();
-        let owner = match (target.is_some_and(|target| target.parent), standing.parent) {
-            (true, Some(parent)) => parent as u32,
-            _ => standing.owner,
-        };
+        let parent = target.and_then(|target| target.parent).and_then(|number| self.parent_of(standing, number));
+        let owner = parent.map_or(standing.owner, |parent| parent as u32);
         Claim { rule: operation.rule, owner, region: target.map_or(0, |target| target.region) }
     }
 
@@ -114,7 +145,7 @@ impl<'m> Run<'m> {
                 NullPolicy::Delete => {
                     self.tally.all(null.node, claim, LeafClass::Emitted);
                     // Inside a datatype the element is simply absent from the object that is made.
-                    if at.part.is_none() {
+                    if !standing.inside {
                         for target in &write.targets {
                             self.sheet(target, sheet, standing).clear(target);
                         }
@@ -122,8 +153,8 @@ impl<'m> Run<'m> {
                 }
                 NullPolicy::Keep => self.tally.all(null.node, claim, LeafClass::Complement),
                 NullPolicy::Error => {
-                    self.tally.refuse(null.node, operation.rule);
-                    let path = self.path_of(null.node);
+                    self.tally.refuse_range(null.node.span(), operation.rule);
+                    let path = self.path_at(null.node.span().start);
                     let text = Text::new("this value may not be deleted", "该值不允许删除");
                     self.issue(Severity::Error, IssueType::BusinessRule, "null-refused", text, path);
                 }
@@ -131,7 +162,7 @@ impl<'m> Run<'m> {
             return;
         }
         if let Some(constant) = &write.default {
-            let value = self.constant(constant);
+            let Some(value) = self.constant(constant, at) else { return };
             self.place(write, None, 0, value, sheet, standing);
         } else if write.required {
             let target = write.targets.first().map_or("", |target| target.text.as_str());
@@ -141,11 +172,12 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn constant(&self, constant: &'m Constant) -> Value<'m> {
+    fn constant(&self, constant: &'m Constant, at: At<'m>) -> Option<Value<'m>> {
         match constant {
-            Constant::Fixed(value) => borrowed(value),
-            Constant::Plan => Value::from(self.program.hash_text.as_str()),
-            Constant::Site => Value::from(self.site.id),
+            Constant::Fixed(value) => Some(borrowed(value)),
+            Constant::Plan => Some(Value::from(self.program.hash_text.as_str())),
+            Constant::Site => Some(Value::from(self.site.id)),
+            Constant::CodeTable => at.code_table.map(Value::from),
         }
     }
 
@@ -180,22 +212,21 @@ impl<'m> Run<'m> {
         &mut self,
         operation: &'m Operation,
         write: &'m Write,
-        arguments: &[Node<'m>],
+        given: Given<'_, 'm>,
         ordinal: u32,
         claim: Claim,
-        at: At<'m>,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> bool {
         let point = self.tally.point();
         let mentions = self.mentions.len();
-        let outcome = self.make(write, arguments, claim, at, standing);
-        let outcome = outcome.and_then(|made| self.translate(write, made, arguments[0], point));
+        let outcome = self.make(write, given, claim, standing);
+        let outcome = outcome.and_then(|made| self.translate(write, made, given, point));
         let made = match outcome {
             Ok(Some(made)) => made,
             Ok(None) => return true,
             Err(refusal) => {
-                self.refused(operation, arguments[0], point, mentions, refusal);
+                self.refused(operation, given, point, mentions, refusal);
                 return false;
             }
         };
@@ -207,7 +238,7 @@ impl<'m> Run<'m> {
                 }
             }
         }
-        self.rest(write, arguments[0], rest, point, claim, &mut value, sheet, standing);
+        self.rest(write, given, rest, point, claim, &mut value, sheet, standing);
         match self.place(write, kind, ordinal, value, sheet, standing) {
             Put::Done => true,
             Put::Nowhere => {
@@ -215,21 +246,22 @@ impl<'m> Run<'m> {
                 true
             }
             Put::Taken => {
-                self.refused(operation, arguments[0], point, mentions, Refusal("value-conflict"));
+                self.refused(operation, given, point, mentions, Refusal("value-conflict"));
                 false
             }
         }
     }
 
-    fn refused(&mut self, operation: &Operation, node: Node<'m>, point: usize, mentions: usize, refusal: Refusal) {
+    fn refused(&mut self, operation: &Operation, given: Given<'_, 'm>, point: usize, mentions: usize, refusal: Refusal) {
         self.tally.back(point);
         self.mentions.truncate(mentions);
-        self.tally.refuse(node, operation.rule);
-        let path = self.path_of(node);
+        let span = given.span();
+        self.tally.refuse_range(span.clone(), operation.rule);
+        let path = self.path_at(span.start);
         self.issue(Severity::Warning, IssueType::Value, refusal.0, refusal.text(), path);
     }
 
-    fn make(&mut self, write: &'m Write, arguments: &[Node<'m>], claim: Claim, at: At<'m>, standing: Standing) -> Outcome<'m> {
+    fn make(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
         match &write.lens {
             LensUse::Builtin(lens) => {
                 let systems = self.systems();
@@ -244,16 +276,16 @@ impl<'m> Run<'m> {
                     trim: write.trim,
                     note: None,
                 };
-                let made = lens::apply(*lens, arguments, &mut hand);
+                let made = lens::apply(*lens, given.nodes, &mut hand);
                 let note = hand.note;
                 if let Some(note) = note {
-                    let path = self.path_of(arguments[0]);
+                    let path = self.path_at(given.span().start);
                     self.issue(Severity::Warning, IssueType::Value, note, Refusal(note).text(), path);
                 }
                 made
             }
-            LensUse::Composite(lens) => Ok(self.compose(*lens, arguments[0], claim, at, standing)?.map(|(value, _)| Made::new(value))),
-            LensUse::Resource(lens) => self.mention(*lens, arguments[0], claim, at, standing),
+            LensUse::Composite(lens) => Ok(self.compose(*lens, given.inner, claim, standing)?.map(|(value, _)| Made::new(value))),
+            LensUse::Resource(lens) => self.mention(*lens, given.inner, claim, standing),
             LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => Ok(None),
         }
     }
@@ -262,16 +294,16 @@ impl<'m> Run<'m> {
     fn compose(
         &mut self,
         lens: usize,
-        node: Node<'m>,
+        inner: At<'m>,
         claim: Claim,
-        at: At<'m>,
         standing: Standing,
     ) -> Result<Option<(Value<'m>, Sheet<'m>)>, Refusal> {
         let plan = &self.program.lenses[lens];
         let point = self.tally.point();
         let mut sheet = Sheet::default();
-        let inner = At { segment: at.segment, part: Some(node) };
-        self.body(&plan.body, inner, &mut sheet, Standing { own: None, parent: None, ..standing });
+        let inside = Standing { own: None, inside: true, ..standing };
+        self.body(&plan.body, inner, &mut sheet, inside);
+        align(&mut sheet.object);
         for required in plan.body.required.iter().rev() {
             if lacks(&mut sheet.object, required) && required.parent.is_empty() && !sheet.object.is_empty() {
                 return Err(Refusal("part-missing"));
@@ -289,13 +321,12 @@ impl<'m> Run<'m> {
     }
 
     /// Makes a small resource and gives the Reference to it.
-    fn mention(&mut self, lens: usize, node: Node<'m>, claim: Claim, at: At<'m>, standing: Standing) -> Outcome<'m> {
+    fn mention(&mut self, lens: usize, inner: At<'m>, claim: Claim, standing: Standing) -> Outcome<'m> {
         let plan = &self.program.lenses[lens];
         let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
-        let Some((value, mut sheet)) = self.compose(lens, node, claim, at, standing)? else { return Ok(None) };
+        let Some((value, mut sheet)) = self.compose(lens, inner, claim, standing)? else { return Ok(None) };
         let identifier = value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
         let display = crate::display::of(&value);
-        let inner = At { segment: at.segment, part: Some(node) };
         let keyed = identify::key(id, self.site.id, kind, None, inner, &self.reading, self.systems(), None);
         let mut reference = Object::new();
         if let (Some(keyed), Value::Object(object)) = (keyed, value) {
@@ -315,8 +346,11 @@ impl<'m> Run<'m> {
     }
 
     /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
-    fn translate(&mut self, write: &Write, made: Option<Made<'m>>, node: Node<'m>, point: usize) -> Outcome<'m> {
-        let (Some(table), Some(made)) = (write.table, made) else { return Ok(None) };
+    fn translate(&mut self, write: &Write, made: Option<Made<'m>>, given: Given<'_, 'm>, point: usize) -> Outcome<'m> {
+        let (table, made) = match (write.table, made) {
+            (Some(table), Some(made)) => (table, made),
+            (_, made) => return Ok(made),
+        };
         let table: &'m Table = &self.program.tables[table];
         let concept = write.targets.first().is_some_and(|target| target.kind.name() == "CodeableConcept");
         let coding = write.targets.first().is_some_and(|target| target.kind.name() == "Coding");
@@ -324,10 +358,10 @@ impl<'m> Run<'m> {
         if !concept && !coding {
             return Ok(Some(Made { value: Value::Object(object), ..made }));
         }
-        let leaf = first_leaf(part(node, 1));
-        if !valued(leaf) {
+        let leaf = given.nodes.first().map(|node| first_leaf(part(*node, 1))).filter(|leaf| valued(*leaf));
+        let Some(leaf) = leaf else {
             return Ok(Some(Made { value: Value::Object(object), ..made }));
-        }
+        };
         let text = leaf.text();
         let translation = match table.translate(text.trim()) {
             Translation::Coded(found) => {
@@ -360,7 +394,7 @@ impl<'m> Run<'m> {
     fn rest(
         &mut self,
         write: &'m Write,
-        node: Node<'m>,
+        given: Given<'_, 'm>,
         rest: Option<(&'static str, Value<'m>)>,
         point: usize,
         claim: Claim,
@@ -371,14 +405,14 @@ impl<'m> Run<'m> {
         let extension = match &write.rest {
             RestPlan::Unsaid => return,
             RestPlan::Complement => {
-                self.tally.all(node, claim, LeafClass::Complement);
+                self.tally.range(given.span(), claim, LeafClass::Complement);
                 return;
             }
             RestPlan::Extension(url) => {
                 let extension = Object::new().with("url", url.as_str());
                 match rest {
                     Some((member, value)) => extension.with(member, value),
-                    None => match self.left_over(node, point, claim) {
+                    None => match given.nodes.first().and_then(|node| self.left_over(*node, point, claim)) {
                         Some(parts) => extension.with("extension", parts),
                         None => return,
                     },
@@ -439,9 +473,11 @@ impl<'m> Run<'m> {
 
     /// The sheet that a target belongs to: the own one or that of the parent.
     fn sheet<'s>(&'s mut self, target: &TargetPlan, own: &'s mut Sheet<'m>, standing: Standing) -> &'s mut Sheet<'m> {
-        match standing.parent {
-            Some(parent) if target.parent => &mut self.sheets[parent],
-            _ => own,
+        match target.parent.map(|number| self.parent_of(standing, number)) {
+            Some(Some(parent)) => &mut self.sheets[parent],
+            // What is written for a parent that is not there goes nowhere.
+            Some(None) => &mut self.nobody,
+            None => own,
         }
     }
 }
@@ -498,6 +534,25 @@ fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m
         }
     }
     (node.span().start == start).then(|| ("1".to_owned(), node.text()))
+}
+
+/// What a rule gives its lens.
+#[derive(Clone, Copy)]
+struct Given<'a, 'm> {
+    /// One node for each source; all repeats of the first for a lens that takes all; none for a whole segment.
+    nodes: &'a [Node<'m>],
+    inner: At<'m>,
+}
+
+impl Given<'_, '_> {
+    /// Where the first source stands in the text.
+    fn span(&self) -> std::ops::Range<u32> {
+        match (self.nodes.first(), self.inner.segment) {
+            (Some(node), _) => node.span(),
+            (None, Some(segment)) => segment.span(),
+            (None, None) => 0..0,
+        }
+    }
 }
 
 impl Refusal {
