@@ -2,7 +2,7 @@
 
 use dukou_access::{Certificate, Credential, Request};
 use dukou_audit::{Interaction, RequestId, User};
-use dukou_fhir::{Issue, IssueType, Language, Text};
+use dukou_fhir::{IssueType, Language};
 use hyper::header::{AUTHORIZATION, HOST, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::desk::{Connection, Desk, Limits};
+use crate::fault::{Fault, fault};
 use crate::negotiate::{self, Prefer};
 use crate::params::Params;
 use crate::percent;
@@ -28,7 +29,7 @@ pub(crate) struct Ask {
     pub(crate) query: String,
     pub(crate) params: Params,
     /// A fault of the query, told after authentication.
-    pub(crate) fault: Option<Issue>,
+    pub(crate) fault: Option<Fault>,
     pub(crate) headers: HeaderMap,
     pub(crate) language: Language,
     pub(crate) prefer: Prefer,
@@ -41,7 +42,7 @@ impl Ask {
     ///
     /// # Errors
     /// The issue of a 414 or 431, found before anything else is looked at.
-    pub(crate) fn read(desk: &Desk, parts: Parts, connection: &Connection) -> Result<Ask, (RequestId, Issue)> {
+    pub(crate) fn read(desk: &Desk, parts: Parts, connection: &Connection) -> Result<Ask, (RequestId, Fault)> {
         let runtime = &desk.runtime;
         let id = runtime.request_id();
         let uri = parts.uri;
@@ -212,15 +213,18 @@ fn find(method: &Method, path: &str, prefix: &str) -> (Result<Route, Astray>, St
     }
 }
 
-fn measure(url_bytes: usize, headers: &HeaderMap, limits: &Limits) -> Result<(), Issue> {
+fn measure(url_bytes: usize, headers: &HeaderMap, limits: &Limits) -> Result<(), Fault> {
     if url_bytes > limits.url_bytes_max {
-        let text = Text::new("the address is too long; search by POST", "地址过长，请改用 POST 检索");
-        return Err(Issue::error(IssueType::TooLong, "url-too-long", text));
+        return Err(fault(
+            IssueType::TooLong,
+            "url-too-long",
+            "the address is too long; search by POST",
+            "地址过长，请改用 POST 检索",
+        ));
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > limits.header_bytes_max || headers.len() > limits.header_fields_max {
-        let text = Text::new("the headers are too large", "请求头过大");
-        return Err(Issue::error(IssueType::TooLong, "headers-too-large", text));
+        return Err(fault(IssueType::TooLong, "headers-too-large", "the headers are too large", "请求头过大"));
     }
     Ok(())
 }

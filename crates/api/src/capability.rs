@@ -3,12 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use dukou_fhir::{Issue, IssueType, Object, ResourceType, Text, Value, search};
+use dukou_fhir::{IssueType, Object, ResourceType, Value, search};
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use sha2::{Digest, Sha256};
 
 use crate::ask::Ask;
 use crate::desk::{Desk, Limits};
+use crate::fault::fault;
 use crate::negotiate;
 use crate::reply::{Reply, print};
 use crate::route::ROUTES;
@@ -30,12 +31,19 @@ impl Statement {
     /// Answers `GET metadata`.
     pub(crate) fn reply(&self, desk: &Desk, ask: &Ask) -> Reply {
         if let Err(issue) = negotiate::accepts_json(&ask.headers, ask.params.format.as_deref()) {
-            return Reply::issue(issue, ask.language);
+            return Reply::fault(issue, ask.language);
         }
         let unknown = ask.params.criteria.iter().any(|(name, value)| name != "mode" || value != "full");
         if unknown {
-            let text = Text::new("metadata takes no parameter but mode=full", "metadata 只接受 mode=full");
-            return Reply::issue(Issue::error(IssueType::NotSupported, "unknown-parameter", text), ask.language);
+            return Reply::fault(
+                fault(
+                    IssueType::NotSupported,
+                    "unknown-parameter",
+                    "metadata takes no parameter but mode=full",
+                    "metadata 只接受 mode=full",
+                ),
+                ask.language,
+            );
         }
         let printed = self.printed(desk, &ask.base);
         let same = ask.header(&IF_NONE_MATCH).is_some_and(|tags| tags.contains(printed.etag.trim_matches('"')));

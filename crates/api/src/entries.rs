@@ -6,10 +6,11 @@ use dukou_access::ClientSettings;
 use dukou_audit::{Permit, Right};
 use dukou_exchange::{Entry, Error, Exchange, Operation, Patch};
 use dukou_fhir::search::{Options, Query};
-use dukou_fhir::{Issue, IssueType, ResourceType, Text, Value, VersionId, json};
+use dukou_fhir::{Issue, IssueType, ResourceType, Value, VersionId, json};
 use hyper::Method;
 
 use crate::etag;
+use crate::fault::{Fault, fault, fault_at};
 use crate::percent;
 use crate::route::{self, Route};
 use crate::shape;
@@ -54,8 +55,13 @@ impl Reader<'_> {
         Ok(Entry { full_url, operation: self.operation(&route, sent)? })
     }
 
-    /// The operation of a route and what came with it.
+    /// The operation of a route and what came with it. Each needs its own right, alone as well as inside a Bundle.
     pub(crate) fn operation(&self, route: &Route, sent: Sent) -> Result<Operation, Error> {
+        if let (Some(kind), Some(right)) = (route.kind(), needed(route))
+            && !self.permit.allows(kind.as_str(), right)
+        {
+            return Err(Error::Forbidden);
+        }
         let if_match = match &sent.if_match {
             Some(text) => Some(etag::parse(text).ok_or(Error::VersionMismatch)?),
             None => None,
@@ -64,9 +70,13 @@ impl Reader<'_> {
             Route::Create(kind) => self.create(*kind, sent),
             Route::Update(key) => {
                 self.need_if_match(if_match)?;
+                let content = writable(sent.content)?;
+                if content.text_at("id") != Some(key.id.as_str()) {
+                    return Err(Error::IdDiffers);
+                }
                 let create_allowed =
                     self.settings.create_with_id && self.permit.allows(key.kind.as_str(), Right::Create);
-                Ok(Operation::Update { key: key.clone(), content: writable(sent.content)?, if_match, create_allowed })
+                Ok(Operation::Update { key: key.clone(), content, if_match, create_allowed })
             }
             Route::UpdateWhere(kind) => {
                 let query = self.condition(*kind, &sent.criteria)?;
@@ -108,8 +118,12 @@ impl Reader<'_> {
         let criteria = criteria.trim_start_matches('?');
         let query = self.exchange.criteria(kind, criteria)?;
         if query.conditions().is_empty() {
-            let text = Text::new("a conditional interaction needs at least one criterion", "条件操作至少需要一个条件");
-            return Err(Error::Invalid(vec![Issue::error(IssueType::Invalid, "criteria-missing", text)]));
+            return Err(invalid(fault(
+                IssueType::Invalid,
+                "criteria-missing",
+                "a conditional interaction needs at least one criterion",
+                "条件操作至少需要一个条件",
+            )));
         }
         Ok(query)
     }
@@ -129,10 +143,25 @@ impl Reader<'_> {
 
     fn need_if_match(&self, if_match: Option<VersionId>) -> Result<(), Error> {
         if self.settings.if_match_required && if_match.is_none() {
-            let text = Text::new("this client must send If-Match", "该客户端必须携带 If-Match");
-            return Err(Error::Invalid(vec![Issue::error(IssueType::Invalid, "if-match-missing", text)]));
+            return Err(invalid(fault(
+                IssueType::Invalid,
+                "if-match-missing",
+                "this client must send If-Match",
+                "该客户端必须携带 If-Match",
+            )));
         }
         Ok(())
+    }
+}
+
+fn needed(route: &Route) -> Option<Right> {
+    match route {
+        Route::Create(_) => Some(Right::Create),
+        Route::Update(_) | Route::UpdateWhere(_) | Route::Patch(_) | Route::PatchWhere(_) => Some(Right::Update),
+        Route::Delete(_) | Route::DeleteWhere(_) => Some(Right::Delete),
+        Route::Read(_) | Route::Vread(..) => Some(Right::Read),
+        Route::Search(_) => Some(Right::Search),
+        _ => None,
     }
 }
 
@@ -140,10 +169,13 @@ impl Reader<'_> {
 fn writable(content: Option<Value<'static>>) -> Result<Value<'static>, Error> {
     let content = content.ok_or_else(|| missing("resource"))?;
     if shape::is_subsetted(&content) {
-        let text = Text::new("a shortened resource may not be written back", "删减过的资源不得写回");
-        return Err(Error::Invalid(vec![
-            Issue::error(IssueType::BusinessRule, "subsetted", text).at("Resource.meta.tag"),
-        ]));
+        return Err(invalid(fault_at(
+            IssueType::BusinessRule,
+            "subsetted",
+            "Resource.meta.tag",
+            "a shortened resource may not be written back",
+            "删减过的资源不得写回",
+        )));
     }
     Ok(content)
 }
@@ -151,9 +183,9 @@ fn writable(content: Option<Value<'static>>) -> Result<Value<'static>, Error> {
 /// A JSON Patch: the operations themselves, or in a Bundle a Binary that holds them.
 fn patch(content: Option<Value<'static>>) -> Result<Patch, Error> {
     let content = content.ok_or_else(|| missing("resource"))?;
-    let invalid = |issue: Issue| Error::Invalid(vec![issue]);
+    let refuse = |issue: Issue| Error::Invalid(vec![issue]);
     if content.resource_type() != Some("Binary") {
-        return Patch::parse(&content).map_err(invalid);
+        return Patch::parse(&content).map_err(refuse);
     }
     if content.text_at("contentType") != Some("application/json-patch+json") {
         return Err(bad("resource.contentType"));
@@ -161,20 +193,24 @@ fn patch(content: Option<Value<'static>>) -> Result<Patch, Error> {
     let bytes =
         content.text_at("data").and_then(|data| STANDARD.decode(data).ok()).ok_or_else(|| bad("resource.data"))?;
     let document = json::parse(&bytes, &json::Limits::default()).map_err(|_| bad("resource.data"))?;
-    Patch::parse(&document).map_err(invalid)
+    Patch::parse(&document).map_err(refuse)
 }
 
 fn missing(element: &str) -> Error {
-    let text = Text::new(format!("{element} is missing"), format!("缺少 {element}"));
-    Error::Invalid(vec![Issue::error(IssueType::Invalid, "bundle-entry", text).at(format!("Entry.{element}"))])
+    let (en, zh) = (format!("{element} is missing"), format!("缺少 {element}"));
+    invalid(fault_at(IssueType::Invalid, "bundle-entry", &format!("Entry.{element}"), en, zh))
 }
 
 fn bad(element: &str) -> Error {
-    let text = Text::new(format!("{element} is not understood"), format!("无法理解 {element}"));
-    Error::Invalid(vec![Issue::error(IssueType::Invalid, "bundle-entry", text).at(format!("Entry.{element}"))])
+    let (en, zh) = (format!("{element} is not understood"), format!("无法理解 {element}"));
+    invalid(fault_at(IssueType::Invalid, "bundle-entry", &format!("Entry.{element}"), en, zh))
 }
 
 fn not_in_a_bundle() -> Error {
-    let text = Text::new("this interaction is not offered inside a Bundle", "Bundle 内不支持此操作");
-    Error::Invalid(vec![Issue::error(IssueType::NotSupported, "bundle-entry", text).at("Entry.request")])
+    let en = "this interaction is not offered inside a Bundle";
+    invalid(fault_at(IssueType::NotSupported, "bundle-entry", "Entry.request", en, "Bundle 内不支持此操作"))
+}
+
+fn invalid(fault: Fault) -> Error {
+    Error::Invalid(vec![fault.into_issue()])
 }

@@ -1,7 +1,7 @@
 //! The last headers of an answer, added after it was released.
 
 use bytes::Bytes;
-use dukou_audit::RequestId;
+use dukou_audit::{Receipt, RequestId};
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
@@ -46,7 +46,7 @@ impl Final {
     }
 
     /// The answer as it goes to the listener.
-    pub(crate) fn response(self, reply: Reply, receipt: Option<String>) -> Response<Full<Bytes>> {
+    pub(crate) fn response(self, reply: Reply, receipt: Option<&Receipt>) -> Response<Full<Bytes>> {
         let fhir = reply
             .headers
             .iter()
@@ -63,8 +63,8 @@ impl Final {
             }
         };
         text(REQUEST_ID, &id);
-        if let Some(receipt) = &receipt {
-            text(AUDIT_RECEIPT, receipt);
+        if let Some(receipt) = receipt {
+            text(AUDIT_RECEIPT, &receipt.to_string());
         }
         if let Some(applied) = self.applied.as_deref().filter(|_| reply.status < 400) {
             text(PREFERENCE_APPLIED, applied);

@@ -23,6 +23,7 @@ mod cursor;
 mod desk;
 mod entries;
 mod etag;
+mod fault;
 mod finish;
 mod gzip;
 mod link;
@@ -38,6 +39,8 @@ mod service;
 mod shape;
 mod status;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use crew::{Busy, Crew, Place};

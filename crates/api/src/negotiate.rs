@@ -3,7 +3,9 @@
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderName};
 
-use dukou_fhir::{Issue, IssueType, Language, Text};
+use crate::fault::{Fault, fault};
+
+use dukou_fhir::{IssueType, Language};
 
 /// What the body of a request is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 ///
 /// # Errors
 /// The issue of a 406.
-pub(crate) fn accepts_json(headers: &HeaderMap, format: Option<&str>) -> Result<(), Issue> {
+pub(crate) fn accepts_json(headers: &HeaderMap, format: Option<&str>) -> Result<(), Fault> {
     let acceptable = match format.filter(|format| !format.is_empty()) {
         // In a query an unescaped plus sign arrives as a space.
         Some(format) => format == "json" || is_json(media_range(&format.replace(' ', "+"))),
@@ -91,11 +93,12 @@ pub(crate) fn accepts_json(headers: &HeaderMap, format: Option<&str>) -> Result<
     if acceptable {
         return Ok(());
     }
-    let text = Text::new(
+    Err(fault(
+        IssueType::NotSupported,
+        "not-acceptable",
         "only application/fhir+json of FHIR 4.0 can be answered",
         "只能返回 FHIR 4.0 的 application/fhir+json",
-    );
-    Err(Issue::error(IssueType::NotSupported, "not-acceptable", text))
+    ))
 }
 
 /// Whether the caller asks for an OperationOutcome rather than for the acknowledgement of a message.
@@ -110,7 +113,7 @@ pub(crate) fn prefers_outcome(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// The issue of a 415: a media type or a character set that is not taken.
-pub(crate) fn sent(headers: &HeaderMap) -> Result<Sent, Issue> {
+pub(crate) fn sent(headers: &HeaderMap) -> Result<Sent, Fault> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(Sent::Unsaid) };
     let text = value.to_str().unwrap_or("");
     let (name, parameters) = media_type(text);
@@ -129,9 +132,13 @@ pub(crate) fn sent(headers: &HeaderMap) -> Result<Sent, Issue> {
 }
 
 /// The issue of a 415.
-pub(crate) fn media_type_refused() -> Issue {
-    let text = Text::new("the media type of the body is not taken here", "不支持该请求体的媒体类型");
-    Issue::error(IssueType::NotSupported, "media-type", text)
+pub(crate) fn media_type_refused() -> Fault {
+    fault(
+        IssueType::NotSupported,
+        "media-type",
+        "the media type of the body is not taken here",
+        "不支持该请求体的媒体类型",
+    )
 }
 
 /// The media ranges with a weight above zero; none where the header is absent or empty.

@@ -5,6 +5,7 @@ use dukou_fhir::{Issue, IssueType, ResourceType, Severity, Text, Value};
 
 use crate::ask::Ask;
 use crate::desk::Desk;
+use crate::fault::{Fault, fault_at};
 use crate::read::Shown;
 use crate::reply::Reply;
 
@@ -20,15 +21,23 @@ pub(crate) fn validate(
         Some("Parameters") if kind.is_none_or(|kind| kind.as_str() != "Parameters") => {
             let named = |part: &&Value<'static>| part.text_at("name") == Some("resource");
             let resource = body.list_at("parameter").iter().find(named).and_then(|part| part.get("resource"));
-            resource.ok_or_else(|| Reply::issue(nothing_to_validate(), ask.language))?
+            resource.ok_or_else(|| Reply::fault(nothing_to_validate(), ask.language))?
         }
         _ => body,
     };
     if let Some(kind) = kind
         && content.resource_type() != Some(kind.as_str())
     {
-        let text = Text::new(format!("a {kind} is expected here"), format!("此处需要 {kind}"));
-        return Err(Reply::issue(Issue::error(IssueType::Invalid, "other-type", text).at("Resource"), ask.language));
+        return Err(Reply::fault(
+            fault_at(
+                IssueType::Invalid,
+                "other-type",
+                "Resource",
+                format!("a {kind} is expected here"),
+                format!("此处需要 {kind}"),
+            ),
+            ask.language,
+        ));
     }
     let found = desk.exchange.validate(permit, content);
     Ok(found.map(|mut issues| {
@@ -40,7 +49,13 @@ pub(crate) fn validate(
     }))
 }
 
-fn nothing_to_validate() -> Issue {
-    let text = Text::new("Parameters without a parameter `resource`", "Parameters 中缺少名为 resource 的参数");
-    Issue::error(IssueType::Invalid, "nothing-to-validate", text).at("Parameters.parameter")
+fn nothing_to_validate() -> Fault {
+    let zh = "Parameters 中缺少名为 resource 的参数";
+    fault_at(
+        IssueType::Invalid,
+        "nothing-to-validate",
+        "Parameters.parameter",
+        "Parameters without a parameter `resource`",
+        zh,
+    )
 }

@@ -1,8 +1,9 @@
 //! The parameters that belong to the door itself, taken out of a query before the search sees it.
 
-use dukou_fhir::{Issue, IssueType, Text};
+use dukou_fhir::IssueType;
 
 use crate::desk::Limits;
+use crate::fault::{Fault, fault};
 use crate::percent;
 use crate::shape::{Shape, Summary};
 
@@ -25,7 +26,7 @@ impl Params {
     ///
     /// # Errors
     /// The issue of a 400.
-    pub(crate) fn read(query: &str, form: &str, limits: &Limits) -> Result<Params, Issue> {
+    pub(crate) fn read(query: &str, form: &str, limits: &Limits) -> Result<Params, Fault> {
         let malformed =
             || bad("bad-encoding", "the parameters are not well percent-encoded UTF-8", "参数的百分号编码有误");
         let mut pairs = percent::pairs(query).ok_or_else(malformed)?;
@@ -40,7 +41,7 @@ impl Params {
         Ok(params)
     }
 
-    fn take(&mut self, name: String, value: String, limits: &Limits) -> Result<(), Issue> {
+    fn take(&mut self, name: String, value: String, limits: &Limits) -> Result<(), Fault> {
         match name.as_str() {
             "_format" => self.format = Some(value.clone()),
             "_pretty" => self.shape.pretty = value == "true",
@@ -70,11 +71,15 @@ impl Params {
     ///
     /// # Errors
     /// The issue of a 400 that names the first of them.
-    pub(crate) fn without_criteria(&self) -> Result<(), Issue> {
+    pub(crate) fn without_criteria(&self) -> Result<(), Fault> {
         let Some((name, _)) = self.criteria.first() else { return Ok(()) };
         let name: String = name.chars().take(64).filter(|letter| !letter.is_control()).collect();
-        let text = Text::new(format!("the parameter {name} has no meaning here"), format!("参数 {name} 在此无效"));
-        Err(Issue::error(IssueType::NotSupported, "unknown-parameter", text))
+        Err(fault(
+            IssueType::NotSupported,
+            "unknown-parameter",
+            format!("the parameter {name} has no meaning here"),
+            format!("参数 {name} 在此无效"),
+        ))
     }
 
     /// The criteria as the text behind a question mark.
@@ -83,8 +88,8 @@ impl Params {
     }
 }
 
-fn bad(code: &'static str, en: &str, zh: &str) -> Issue {
-    Issue::error(IssueType::Invalid, code, Text::new(en, zh))
+fn bad(code: &'static str, en: &str, zh: &str) -> Fault {
+    fault(IssueType::Invalid, code, en, zh)
 }
 
 /// The parameter that carries a page's position.
@@ -125,7 +130,7 @@ mod tests {
         let limits = Limits { parameters_max: 2, ..Limits::default() };
         assert!(Params::read("a=1&b=2", "", &limits).is_ok());
         assert!(Params::read("a=1&b=2", "c=3", &limits).is_err());
-        let issue = Params::read("nam=x", "", &Limits::default()).unwrap().without_criteria().unwrap_err();
+        let issue = Params::read("nam=x", "", &Limits::default()).unwrap().without_criteria().unwrap_err().into_issue();
         assert!(issue.text.en.contains("nam"));
     }
 }

@@ -1,14 +1,15 @@
 //! Handlers that show one resource or its history.
 
 use dukou_audit::{Permit, Unreleased};
-use dukou_exchange::{HistoryQuery, HistoryScope, Version};
-use dukou_fhir::{Instant, Issue, IssueType, ResourceKey, Text, VersionId};
+use dukou_exchange::{Error, HistoryQuery, HistoryScope, Version};
+use dukou_fhir::{Instant, IssueType, ResourceKey, VersionId};
 use hyper::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 
 use crate::ask::Ask;
 use crate::bundle::Writer;
 use crate::desk::Desk;
 use crate::etag;
+use crate::fault::{Fault, fault};
 use crate::link::Pager;
 use crate::reply::Reply;
 
@@ -23,7 +24,7 @@ pub(crate) fn read(
     key: &ResourceKey,
     version: Option<VersionId>,
 ) -> Shown {
-    ask.params.without_criteria().map_err(|issue| Reply::issue(issue, ask.language))?;
+    ask.params.without_criteria().map_err(|issue| Reply::fault(issue, ask.language))?;
     let found = match version {
         None => desk.exchange.read(permit, key),
         Some(version) => desk.exchange.vread(permit, key, version),
@@ -52,7 +53,7 @@ pub(crate) fn stamped(reply: Reply, version: &Version) -> Reply {
 
 /// `_history` of an instance, a type or everything.
 pub(crate) fn history(desk: &Desk, ask: &Ask, permit: &Permit<'_>, scope: HistoryScope) -> Shown {
-    let refuse = |issue: Issue| Reply::issue(issue, ask.language);
+    let refuse = |fault: Fault| Reply::fault(fault, ask.language);
     let limits = &desk.runtime.limits;
     let policy = desk.policy.load();
     let policy_sha256 = policy.sha256();
@@ -74,7 +75,15 @@ pub(crate) fn history(desk: &Desk, ask: &Ask, permit: &Permit<'_>, scope: Histor
         Some(bytes) => Some(u64::from_be_bytes(bytes.map_err(|_| refuse(bad_cursor()))?)),
     };
     let page = desk.exchange.history(permit, &query).map_err(|error| Reply::error(&error, ask.language))?;
+    // An instance that never was has no history; one out of reach answers likewise.
+    let unknown = match &query.scope {
+        HistoryScope::Instance(key) if query.since.is_none() && query.until.is_none() => Some(key.clone()),
+        _ => None,
+    };
     Ok(page.map(|page| {
+        if let Some(key) = unknown.filter(|_| page.total == 0) {
+            return Reply::error(&Error::NotFound { key }, ask.language);
+        }
         let links = pager.links(&trail, page.next.map(|next| next.to_be_bytes().to_vec()));
         let writer = Writer { base: &ask.base, shape: &ask.params.shape, language: ask.language };
         Reply::fhir(200, writer.history(&page, &links))
@@ -82,17 +91,25 @@ pub(crate) fn history(desk: &Desk, ask: &Ask, permit: &Permit<'_>, scope: Histor
 }
 
 /// The issue of a page link that is not ours for this use.
-pub(crate) fn bad_cursor() -> Issue {
-    let text = Text::new("the page link does not belong to this search and client", "分页链接不属于本次检索或该客户端");
-    Issue::error(IssueType::Invalid, "bad-cursor", text)
+pub(crate) fn bad_cursor() -> Fault {
+    fault(
+        IssueType::Invalid,
+        "bad-cursor",
+        "the page link does not belong to this search and client",
+        "分页链接不属于本次检索或该客户端",
+    )
 }
 
 /// A point in time of any precision: its beginning, or its end.
-fn time(desk: &Desk, text: &str, end: bool) -> Result<Instant, Issue> {
+fn time(desk: &Desk, text: &str, end: bool) -> Result<Instant, Fault> {
     let zone = desk.exchange.surroundings().zone;
     let read = dukou_fhir::FhirDateTime::parse_lenient(text);
     read.map(|read| if end { read.high(zone) } else { read.low(zone) }).ok_or_else(|| {
-        let text = Text::new("_since and _at take an instant or a date", "_since 与 _at 需要时间或日期");
-        Issue::error(IssueType::Invalid, "bad-parameter", text)
+        fault(
+            IssueType::Invalid,
+            "bad-parameter",
+            "_since and _at take an instant or a date",
+            "_since 与 _at 需要时间或日期",
+        )
     })
 }

@@ -6,6 +6,7 @@ use dukou_exchange::Error;
 use dukou_fhir::{Issue, IssueType, Language, OperationOutcome, Severity, Text, Value, json};
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use crate::fault::Fault;
 use crate::status;
 
 /// An answer that still has to pass the gate.
@@ -82,8 +83,8 @@ impl Reply {
     }
 
     /// One issue as an OperationOutcome.
-    pub(crate) fn issue(issue: Issue, language: Language) -> Reply {
-        Reply::outcome(vec![issue], language)
+    pub(crate) fn fault(fault: Fault, language: Language) -> Reply {
+        Reply::outcome(vec![fault.into_issue()], language)
     }
 
     /// A refusal by the exchange.

@@ -9,6 +9,7 @@ use crate::ask::Ask;
 use crate::bundle::{Searchset, Writer};
 use crate::cursor::Trail;
 use crate::desk::Desk;
+use crate::fault::fault;
 use crate::link::Pager;
 use crate::read::{Shown, bad_cursor};
 use crate::reply::Reply;
@@ -68,12 +69,13 @@ fn everything_pairs(ask: &Ask, kind: ResourceType) -> Result<Vec<(String, String
             "end" if dated => pairs.push(("date".to_owned(), format!("le{value}"))),
             "start" | "end" => {}
             _ => {
-                let text = Text::new(
-                    "$everything takes start, end, _since, _type and _count",
-                    "$everything 只接受 start、end、_since、_type、_count",
-                );
-                return Err(Reply::issue(
-                    Issue::error(IssueType::NotSupported, "unknown-parameter", text),
+                return Err(Reply::fault(
+                    fault(
+                        IssueType::NotSupported,
+                        "unknown-parameter",
+                        "$everything takes start, end, _since, _type and _count",
+                        "$everything 只接受 start、end、_since、_type、_count",
+                    ),
                     ask.language,
                 ));
             }
@@ -120,7 +122,7 @@ fn answer(desk: &Desk, ask: &Ask, permit: &Permit<'_>, queries: &[Query]) -> Sho
     let applied = applied(ask, queries);
     let pager = Pager::new(ask, &desk.runtime.cursor_key, client, &policy_sha256, &applied, ask.params.count);
     let trail = pager.open(ask.params.cursor.as_deref()).ok_or_else(|| refuse(Error::BadCursor))?;
-    let start = Position::read(&trail).ok_or_else(|| Reply::issue(bad_cursor(), ask.language))?;
+    let start = Position::read(&trail).ok_or_else(|| Reply::fault(bad_cursor(), ask.language))?;
     let mut walk = Walk { desk, permit, count, found: permit.without_patient_data(Gathered::default()), left: count };
     let next = walk.run(queries, start).map_err(refuse)?;
     let total_known =

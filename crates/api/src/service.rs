@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dukou_access::{Refusal, Step};
 use dukou_audit::{Access, Answer, Interaction, Pending, Released, Summary};
 use dukou_exchange::{Arrival, HistoryScope, Mode};
-use dukou_fhir::{Issue, IssueType, Language, Text};
+use dukou_fhir::{IssueType, Language};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -19,6 +19,7 @@ use crate::ask::Ask;
 use crate::capability::Statement;
 use crate::crew::Crew;
 use crate::desk::{Connection, Desk};
+use crate::fault::{Fault, fault};
 use crate::finish::{Final, preflight};
 use crate::gzip;
 use crate::negotiate::{self, Sent};
@@ -35,8 +36,8 @@ pub struct Service {
     telemetry: Telemetry,
 }
 
-/// An answer before its last headers, with the receipt of its record.
-type Answered = Released<(Reply, Option<String>)>;
+/// An answer before its last headers.
+type Answered = Released<Reply>;
 
 impl Service {
     /// A door in front of a desk.
@@ -55,9 +56,9 @@ impl Service {
         let language = negotiate::language(&parts.headers);
         match Ask::read(&self.desk, parts, connection) {
             Err((id, issue)) => {
-                let reply = Reply::issue(issue, language);
+                let reply = Reply::fault(issue, language);
                 let last = Final::bare(id);
-                self.summarise(connection, "bad-http", 0, reply).map(|(reply, receipt), _| last.response(reply, receipt))
+                self.summarise(connection, "bad-http", 0, reply).map(|reply, receipt| last.response(reply, receipt))
             }
             Ok(ask) => {
                 let last = Final::of(&ask, &self.desk.runtime.origins);
@@ -65,7 +66,7 @@ impl Service {
                 let answered = self.answer(ask, body, connection).await;
                 let telemetry = &self.telemetry;
                 let passed_ns = self.desk.runtime.clock.mono_ns().saturating_sub(begun);
-                answered.map(|(reply, receipt), _| {
+                answered.map(|reply, receipt| {
                     telemetry.note(last.id(), line, reply.status, passed_ns);
                     last.response(reply, receipt)
                 })
@@ -123,7 +124,7 @@ impl Service {
 
     fn summarise(&self, connection: &Connection, what: &'static str, route: u16, reply: Reply) -> Answered {
         let summary = Summary { what, status: reply.status, route };
-        self.desk.gate.summarise(&connection.peer, summary, (reply, None))
+        self.desk.gate.summarise(&connection.peer, summary, reply)
     }
 
     /// Reads what is left of the request: its format, its body, the form of a search.
@@ -133,7 +134,7 @@ impl Service {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let language = ask.language;
-        let refuse = |issue: Issue| Box::new(Reply::issue(issue, language));
+        let refuse = |fault: Fault| Box::new(Reply::fault(fault, language));
         if let Some(issue) = ask.fault.take() {
             return Err(refuse(issue));
         }
@@ -188,7 +189,7 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
         _ if route.line().writes => desk.gate.write(access, |permit| {
             let content = match route {
                 Route::Delete(_) | Route::DeleteWhere(_) => None,
-                _ => Some(write::parse(body).map_err(|issue| Reply::issue(issue, ask.language))?),
+                _ => Some(write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?),
             };
             write::single(desk, ask, permit, route, content)
         }),
@@ -200,7 +201,7 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             Route::SystemHistory => read::history(desk, ask, permit, HistoryScope::System),
             Route::Everything(patient) => search::everything(desk, ask, permit, patient),
             Route::Validate(kind) => {
-                let content = write::parse(body).map_err(|issue| Reply::issue(issue, ask.language))?;
+                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
                 operation::validate(desk, ask, permit, *kind, &content)
             }
             Route::Options => Ok(permit.without_patient_data(Reply::empty(204).with(ALLOW, METHODS))),
@@ -215,7 +216,7 @@ fn bundle(desk: &Desk, ask: &Ask, body: &Bytes, access: Access) -> Pending<Reply
     let (content, mode) = match read {
         Ok(read) => read,
         Err(issue) => {
-            let reply = Reply::issue(issue, ask.language);
+            let reply = Reply::fault(issue, ask.language);
             return desk.gate.write(access, move |_| Err(reply));
         }
     };
@@ -231,15 +232,12 @@ fn bundle(desk: &Desk, ask: &Ask, body: &Bytes, access: Access) -> Pending<Reply
 
 fn join(answer: Answer<Reply, Reply>) -> Answered {
     match answer {
-        Ok(released) => {
-            let receipt = released.receipt().map(ToString::to_string);
-            released.map(|answer, _| (answer.unwrap_or_else(|refusal| refusal), receipt))
-        }
-        Err(closed) => closed.release((unavailable(), None)),
+        Ok(released) => released.map(|answer, _| answer.unwrap_or_else(|refusal| refusal)),
+        Err(closed) => closed.release(unavailable()),
     }
 }
 
-async fn collect<B>(ask: &Ask, body: B, bytes_max: usize, body_ms_max: u64) -> Result<Bytes, Issue>
+async fn collect<B>(ask: &Ask, body: B, bytes_max: usize, body_ms_max: u64) -> Result<Bytes, Fault>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -248,7 +246,7 @@ where
         tokio::time::timeout(Duration::from_millis(body_ms_max), Limited::new(body, bytes_max).collect()).await;
     let bytes = match collected {
         Err(_) => {
-            return Err(issue(
+            return Err(fault(
                 IssueType::Timeout,
                 "body-timeout",
                 "the body did not arrive in time",
@@ -257,7 +255,7 @@ where
         }
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(too_large(bytes_max)),
         Ok(Err(_)) => {
-            return Err(issue(IssueType::Invalid, "bad-body", "the body could not be read", "无法读取请求体"));
+            return Err(fault(IssueType::Invalid, "bad-body", "the body could not be read", "无法读取请求体"));
         }
         Ok(Ok(collected)) => collected.to_bytes(),
     };
@@ -266,10 +264,10 @@ where
         Some("gzip" | "x-gzip") => gzip::inflate(&bytes, bytes_max).map_err(|refused| match refused {
             gzip::Refused::TooLarge => too_large(bytes_max),
             gzip::Refused::Malformed => {
-                issue(IssueType::Invalid, "bad-gzip", "the body is not gzip", "请求体不是有效的 gzip")
+                fault(IssueType::Invalid, "bad-gzip", "the body is not gzip", "请求体不是有效的 gzip")
             }
         }),
-        Some(_) => Err(issue(
+        Some(_) => Err(fault(
             IssueType::NotSupported,
             "media-type",
             "only gzip is taken as Content-Encoding",
@@ -295,16 +293,16 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
 fn astray_reply(astray: &Astray, language: Language) -> Reply {
     match astray {
         Astray::Method(methods) => {
-            let issue = issue(
+            let issue = fault(
                 IssueType::NotSupported,
                 "method-not-allowed",
                 "this address does not take the method",
                 "该地址不支持此方法",
             );
-            Reply::issue(issue, language).with_text(ALLOW, methods)
+            Reply::fault(issue, language).with_text(ALLOW, methods)
         }
-        Astray::BadId { writes: true } => Reply::issue(
-            issue(
+        Astray::BadId { writes: true } => Reply::fault(
+            fault(
                 IssueType::Invalid,
                 "bad-id",
                 "an id is 1 to 64 of A-Z, a-z, 0-9, - and .",
@@ -312,16 +310,16 @@ fn astray_reply(astray: &Astray, language: Language) -> Reply {
             ),
             language,
         ),
-        Astray::UnknownType => Reply::issue(
-            issue(IssueType::NotFound, "unknown-type", "R4 has no such resource type", "R4 没有此资源类型"),
+        Astray::UnknownType => Reply::fault(
+            fault(IssueType::NotFound, "unknown-type", "R4 has no such resource type", "R4 没有此资源类型"),
             language,
         ),
-        Astray::UnknownOperation => Reply::issue(
-            issue(IssueType::NotFound, "unknown-operation", "this operation is not offered", "不提供此操作"),
+        Astray::UnknownOperation => Reply::fault(
+            fault(IssueType::NotFound, "unknown-operation", "this operation is not offered", "不提供此操作"),
             language,
         ),
         Astray::Nowhere | Astray::BadId { writes: false } => {
-            Reply::issue(issue(IssueType::NotFound, "not-found", "nothing has this address", "地址不存在"), language)
+            Reply::fault(fault(IssueType::NotFound, "not-found", "nothing has this address", "地址不存在"), language)
         }
     }
 }
@@ -331,12 +329,12 @@ fn refusal_reply(ask: &Ask, refusal: &Refusal) -> Reply {
         Step::Rate => {
             let seconds = refusal.retry_after_s.unwrap_or(1).to_string();
             let issue =
-                issue(IssueType::Throttled, refusal.code.as_str(), refusal.code.text_en(), refusal.code.text_zh());
-            Reply::issue(issue, ask.language).with_text(RETRY_AFTER, &seconds)
+                fault(IssueType::Throttled, refusal.code.as_str(), refusal.code.text_en(), refusal.code.text_zh());
+            Reply::fault(issue, ask.language).with_text(RETRY_AFTER, &seconds)
         }
         Step::Authentication => {
-            let issue = issue(IssueType::Login, refusal.code.as_str(), refusal.code.text_en(), refusal.code.text_zh());
-            Reply::issue(issue, ask.language).with(WWW_AUTHENTICATE, CHALLENGE)
+            let issue = fault(IssueType::Login, refusal.code.as_str(), refusal.code.text_en(), refusal.code.text_zh());
+            Reply::fault(issue, ask.language).with(WWW_AUTHENTICATE, CHALLENGE)
         }
         Step::Compartment => absent(ask),
         Step::Purpose | Step::Partner | Step::Scope => forbidden(refusal.code, ask.language),
@@ -356,12 +354,12 @@ fn absent(ask: &Ask) -> Reply {
 }
 
 fn forbidden(code: dukou_access::Code, language: Language) -> Reply {
-    Reply::issue(issue(IssueType::Forbidden, code.as_str(), code.text_en(), code.text_zh()), language)
+    Reply::fault(fault(IssueType::Forbidden, code.as_str(), code.text_en(), code.text_zh()), language)
 }
 
 fn busy(language: Language) -> Reply {
-    Reply::issue(
-        issue(
+    Reply::fault(
+        fault(
             IssueType::Transient,
             "busy",
             "too many requests are waiting; try again",
@@ -374,17 +372,17 @@ fn busy(language: Language) -> Reply {
 /// The constant answer while store or ledger take nothing.
 fn unavailable() -> Reply {
     let text = "the service cannot answer now; try again later";
-    Reply::issue(issue(IssueType::Transient, "unavailable", text, "服务暂不可用；请稍后重试"), Language::English)
+    Reply::fault(fault(IssueType::Transient, "unavailable", text, "服务暂不可用；请稍后重试"), Language::English)
         .with(RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
-fn too_large(bytes_max: usize) -> Issue {
-    let text = Text::new(format!("a body has at most {bytes_max} bytes"), format!("请求体最多 {bytes_max} 字节"));
-    Issue::error(IssueType::TooLong, "body-too-large", text)
-}
-
-fn issue(kind: IssueType, code: &'static str, en: &str, zh: &str) -> Issue {
-    Issue::error(kind, code, Text::new(en, zh))
+fn too_large(bytes_max: usize) -> Fault {
+    fault(
+        IssueType::TooLong,
+        "body-too-large",
+        format!("a body has at most {bytes_max} bytes"),
+        format!("请求体最多 {bytes_max} 字节"),
+    )
 }
 
 fn never<T>(never: Infallible) -> T {

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use dukou_fhir::schema::TypeId;
-use dukou_fhir::{Issue, IssueType, Object, ResourceType, Text, Value, json};
+use dukou_fhir::{IssueType, Object, ResourceType, Value, json};
+
+use crate::fault::{Fault, fault};
 
 /// How an answer is to be shortened and printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,20 +35,19 @@ pub(crate) struct Element {
 
 impl Summary {
     /// Reads the value of `_summary`.
-    pub(crate) fn parse(text: &str) -> Result<Summary, Issue> {
+    pub(crate) fn parse(text: &str) -> Result<Summary, Fault> {
         match text {
             "false" | "" => Ok(Summary::False),
             "true" => Ok(Summary::True),
             "text" => Ok(Summary::Text),
             "data" => Ok(Summary::Data),
             "count" => Ok(Summary::Count),
-            _ => {
-                let text = Text::new(
-                    "_summary is one of true, text, data, count, false",
-                    "_summary 只能是 true、text、data、count、false",
-                );
-                Err(Issue::error(IssueType::Invalid, "bad-parameter", text))
-            }
+            _ => Err(fault(
+                IssueType::Invalid,
+                "bad-parameter",
+                "_summary is one of true, text, data, count, false",
+                "_summary 只能是 true、text、data、count、false",
+            )),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::bundle::Writer;
 use crate::desk::Desk;
 use crate::entries::{Reader, Sent};
 use crate::etag;
+use crate::fault::{Fault, fault, fault_at};
 use crate::negotiate::{self, Return};
 use crate::read::stamped;
 use crate::reply::Reply;
@@ -32,7 +33,7 @@ pub(crate) fn single(
     let refuse = |error: &Error| Reply::error(error, ask.language);
     let conditional = matches!(route, Route::UpdateWhere(_) | Route::PatchWhere(_) | Route::DeleteWhere(_));
     if !conditional {
-        ask.params.without_criteria().map_err(|issue| Reply::issue(issue, ask.language))?;
+        ask.params.without_criteria().map_err(|issue| Reply::fault(issue, ask.language))?;
     }
     let policy = desk.policy.load();
     let settings = policy.settings(&permit.access().client.id).cloned().unwrap_or_default();
@@ -84,7 +85,7 @@ pub(crate) fn bundle(desk: &Desk, ask: &Ask, permit: &Permit<'_>, mode: Mode, bu
     let listed = bundle.list_at("entry");
     let most = desk.runtime.limits.bundle_entries_max;
     if listed.len() > most {
-        return Err(Reply::issue(too_many_entries(most), ask.language));
+        return Err(Reply::fault(too_many_entries(most), ask.language));
     }
     let policy = desk.policy.load();
     let settings = policy.settings(&permit.access().client.id).cloned().unwrap_or_default();
@@ -139,17 +140,17 @@ fn reader<'a>(desk: &'a Desk, ask: &'a Ask, permit: &'a Permit<'a>, settings: &'
 ///
 /// # Errors
 /// The issue of a 400.
-pub(crate) fn mode(bundle: &Value<'_>) -> Result<Mode, Issue> {
+pub(crate) fn mode(bundle: &Value<'_>) -> Result<Mode, Fault> {
     match (bundle.resource_type(), bundle.text_at("type")) {
         (Some("Bundle"), Some("transaction")) => Ok(Mode::Transaction),
         (Some("Bundle"), Some("batch")) => Ok(Mode::Batch),
-        _ => {
-            let text = Text::new(
-                "a Bundle of type transaction or batch is expected here",
-                "此处需要 transaction 或 batch 类型的 Bundle",
-            );
-            Err(Issue::error(IssueType::Invalid, "bundle-type", text).at("Bundle.type"))
-        }
+        _ => Err(fault_at(
+            IssueType::Invalid,
+            "bundle-type",
+            "Bundle.type",
+            "a Bundle of type transaction or batch is expected here",
+            "此处需要 transaction 或 batch 类型的 Bundle",
+        )),
     }
 }
 
@@ -157,17 +158,14 @@ pub(crate) fn mode(bundle: &Value<'_>) -> Result<Mode, Issue> {
 ///
 /// # Errors
 /// The issue of a 400, with line and column.
-pub(crate) fn parse(body: &Bytes) -> Result<Value<'static>, Issue> {
+pub(crate) fn parse(body: &Bytes) -> Result<Value<'static>, Fault> {
     match json::parse(body, &json::Limits::default()) {
         Ok(value) => Ok(value.into_static()),
         Err(error) => {
-            let text = Text::new(
-                format!("the body is not JSON that is taken here: {}", error.kind),
-                format!("请求体不是可接受的 JSON：{}", error.kind),
-            );
-            let mut issue = Issue::error(IssueType::Invalid, "bad-json", text);
-            issue.position = Some(dukou_fhir::Position { line: error.line, column: error.column });
-            Err(issue)
+            let (en, zh) = ("the body is not JSON that is taken here", "请求体不是可接受的 JSON");
+            let fault =
+                fault(IssueType::Invalid, "bad-json", format!("{en}: {}", error.kind), format!("{zh}：{}", error.kind));
+            Err(fault.with_position(error.line, error.column))
         }
     }
 }
@@ -201,9 +199,9 @@ fn told(done: &Ingested, language: Language) -> Reply {
     Reply::outcome_as(code, issues, language)
 }
 
-fn too_many_entries(most: usize) -> Issue {
-    let text = Text::new(format!("a Bundle has at most {most} entries"), format!("Bundle 最多包含 {most} 个条目"));
-    Issue::error(IssueType::TooLong, "too-many-entries", text).at("Bundle.entry")
+fn too_many_entries(most: usize) -> Fault {
+    let (en, zh) = (format!("a Bundle has at most {most} entries"), format!("Bundle 最多包含 {most} 个条目"));
+    fault_at(IssueType::TooLong, "too-many-entries", "Bundle.entry", en, zh)
 }
 
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");

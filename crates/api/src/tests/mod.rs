@@ -1,0 +1,8 @@
+//! The door as a client sees it, over the store in memory and a ledger that is turned by hand. No sockets.
+
+mod bundles;
+mod house;
+mod reading;
+mod refusing;
+mod searching;
+mod writing;
