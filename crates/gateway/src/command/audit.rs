@@ -170,7 +170,11 @@ impl Show {
 
     fn viewers(&self) -> Result<(), AuditError> {
         let mut entries = Vec::new();
-        self.search(|entry| entries.push(entry))?;
+        self.search(|entry| {
+            if !entry.patients.is_empty() {
+                entries.push(entry);
+            }
+        })?;
         let mut out = io::stdout().lock();
         writeln!(out, "{:<20} {:<20} {:<10} {:>8}  {:<25} {:<25}", "client", "user", "name", "entries", "first", "last")?;
         for viewer in dukou_audit::viewers(&entries) {

@@ -33,7 +33,8 @@ impl Map {
             Map::Check { dir } => check(dir.as_deref()),
             Map::Explain { path, maps, overlay } => {
                 let files = MapFiles::of(&Maps { folder: maps.clone(), overlays: overlay.clone() })?;
-                let lines = files.compile()?.explain(path);
+                let program = files.compile()?;
+                let lines = program.explain(path);
                 if lines.is_empty() {
                     println!("no rule speaks of {path}");
                 }
@@ -69,7 +70,8 @@ fn check(dir: Option<&std::path::Path>) -> Result<bool, MapError> {
                 let failures = program.run_tests();
                 failures.iter().for_each(|failure| eprintln!("{failure}\n"));
                 fine &= failures.is_empty();
-                println!("{name}: {} rules, {} warnings, {} failed examples", program.rule_count(), program.warnings().len(), failures.len());
+                let (rules, examples) = (program.rules().len(), program.test_count());
+                println!("{name}: {rules} rules, {} warnings, {examples} examples, {} failed", program.warnings().len(), failures.len());
             }
         }
     }
