@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use dukou_audit::{self as audit, RecordBytes, RecordDraft, Shown, ShownResource, Stamps, Written};
-use dukou_fhir::search::{Site, last_updated_keys};
-use dukou_fhir::{Instant, ResourceKey, VersionId};
+use dukou_fhir::search::{PostingKey, Site, last_updated_keys};
+use dukou_fhir::{Instant, ResourceKey, ResourceType, VersionId};
 use sha2::{Digest, Sha256};
 
 use crate::batch::{Batch, Condition, Expect, How, Integrity, JournalRow, Put, TokenRow, Verdict};
@@ -295,7 +295,7 @@ fn write_put(
     }
     let was_live = ready.was_live();
     let patients = ready.patients().to_vec();
-    let Ready { put, before, add, remove, .. } = ready;
+    let Ready { put, before, mut add, mut remove, .. } = ready;
     let (res, version, earliest) = match &before {
         Some(stored) => (stored.res, stored.version.version.next(), after(stored.version.last_updated)),
         None => {
@@ -329,13 +329,10 @@ fn write_put(
     let stored = Stored { res, jseq: counters.jseq, version };
     tables.insert_version(&stored)?;
     tables.set_current(&stored.version.key, crate::tables::CurrentRow { res, seq: stored.version.seq, live })?;
-    for key in &remove {
-        tables.unpost(key, res)?;
-    }
-    for key in &add {
-        tables.post(key, res)?;
-    }
-    move_time_posting(tables, &stored, before.as_ref().filter(|_| was_live), live)?;
+    let old_time = before.as_ref().filter(|_| was_live).map(|stored| stored.version.last_updated);
+    move_time(stored.version.key.kind, old_time, live.then_some(last_updated), &mut remove, &mut add);
+    tables.unpost(&remove, res)?;
+    tables.post(&add, res)?;
     Ok(PutOutcome { version: Some(stored.version), changed: true, created: !was_live && live })
 }
 
@@ -367,20 +364,24 @@ fn after(time: Instant) -> Instant {
     Instant::from_millis(time.as_millis().saturating_add(1))
 }
 
-/// The time of a version is known only here, and so is its posting.
-fn move_time_posting(tables: &mut dyn Tables, stored: &Stored, old: Option<&Stored>, live: bool) -> Result<(), Error> {
-    let kind = stored.version.key.kind;
-    if let Some(old) = old {
-        for key in last_updated_keys(kind, old.version.last_updated) {
-            tables.unpost(key.as_bytes(), stored.res)?;
-        }
-    }
-    if live {
-        for key in last_updated_keys(kind, stored.version.last_updated) {
-            tables.post(key.as_bytes(), stored.res)?;
-        }
-    }
-    Ok(())
+/// The time of a version is known only here, and so are its postings.
+fn move_time(
+    kind: ResourceType,
+    old: Option<Instant>,
+    new: Option<Instant>,
+    remove: &mut Vec<Vec<u8>>,
+    add: &mut Vec<Vec<u8>>,
+) {
+    let keys = |time: Option<Instant>| -> Vec<Vec<u8>> {
+        time.map(|time| last_updated_keys(kind, time))
+            .unwrap_or_default()
+            .into_iter()
+            .map(PostingKey::into_bytes)
+            .collect()
+    };
+    let (old, new) = (keys(old), keys(new));
+    remove.extend(old.iter().filter(|key| !new.contains(key)).cloned());
+    add.extend(new.into_iter().filter(|key| !old.contains(key)));
 }
 
 fn write_outbox(

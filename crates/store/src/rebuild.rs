@@ -1,7 +1,7 @@
 //! The index made anew from the versions. It is derived: dropping it changes no answer.
 
 use dukou_fhir::ResourceType;
-use dukou_fhir::search::{Site, last_updated_keys};
+use dukou_fhir::search::{PostingKey, Site, last_updated_keys};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -26,14 +26,12 @@ pub(crate) fn rebuild(tables: &mut dyn Tables, site: Site<'_>) -> Result<u64, Er
             continue;
         }
         live += 1;
-        for key in stored_keys(&stored.version.key, &stored.version.body, site)? {
-            tables.post(&key, res)?;
-        }
-        for key in last_updated_keys(stored.version.key.kind, stored.version.last_updated) {
-            tables.post(key.as_bytes(), res)?;
-        }
+        let mut keys = stored_keys(&stored.version.key, &stored.version.body, site)?;
+        let time = last_updated_keys(stored.version.key.kind, stored.version.last_updated);
+        keys.extend(time.into_iter().map(PostingKey::into_bytes));
+        tables.post(&keys, res)?;
     }
-    tables.post(&mark(site), 0)?;
+    tables.post(&[mark(site)], 0)?;
     Ok(live)
 }
 

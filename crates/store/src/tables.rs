@@ -98,8 +98,10 @@ pub(crate) trait View: Postings {
 pub(crate) trait Tables: View {
     fn set_current(&mut self, key: &ResourceKey, row: CurrentRow) -> Result<(), Error>;
     fn insert_version(&mut self, row: &Stored) -> Result<(), Error>;
-    fn post(&mut self, key: &[u8], res: u64) -> Result<(), Error>;
-    fn unpost(&mut self, key: &[u8], res: u64) -> Result<(), Error>;
+    /// Adds a resource to the lists of these keys.
+    fn post(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error>;
+    /// Takes a resource from the lists of these keys.
+    fn unpost(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error>;
     fn clear_postings(&mut self) -> Result<(), Error>;
     fn insert_inbox(&mut self, number: u64, time: Instant, received: &Received) -> Result<(), Error>;
     fn update_inbox(

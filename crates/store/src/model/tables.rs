@@ -247,22 +247,26 @@ impl Tables for State {
         Ok(())
     }
 
-    fn post(&mut self, key: &[u8], res: u64) -> Result<(), Error> {
-        let entry = (key.to_vec(), res);
-        if self.postings.insert(entry.clone()) {
-            self.undo.push(Box::new(move |state| {
-                state.postings.remove(&entry);
-            }));
+    fn post(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error> {
+        for key in keys {
+            let entry = (key.clone(), res);
+            if self.postings.insert(entry.clone()) {
+                self.undo.push(Box::new(move |state| {
+                    state.postings.remove(&entry);
+                }));
+            }
         }
         Ok(())
     }
 
-    fn unpost(&mut self, key: &[u8], res: u64) -> Result<(), Error> {
-        let entry = (key.to_vec(), res);
-        if self.postings.remove(&entry) {
-            self.undo.push(Box::new(move |state| {
-                state.postings.insert(entry);
-            }));
+    fn unpost(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error> {
+        for key in keys {
+            let entry = (key.clone(), res);
+            if self.postings.remove(&entry) {
+                self.undo.push(Box::new(move |state| {
+                    state.postings.insert(entry);
+                }));
+            }
         }
         Ok(())
     }

@@ -48,6 +48,19 @@ impl List {
         }
     }
 
+    /// Lets the next walk begin anywhere again.
+    pub(super) fn rewind(&mut self) {
+        match self {
+            List::Key(list) => list.rewind(),
+            List::Union(union) => {
+                union.begun = false;
+                union.heads.clear();
+                union.lists.iter_mut().for_each(KeyList::rewind);
+            }
+            List::Fixed(_) => {}
+        }
+    }
+
     /// The first number in the list that is not below `from`.
     pub(super) fn seek(&mut self, context: &Context<'_>, from: u64) -> Result<Option<u64>, Error> {
         match self {
@@ -115,6 +128,13 @@ impl KeyList {
         context.view.seek(&self.key, from, self.size, &mut self.block)?;
         self.ended = self.block.len() < self.size;
         context.spend(self.block.len() + 1, &self.name)
+    }
+
+    fn rewind(&mut self) {
+        self.block.clear();
+        self.at = 0;
+        self.size = PROBE / 2;
+        self.ended = false;
     }
 
     fn contains(&self, context: &Context<'_>, number: u64) -> Result<bool, Error> {

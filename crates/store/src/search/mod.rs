@@ -67,7 +67,7 @@ pub(crate) fn page(
 /// The names of the first live matches, as the writer sees them.
 pub(crate) fn first_matches(view: &dyn View, query: &Query, count: usize) -> Result<Vec<ResourceKey>, Error> {
     let context = Context::new(view, CONDITION_WORK_MAX);
-    let mut candidates = Candidates::plan(&context, Reach::Whole, query.kind(), query.conditions())?;
+    let mut candidates = Candidates::plan(&context, Reach::Whole, query.kind(), query.conditions(), &[])?;
     let mut keys = Vec::with_capacity(count);
     let mut from = 0;
     while keys.len() < count {
@@ -87,7 +87,7 @@ fn unsorted(
     count: usize,
     page: &mut Page,
 ) -> Result<Vec<Stored>, Error> {
-    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions())?;
+    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions(), &[])?;
     page.total = candidates.known_size().map(|size| size as u64);
     let mut matches = Vec::with_capacity(count);
     let mut from = after.map_or(0, |after| after.res + 1);
@@ -108,7 +108,7 @@ fn unsorted(
 }
 
 fn count_all(context: &Context<'_>, reach: Reach<'_>, query: &Query) -> Result<u64, Error> {
-    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions())?;
+    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions(), &[])?;
     if let Some(size) = candidates.known_size() {
         return Ok(size as u64);
     }

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use dukou_fhir::search::{Condition, KeyRange, Options, Query, Sort};
 
-use super::cursor::{Place, SortKey};
+use super::cursor::Place;
 use super::meter::Context;
-use super::plan::{Candidates, content};
+use super::plan::Candidates;
 use super::reach::Reach;
 use crate::error::Error;
 use crate::tables::Stored;
@@ -29,57 +29,46 @@ pub(super) fn page(
     count: usize,
     sort_max: usize,
 ) -> Result<Sorted, Error> {
-    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions())?;
-    let mut places = Vec::new();
+    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions(), query.sort())?;
+    let mut found = Vec::new();
     let mut from = 0;
     while let Some(hit) = candidates.next(context, from)? {
         from = hit.res + 1;
-        if places.len() == sort_max {
+        if found.len() == sort_max {
             return Walk { context, reach, query, sort_max }.page(after, count);
         }
-        let stored = match hit.stored {
-            Some(stored) => stored,
-            None => match load(context, hit.res)? {
-                Some(stored) => stored,
-                None => continue,
-            },
-        };
-        places.push(Place { key: sort_key(query.sort(), &stored)?, res: hit.res });
+        let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
+        found.push((Place { key: hit.key, res: hit.res }, stored));
     }
-    let total = Some(places.len() as u64);
-    let (places, further) = cut(query.sort(), places, after, count);
-    Ok(Sorted { matches: with_bodies(context, places)?, further, total })
+    let total = Some(found.len() as u64);
+    let (found, further) = cut(query.sort(), found, after, count);
+    Ok(Sorted { matches: with_bodies(context, found)?, further, total })
 }
 
-/// The first `count` places behind `after`, in order.
-fn cut(sort: &[Sort], mut places: Vec<Place>, after: Option<&Place>, count: usize) -> (Vec<Place>, bool) {
+/// A match with its body, if it is still at hand.
+type Found = (Place, Option<Stored>);
+
+/// The first `count` matches behind `after`, in order.
+fn cut(sort: &[Sort], mut found: Vec<Found>, after: Option<&Place>, count: usize) -> (Vec<Found>, bool) {
     if let Some(after) = after {
-        places.retain(|place| compare(sort, place, after).is_gt());
+        found.retain(|(place, _)| compare(sort, place, after).is_gt());
     }
-    places.sort_by(|one, other| compare(sort, one, other));
-    let further = places.len() > count;
-    places.truncate(count);
-    (places, further)
+    found.sort_by(|(one, _), (other, _)| compare(sort, one, other));
+    let further = found.len() > count;
+    found.truncate(count);
+    (found, further)
 }
 
-fn with_bodies(context: &Context<'_>, places: Vec<Place>) -> Result<Vec<(Place, Stored)>, Error> {
-    let mut matches = Vec::with_capacity(places.len());
-    for place in places {
-        if let Some(stored) = context.view.load(place.res)? {
-            matches.push((place, stored));
-        }
+fn with_bodies(context: &Context<'_>, found: Vec<Found>) -> Result<Vec<(Place, Stored)>, Error> {
+    let mut matches = Vec::with_capacity(found.len());
+    for (place, stored) in found {
+        let stored = match stored {
+            Some(stored) => Some(stored),
+            None => context.view.load(place.res)?,
+        };
+        matches.extend(stored.map(|stored| (place, stored)));
     }
     Ok(matches)
-}
-
-fn load(context: &Context<'_>, res: u64) -> Result<Option<Stored>, Error> {
-    context.spend(1, "_sort")?;
-    context.view.load(res)
-}
-
-fn sort_key(sort: &[Sort], stored: &Stored) -> Result<SortKey, Error> {
-    let body = content(stored)?;
-    Ok(sort.iter().map(|sort| sort.key(&body)).collect())
 }
 
 /// The order of the whole result: the sort keys, absent values last whichever way, then the resource number.
@@ -187,32 +176,25 @@ impl Walk<'_> {
         count: usize,
         page: &mut Sorted,
     ) -> Result<(), Error> {
-        let mut places = Vec::new();
+        let mut found = Vec::new();
         for res in numbers {
             let Some(hit) = candidates.admit(self.context, res)? else { continue };
-            let stored = match hit.stored {
-                Some(stored) => stored,
-                None => match load(self.context, res)? {
-                    Some(stored) => stored,
-                    None => continue,
-                },
-            };
-            let key = sort_key(self.query.sort(), &stored)?;
             // A resource with several values stands only under the first of them in this order.
-            if key.first().is_some_and(|own| own.as_deref() == value) {
-                places.push(Place { key, res });
+            if hit.key.first().is_some_and(|own| own.as_deref() == value) {
+                let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
+                found.push((Place { key: hit.key, res }, stored));
             }
         }
         let room = count - page.matches.len();
-        let (places, further) = cut(self.query.sort(), places, after, room);
-        page.matches.extend(with_bodies(self.context, places)?);
+        let (found, further) = cut(self.query.sort(), found, after, room);
+        page.matches.extend(with_bodies(self.context, found)?);
         page.further |= further;
         Ok(())
     }
 
     fn candidates<'q>(&'q self, more: &'q [Condition]) -> Result<Candidates<'q>, Error> {
         let conditions = self.query.conditions().iter().chain(more);
-        Candidates::plan(self.context, self.reach, self.query.kind(), conditions)
+        Candidates::plan(self.context, self.reach, self.query.kind(), conditions, self.query.sort())
     }
 }
 
@@ -278,4 +260,6 @@ impl<'a> Steps<'a> {
 
 /// Type, parameter and form stand before the value of a posting key.
 const KEY_HEAD: usize = 5;
+/// Bodies that stay in memory while the result is sorted; others are read again if they come on the page.
+const BODIES_KEPT: usize = 1_000;
 const BLOCK_MAX: usize = 512;

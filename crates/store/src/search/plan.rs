@@ -1,8 +1,9 @@
 //! From the conditions of a query to lists that are walked together.
 
-use dukou_fhir::search::{Condition, Join, KeyRange, Lookup, PostingKey};
+use dukou_fhir::search::{Condition, Join, KeyRange, Lookup, PostingKey, Sort};
 use dukou_fhir::{LogicalId, ResourceKey, ResourceType, Value, json};
 
+use super::cursor::SortKey;
 use super::list::List;
 use super::meter::Context;
 use super::reach::{Reach, Scope};
@@ -18,6 +19,8 @@ pub(super) struct Candidates<'q> {
     without: Vec<(List, Option<&'q Condition>)>,
     /// What the bodies decide.
     checks: Vec<&'q Condition>,
+    /// What the result is sorted by; read from the bodies of the matches.
+    sort: &'q [Sort],
 }
 
 /// A resource that meets all conditions.
@@ -25,6 +28,8 @@ pub(super) struct Hit {
     pub(super) res: u64,
     /// Its newest version, where it was needed to decide.
     pub(super) stored: Option<Stored>,
+    /// What the result is sorted by.
+    pub(super) key: SortKey,
 }
 
 /// A wide range that may be better decided on the bodies of few candidates.
@@ -40,8 +45,9 @@ impl<'q> Candidates<'q> {
         reach: Reach<'_>,
         kind: ResourceType,
         conditions: impl IntoIterator<Item = &'q Condition>,
+        sort: &'q [Sort],
     ) -> Result<Candidates<'q>, Error> {
-        let mut plan = Candidates { within: Vec::new(), without: Vec::new(), checks: Vec::new() };
+        let mut plan = Candidates { within: Vec::new(), without: Vec::new(), checks: Vec::new(), sort };
         match reach.of(kind) {
             Scope::Nothing => plan.within.push(List::Fixed(Vec::new())),
             Scope::Everything => {}
@@ -83,24 +89,52 @@ impl<'q> Candidates<'q> {
     /// Ranges give their resources in the order of the keys: they are gathered and sorted, unless so few candidates are left
     /// that looking at their bodies is cheaper.
     fn narrow(&mut self, context: &Context<'_>, wide: Vec<Wide<'q>>) -> Result<(), Error> {
+        if wide.is_empty() {
+            return Ok(());
+        }
+        let mut known = self.few(context)?;
         let mut open = Vec::new();
         for wide in wide {
-            let shortest = self.within.iter().filter_map(List::size).min();
-            let budget = shortest.map_or(RANGE_MAX, |size| PROBE + size.saturating_mul(ENTRIES_A_BODY).min(RANGE_MAX));
-            match gather(context, &wide, budget)? {
-                Some(numbers) => self.take(wide, numbers),
-                None => open.push(wide),
+            match gather(context, &wide, budget(known))? {
+                Some(numbers) => {
+                    known = Some(known.map_or(numbers.len(), |known| known.min(numbers.len())));
+                    self.take(wide, numbers);
+                }
+                None => open.push((wide, budget(known))),
             }
         }
-        for wide in open {
-            if self.within.is_empty() {
-                let numbers = gather(context, &wide, usize::MAX)?.unwrap_or_default();
-                self.take(wide, numbers);
-            } else {
-                self.checks.push(wide.condition);
+        for (wide, tried) in open {
+            let budget = if self.within.is_empty() { usize::MAX } else { budget(known) };
+            let numbers = if budget > tried { gather(context, &wide, budget)? } else { None };
+            match numbers {
+                Some(numbers) => {
+                    known = Some(known.map_or(numbers.len(), |known| known.min(numbers.len())));
+                    self.take(wide, numbers);
+                }
+                None => self.checks.push(wide.condition),
             }
         }
         Ok(())
+    }
+
+    /// Takes what the lists have in common into memory, if it is little; gives the number.
+    fn few(&mut self, context: &Context<'_>) -> Result<Option<usize>, Error> {
+        if self.within.is_empty() {
+            return Ok(None);
+        }
+        let mut numbers = Vec::new();
+        let mut from = 0;
+        while let Some(res) = leap(&mut self.within, context, from)? {
+            if numbers.len() == FEW {
+                self.within.iter_mut().for_each(List::rewind);
+                return Ok(None);
+            }
+            numbers.push(res);
+            from = res + 1;
+        }
+        let known = numbers.len();
+        self.within = vec![List::Fixed(numbers)];
+        Ok(Some(known))
     }
 
     fn take(&mut self, wide: Wide<'q>, numbers: Vec<u64>) {
@@ -119,34 +153,21 @@ impl<'q> Candidates<'q> {
     }
 
     /// The first match with a number not below `from`. The numbers asked for never fall.
-    pub(super) fn next(&mut self, context: &Context<'_>, from: u64) -> Result<Option<Hit>, Error> {
-        let mut res = from;
+    pub(super) fn next(&mut self, context: &Context<'_>, mut from: u64) -> Result<Option<Hit>, Error> {
         'leap: loop {
-            for list in &mut self.within {
-                match list.seek(context, res)? {
-                    None => return Ok(None),
-                    Some(found) if found > res => {
-                        res = found;
-                        continue 'leap;
-                    }
-                    Some(_) => {}
-                }
-            }
+            let Some(res) = leap(&mut self.within, context, from)? else { return Ok(None) };
+            from = res + 1;
             let mut asked = Vec::new();
             for (list, condition) in &mut self.without {
                 if list.seek(context, res)? == Some(res) {
                     match condition {
                         Some(condition) => asked.push(*condition),
-                        None => {
-                            res += 1;
-                            continue 'leap;
-                        }
+                        None => continue 'leap,
                     }
                 }
             }
-            match self.decide(context, res, &asked)? {
-                Some(hit) => return Ok(Some(hit)),
-                None => res += 1,
+            if let Some(hit) = self.decide(context, res, &asked)? {
+                return Ok(Some(hit));
             }
         }
     }
@@ -170,18 +191,48 @@ impl<'q> Candidates<'q> {
         self.decide(context, res, &asked)
     }
 
-    /// Lets the body decide what the keys leave open.
+    /// Lets the body decide what the keys leave open, and reads from it what the result is sorted by.
     fn decide(&self, context: &Context<'_>, res: u64, asked: &[&Condition]) -> Result<Option<Hit>, Error> {
-        if self.checks.is_empty() && asked.is_empty() {
-            return Ok(Some(Hit { res, stored: None }));
+        if self.checks.is_empty() && asked.is_empty() && self.sort.is_empty() {
+            return Ok(Some(Hit { res, stored: None, key: Vec::new() }));
         }
         let Some(stored) = context.view.load(res)? else { return Ok(None) };
-        let name = self.checks.iter().chain(asked).next().map_or("", |condition| condition.name());
+        let name = self.checks.iter().chain(asked).next().map_or("_sort", |condition| condition.name());
         context.spend(1, name)?;
         let body = content(&stored)?;
-        let met = self.checks.iter().chain(asked).all(|condition| condition.matches(&body));
+        if !self.checks.iter().chain(asked).all(|condition| condition.matches(&body)) {
+            return Ok(None);
+        }
+        let key = self.sort.iter().map(|sort| sort.key(&body)).collect();
         drop(body);
-        Ok(met.then_some(Hit { res, stored: Some(stored) }))
+        Ok(Some(Hit { res, stored: Some(stored), key }))
+    }
+}
+
+/// The first number not below `from` that is in all lists.
+fn leap(lists: &mut [List], context: &Context<'_>, from: u64) -> Result<Option<u64>, Error> {
+    let mut res = from;
+    'again: loop {
+        for list in &mut *lists {
+            match list.seek(context, res)? {
+                None => return Ok(None),
+                Some(found) if found > res => {
+                    res = found;
+                    continue 'again;
+                }
+                Some(_) => {}
+            }
+        }
+        return Ok(Some(res));
+    }
+}
+
+/// How many entries of a range may be touched before its condition is left to the bodies of the known candidates.
+fn budget(known: Option<usize>) -> usize {
+    match known {
+        Some(known) if known <= FEW_BODIES => 0,
+        Some(known) => known.saturating_mul(ENTRIES_A_BODY),
+        None => RANGE_MAX,
     }
 }
 
@@ -211,6 +262,9 @@ fn live(context: &Context<'_>, kind: ResourceType, ids: &[LogicalId], name: &str
 fn gather(context: &Context<'_>, wide: &Wide<'_>, budget: usize) -> Result<Option<Vec<u64>>, Error> {
     let name = wide.condition.name();
     let mut numbers = Vec::new();
+    if budget == 0 {
+        return Ok(None);
+    }
     for range in &wide.ranges {
         let mut place = (range.start.as_bytes().to_vec(), 0);
         let mut size = PROBE;
@@ -242,7 +296,7 @@ fn joined(context: &Context<'_>, reach: Reach<'_>, kind: ResourceType, name: &st
     let mut keys = Vec::new();
     let mut ids = Vec::new();
     for branch in join.branches() {
-        let mut others = Candidates::plan(context, reach, branch.kind, [&*branch.condition])?;
+        let mut others = Candidates::plan(context, reach, branch.kind, [&*branch.condition], &[])?;
         let mut from = 0;
         while let Some(hit) = others.next(context, from)? {
             from = hit.res + 1;
@@ -276,4 +330,8 @@ const BLOCK_MAX: usize = 512;
 /// A range with more entries is decided on bodies, if there is any other list to begin with.
 const RANGE_MAX: usize = 50_000;
 /// To look at one body costs as much as to touch about so many postings.
-const ENTRIES_A_BODY: usize = 50;
+const ENTRIES_A_BODY: usize = 10;
+/// So few bodies are looked at without a thought.
+const FEW_BODIES: usize = 64;
+/// So many numbers are held in memory to learn how few candidates there are.
+const FEW: usize = 1_024;

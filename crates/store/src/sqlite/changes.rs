@@ -19,6 +19,18 @@ impl Books {
         statement.execute(values).map_err(|error| self.failed(error))?;
         Ok(())
     }
+
+    /// Runs one statement for each key, without fetching it anew.
+    fn change_each(&self, text: &str, keys: &[Vec<u8>], res: u64) -> Result<(), Error> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached(text).map_err(|error| self.failed(error))?;
+        for key in keys {
+            statement.execute(params![key, signed(res)]).map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
 }
 
 impl Tables for Books {
@@ -46,12 +58,12 @@ impl Tables for Books {
         self.change(sql::INSERT_VERSION, values)
     }
 
-    fn post(&mut self, key: &[u8], res: u64) -> Result<(), Error> {
-        self.change(sql::POST, params![key, signed(res)])
+    fn post(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error> {
+        self.change_each(sql::POST, keys, res)
     }
 
-    fn unpost(&mut self, key: &[u8], res: u64) -> Result<(), Error> {
-        self.change(sql::UNPOST, params![key, signed(res)])
+    fn unpost(&mut self, keys: &[Vec<u8>], res: u64) -> Result<(), Error> {
+        self.change_each(sql::UNPOST, keys, res)
     }
 
     fn clear_postings(&mut self) -> Result<(), Error> {
