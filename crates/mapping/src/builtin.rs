@@ -58,6 +58,8 @@ pub(crate) enum Reads {
     Number,
     /// One of these datatypes, or a value of unknown type.
     Types(&'static [&'static str]),
+    /// As `Plain`, and dates and times as they are written.
+    Text,
     /// Whatever there is.
     Anything,
 }
@@ -91,7 +93,7 @@ const fn lens(
 }
 
 static ALL: [BuiltinFacts; 26] = [
-    lens("text", Builtin::Text, "iso", Reads::Plain, TEXTS),
+    lens("text", Builtin::Text, "iso", Reads::Text, TEXTS),
     lens("ID/code", Builtin::Code, "prism", Reads::Plain, &["code"]),
     lens("ID/yn", Builtin::YesNo, "prism", Reads::Plain, &["boolean"]),
     lens("NM/decimal", Builtin::Decimal, "prism", Reads::Number, &["decimal"]),

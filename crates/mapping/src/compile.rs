@@ -13,7 +13,7 @@ use crate::file::{self, File, Id, Key, LensFile, MapFile, Words};
 use crate::operations::Placed;
 use crate::place::SourceFile;
 use crate::plan::{
-    Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, MapPlan, MergePlan, Program, RuleFacts, TargetPlan,
+    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, MapPlan, MergePlan, Program, RuleFacts, TargetPlan,
     Version,
 };
 use crate::rule::{Action, Alternative, Direction, Rule, Target};
@@ -37,6 +37,7 @@ pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diag
     let lenses = heads(lenses, &mut compiler);
     makers(&maps, &mut compiler);
     let lens_plans: Vec<LensPlan> = lenses.iter().filter_map(|lens| lens_plan(lens, &mut compiler)).collect();
+    no_cycles(&lenses, &lens_plans, &mut compiler);
     let mut plans = Vec::new();
     let mut examples = Vec::new();
     for (map, history) in &maps {
@@ -173,6 +174,35 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
     let resource = ResourceType::parse(&lens.fhir.value);
     let body = bodies.emits.pop().unwrap_or_default();
     Some(LensPlan { name: lens.name.value.clone(), v2, kind, resource, id, primitive, body })
+}
+
+/// A lens that reaches itself would never come to an end.
+fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_, '_>) {
+    let uses = |plan: &LensPlan| -> Vec<usize> {
+        let operations = plan.body.operations.iter().chain(&plan.body.late);
+        operations.filter_map(|operation| match &operation.action {
+            ActionPlan::Write(write) => match write.lens {
+                LensUse::Composite(at) | LensUse::Resource(at) => Some(at),
+                _ => None,
+            },
+            ActionPlan::Drop | ActionPlan::Keep => None,
+        }).collect()
+    };
+    let edges: Vec<Vec<usize>> = plans.iter().map(uses).collect();
+    for (start, file) in files.iter().enumerate() {
+        let mut seen = vec![false; edges.len()];
+        let mut ahead = edges.get(start).cloned().unwrap_or_default();
+        while let Some(at) = ahead.pop() {
+            if at == start {
+                let text = format!("lens {} to {} reaches itself", file.name.value, file.fhir.value);
+                compiler.findings.error("E-LENS-CYCLE", file.name.place, text, "");
+                break;
+            }
+            if at < seen.len() && !std::mem::replace(&mut seen[at], true) {
+                ahead.extend(&edges[at]);
+            }
+        }
+    }
 }
 
 fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {

@@ -82,20 +82,25 @@ impl<'m> Hand<'_, 'm> {
     }
 }
 
-/// Applies a lens to its sources; `nodes` holds all repeats of the first source for a lens that takes all of them.
-pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Node<'m>], hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
-    let Some(first) = nodes.first().copied() else { return Ok(None) };
+/// Applies a lens to its sources, one place for each, empty where the source says nothing; for a lens that takes all
+/// repeats the places are those of the first source.
+pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+    let second = nodes.get(1).copied().flatten();
     match lens {
-        Builtin::Quantity => return quantity(first, nodes.get(1).copied(), hand),
-        Builtin::StructuredNumeric => return structured(first, nodes.get(1).copied(), hand),
-        Builtin::Period => return period(first, nodes.get(1).copied(), hand),
+        Builtin::Period => return period(nodes.first().copied().flatten(), second, hand),
         Builtin::TextJoin => return Ok(lines(nodes, hand).map(Made::new)),
-        Builtin::FormattedLines => return Ok(lines(&nodes[..1], hand).map(Made::new)),
+        Builtin::FormattedLines => return Ok(lines(nodes.get(..1).unwrap_or_default(), hand).map(Made::new)),
         Builtin::Join => return Ok(joined(nodes, hand).map(Made::new)),
+        _ => {}
+    }
+    let Some(first) = nodes.first().copied().flatten() else { return Ok(None) };
+    match lens {
+        Builtin::Quantity => return quantity(first, second, hand),
+        Builtin::StructuredNumeric => return structured(first, second, hand),
         Builtin::System => return Ok(system(first, hand).map(Made::new)),
         Builtin::Attachment => return attachment::embedded(first, hand),
         Builtin::Pointer => return attachment::pointer(first, hand),
-        Builtin::Range => return Ok(reference_range(first, nodes.get(1).copied(), hand)),
+        Builtin::Range => return Ok(reference_range(first, second, hand)),
         _ => {}
     }
     let point = hand.tally.point();
@@ -111,7 +116,12 @@ pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Node<'m>], hand: &mut Hand<'_, '
         },
         Builtin::Decimal => decimal(text).map(|number| Some(Made::new(Value::Number(number)))),
         Builtin::Integer => {
-            let number = json_integer(&text, i64::from(i32::MIN), i64::from(i32::MAX)).ok_or(Refusal("not-a-number"))?;
+            let low = match hand.options.kind {
+                "positiveInt" => 1,
+                "unsignedInt" => 0,
+                _ => i64::from(i32::MIN),
+            };
+            let number = json_integer(&text, low, i64::from(i32::MAX)).ok_or(Refusal("not-a-number"))?;
             Ok(Some(Made::new(Value::Number(Cow::Owned(number)))))
         }
         Builtin::RangeLow | Builtin::RangeHigh => {
@@ -143,13 +153,29 @@ fn plain<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     if hand.table.is_some() {
         return translated(&text, hand);
     }
+    if !fits(hand.options.kind, &text) {
+        return Err(Refusal("format-invalid"));
+    }
     code(text, hand)
+}
+
+/// Whether a text has the form of the primitive that it fills.
+fn fits(kind: &str, text: &str) -> bool {
+    match kind {
+        "code" => text.trim() == text && !text.contains("  ") && !text.contains(['\t', '\r', '\n']),
+        "uri" | "url" | "canonical" | "oid" | "uuid" => !text.contains(char::is_whitespace),
+        "id" => dukou_fhir::LogicalId::parse(text).is_some(),
+        _ => true,
+    }
 }
 
 /// A code must be in the set of a required binding.
 fn code<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     if hand.table.is_some() {
         return translated(&text, hand);
+    }
+    if !fits("code", &text) && hand.options.kind == "code" {
+        return Err(Refusal("format-invalid"));
     }
     if let Some(set) = hand.options.binding
         && set.holds(None, &text) == Some(false)
@@ -166,6 +192,9 @@ fn translated<'m>(text: &str, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
             if found.lossy {
                 let point = hand.tally.point().saturating_sub(1);
                 hand.tally.lossy(point);
+            }
+            if !fits(hand.options.kind, &found.code) {
+                return Err(Refusal("format-invalid"));
             }
             Ok(Some(Made::new(found.code.into_owned())))
         }
@@ -211,9 +240,9 @@ fn dated<'m>(lens: Builtin, text: &str, point: usize, hand: &mut Hand<'_, 'm>) -
     Ok(Some(made))
 }
 
-fn period<'m>(start: Node<'m>, end: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+fn period<'m>(start: Option<Node<'m>>, end: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     let mut period = Object::new();
-    for (name, node) in [("start", Some(start)), ("end", end)] {
+    for (name, node) in [("start", start), ("end", end)] {
         let Some(node) = node else { continue };
         let point = hand.tally.point();
         let Some(text) = hand.text(node) else { continue };
@@ -285,9 +314,9 @@ fn structured<'m>(node: Node<'m>, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm
 }
 
 /// All values, one on each line; formatting commands that break a line do so.
-fn lines<'m>(nodes: &[Node<'m>], hand: &mut Hand<'_, 'm>) -> Option<Cow<'m, str>> {
+fn lines<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Option<Cow<'m, str>> {
     let mut all: Option<Cow<'m, str>> = None;
-    for node in nodes {
+    for node in nodes.iter().flatten() {
         let leaf = first_leaf(*node);
         let Some(text) = hand.text(leaf) else { continue };
         let text = if leaf.raw().contains("\\.") { Cow::Owned(broken(leaf)) } else { text };
@@ -312,9 +341,9 @@ fn broken(leaf: Node<'_>) -> String {
 }
 
 /// The sources one after the other; blanks between them, but none between Chinese characters.
-fn joined<'m>(nodes: &[Node<'m>], hand: &mut Hand<'_, 'm>) -> Option<Cow<'m, str>> {
+fn joined<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Option<Cow<'m, str>> {
     let mut all: Option<Cow<'m, str>> = None;
-    for node in nodes {
+    for node in nodes.iter().flatten() {
         let Some(text) = hand.text(*node) else { continue };
         all = Some(match all {
             None => text,

@@ -4,7 +4,7 @@ use dukou_fhir::schema::{Form, TypeId, TypeRef};
 use dukou_wire::facts;
 
 use crate::builtin::{Builtin, Reads};
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, Context, LensHead};
 use crate::diagnostic::nearest;
 use crate::plan::LensUse;
 use crate::rule::{Direction, Rule};
@@ -12,14 +12,20 @@ use crate::targets::{TypedTarget, short};
 
 impl Compiler<'_, '_> {
     /// The lens from a source type to the type of a target.
-    pub(crate) fn lens(&mut self, rule: &Rule, types: &[String], target: &TypedTarget) -> Option<LensUse> {
+    pub(crate) fn lens(
+        &mut self,
+        rule: &Rule,
+        types: &[String],
+        target: &TypedTarget,
+        context: &Context<'_>,
+    ) -> Option<LensUse> {
         let kinds: Vec<TypeId> = match target.kinds.as_slice() {
             [] => vec![target.plan.kind],
             kinds => kinds.iter().map(|content| content.kind).collect(),
         };
         let found = match &rule.via {
             Some(_) => self.named_lens(rule, types, &kinds)?,
-            None => match self.only_lens(rule, types, &kinds) {
+            None => match self.only_lens(rule, types, &kinds, context) {
                 Some(found) => found,
                 None => {
                     self.no_lens(rule, types, target);
@@ -85,10 +91,11 @@ impl Compiler<'_, '_> {
         Some(LensUse::Builtin(lens))
     }
 
-    fn only_lens(&self, rule: &Rule, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {
+    fn only_lens(&self, rule: &Rule, types: &[String], kinds: &[TypeId], context: &Context<'_>) -> Option<LensUse> {
+        let own = |head: &LensHead| context.lens.is_some_and(|(_, kind)| head.kind == kind && head.name == context.owner);
         for datatype in types {
             let mut fitting = self.lenses.iter().enumerate().filter(|(_, head)| {
-                head.v2.contains(datatype) && kinds.iter().any(|kind| *kind == head.kind)
+                !own(head) && head.v2.contains(datatype) && kinds.iter().any(|kind| *kind == head.kind)
             });
             if let (Some((at, _)), None) = (fitting.next(), fitting.next()) {
                 return Some(LensUse::Composite(at));
@@ -148,7 +155,9 @@ fn default_builtin(kind: &str, types: &[String], table: bool) -> Option<Builtin>
         "Attachment" if types.iter().any(|datatype| datatype == "RP") => Builtin::Pointer,
         _ => return None,
     };
-    reads(lens.facts().reads, types).then_some(lens)
+    // A date becomes text only where the rule says so.
+    let plain = lens != Builtin::Text || types.is_empty() || types.iter().any(|datatype| plain(datatype));
+    (plain && reads(lens.facts().reads, types)).then_some(lens)
 }
 
 /// Whether one of the datatypes is read.
@@ -160,6 +169,7 @@ fn reads(reads: Reads, types: &[String]) -> bool {
             Reads::Moment => moment(datatype) || texty(datatype),
             Reads::Number => matches!(datatype.as_str(), "NM" | "SI" | "SN") || texty(datatype),
             Reads::Plain => plain(datatype),
+            Reads::Text => plain(datatype) || moment(datatype),
         })
 }
 

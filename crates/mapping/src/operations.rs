@@ -152,7 +152,7 @@ impl Compiler<'_, '_> {
         } else if paths.is_empty() {
             LensUse::Constant(self.constant(constant.as_ref()?, &typed, context)?)
         } else {
-            let lens = self.lens(rule, &paths[0].types, &typed)?;
+            let lens = self.lens(rule, &paths[0].types, &typed, context)?;
             self.no_whole_segment(rule, paths, &lens)?;
             lens
         };
@@ -313,7 +313,7 @@ impl Compiler<'_, '_> {
             let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
             table = Some(self.table(&Word::new(name.clone(), place), context.tables)?);
         }
-        Some(Options { precision: rule.clauses.precision, zone, argument, table, binding: typed.binding })
+        Some(Options { precision: rule.clauses.precision, zone, argument, table, binding: typed.binding, kind: typed.plan.kind.name() })
     }
 
     /// A table whose codes must be in the binding of the target.

@@ -196,6 +196,8 @@ pub(crate) struct Options {
     pub(crate) table: Option<usize>,
     /// The required binding of a code.
     pub(crate) binding: Option<&'static ValueSet>,
+    /// The type of the target by name.
+    pub(crate) kind: &'static str,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

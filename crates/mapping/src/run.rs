@@ -74,6 +74,8 @@ pub(crate) struct Run<'m> {
     everything: Vec<(usize, &'m Write)>,
     /// Takes what is written for a parent that is not there.
     pub(crate) nobody: Sheet<'m>,
+    /// Refusals told already: code and place.
+    pub(crate) told: std::collections::HashSet<(&'static str, u32)>,
     made: HashMap<(ResourceType, usize), usize>,
     keys_seen: HashMap<(usize, [u8; 32]), u32>,
 }
@@ -104,6 +106,7 @@ impl<'m> Run<'m> {
             mentions: Vec::new(),
             everything: Vec::new(),
             nobody: Sheet::default(),
+            told: std::collections::HashSet::new(),
             made: HashMap::new(),
             keys_seen: HashMap::new(),
         }
@@ -421,15 +424,19 @@ impl<'m> Run<'m> {
         };
         let own = &mut changes[*at];
         if !crate::finish::agree(&own.set, &change.set) {
-            fallen.add(owner);
+            if !change.mention {
+                fallen.add(owner);
+            }
             let kind = change.key.kind;
             let text = Text::new(
-                format!("two places of the message make the same {kind} with different content; the later one is not applied"),
-                format!("消息中两处生成同一 {kind} 但内容不同，后者未应用"),
+                format!("two places of the message make the same {kind} with different content; the first one stands"),
+                format!("消息中两处生成同一 {kind} 但内容不同，以先出现者为准"),
             );
             let issue = Issue::new(Severity::Warning, IssueType::Conflict, "E-ID-CLASH", text);
             self.issues.push(issue.at(change.key.to_string()));
-            return;
+            if !change.mention {
+                return;
+            }
         }
         crate::finish::unite(&mut own.set, change.set);
         own.clear.extend(change.clear);

@@ -45,34 +45,37 @@ impl<'m> Run<'m> {
             return self.write_segments(operation, write, first, claim, at, sheet, standing);
         }
         let nodes = self.found(first, at);
-        let says = nodes.iter().any(|found| valued(found.node));
+        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| self.found(paths, at)).collect();
+        let says = nodes.iter().chain(others.iter().flatten()).any(|found| valued(found.node));
         if !says {
             self.unsaid(operation, write, &nodes, claim, sheet, standing, at);
             return true;
         }
         let all = matches!(&write.lens, LensUse::Builtin(lens) if lens.facts().all);
         if all {
-            let arguments: Vec<Node<'m>> = nodes.iter().map(|found| found.node).collect();
+            let arguments: Vec<Option<Node<'m>>> = nodes.iter().map(|found| Some(found.node)).collect();
             let given = Given { nodes: &arguments, inner: at };
             return self.one(operation, write, given, 0, claim, sheet, standing);
         }
-        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| self.found(paths, at)).collect();
         let mut refused = true;
         let mut arguments = Vec::with_capacity(operation.sources.len());
-        for (number, found) in nodes.iter().enumerate() {
+        for number in 0..nodes.len().max(1) {
+            let found = nodes.get(number);
             arguments.clear();
-            arguments.push(found.node);
+            arguments.push(found.map(|found| found.node));
             for other in &others {
                 let beside = if other.len() > 1 { other.get(number) } else { other.first() };
-                arguments.extend(beside.map(|found| found.node));
+                arguments.push(beside.map(|found| found.node));
             }
-            if found.node.presence() == Presence::Null {
-                self.tally.all(found.node, claim, LeafClass::Emitted);
+            if let Some(null) = found.filter(|found| found.node.presence() == Presence::Null) {
+                self.tally.all(null.node, claim, LeafClass::Emitted);
                 continue;
             }
-            let inner = At { part: Some(found.node), code_table: write.code_table.as_deref(), ..at };
+            let ordinal = found.map_or(0, |found| found.ordinal);
+            let part = found.map(|found| found.node);
+            let inner = At { part: part.or(at.part), code_table: write.code_table.as_deref(), ..at };
             let given = Given { nodes: &arguments, inner };
-            refused &= !self.one(operation, write, given, found.ordinal, claim, sheet, standing);
+            refused &= !self.one(operation, write, given, ordinal, claim, sheet, standing);
         }
         !refused
     }
@@ -257,6 +260,10 @@ impl<'m> Run<'m> {
         self.mentions.truncate(mentions);
         let span = given.span();
         self.tally.refuse_range(span.clone(), operation.rule);
+        // The same place may be read for many resources; it is told once.
+        if !self.told.insert((refusal.0, span.start)) {
+            return;
+        }
         let path = self.path_at(span.start);
         self.issue(Severity::Warning, IssueType::Value, refusal.0, refusal.text(), path);
     }
@@ -358,7 +365,7 @@ impl<'m> Run<'m> {
         if !concept && !coding {
             return Ok(Some(Made { value: Value::Object(object), ..made }));
         }
-        let leaf = given.nodes.first().map(|node| first_leaf(part(*node, 1))).filter(|leaf| valued(*leaf));
+        let leaf = given.first().map(|node| first_leaf(part(node, 1))).filter(|leaf| valued(*leaf));
         let Some(leaf) = leaf else {
             return Ok(Some(Made { value: Value::Object(object), ..made }));
         };
@@ -412,7 +419,7 @@ impl<'m> Run<'m> {
                 let extension = Object::new().with("url", url.as_str());
                 match rest {
                     Some((member, value)) => extension.with(member, value),
-                    None => match given.nodes.first().and_then(|node| self.left_over(*node, point, claim)) {
+                    None => match given.first().and_then(|node| self.left_over(node, point, claim)) {
                         Some(parts) => extension.with("extension", parts),
                         None => return,
                     },
@@ -540,14 +547,19 @@ fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m
 #[derive(Clone, Copy)]
 struct Given<'a, 'm> {
     /// One node for each source; all repeats of the first for a lens that takes all; none for a whole segment.
-    nodes: &'a [Node<'m>],
+    nodes: &'a [Option<Node<'m>>],
     inner: At<'m>,
 }
 
-impl Given<'_, '_> {
+impl<'m> Given<'_, 'm> {
+    /// The first source, where it says something.
+    fn first(&self) -> Option<Node<'m>> {
+        self.nodes.first().copied().flatten()
+    }
+
     /// Where the first source stands in the text.
     fn span(&self) -> std::ops::Range<u32> {
-        match (self.nodes.first(), self.inner.segment) {
+        match (self.nodes.iter().flatten().next(), self.inner.segment) {
             (Some(node), _) => node.span(),
             (None, Some(segment)) => segment.span(),
             (None, None) => 0..0,
@@ -571,6 +583,7 @@ impl Refusal {
             "not-hex" => ("the data is not hexadecimal", "数据不是有效的十六进制"),
             "encoding-unknown" => ("the encoding of the data is unknown", "数据编码方式未知"),
             "not-a-url" => ("the pointer is no url", "指针不是有效的网址"),
+            "format-invalid" => ("the value has not the form of the element", "该值不符合元素的格式"),
             "part-missing" => ("a part that FHIR requires is missing", "缺少 FHIR 要求的部分"),
             "value-conflict" => ("another place of the message has set this element already", "该元素已由消息中其他位置赋值"),
             "check-digit" => ("the check digit of the identity number is wrong", "身份证号校验位错误"),
