@@ -9,7 +9,7 @@ use dukou_audit::{Clock, Random, RequestId};
 
 /// The clock of this machine.
 #[derive(Debug, Default)]
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     start: OnceLock<Instant>,
 }
 
@@ -27,7 +27,7 @@ impl Clock for SystemClock {
 
 /// Random bytes of the crypto library.
 #[derive(Debug, Default)]
-pub struct SystemRandom;
+pub(crate) struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
@@ -37,7 +37,7 @@ impl Random for SystemRandom {
 }
 
 /// A fresh request id (UUIDv7, RFC 9562): 48 bits of milliseconds, then random.
-pub fn request_id(clock: &dyn Clock, random: &dyn Random) -> RequestId {
+pub(crate) fn request_id(clock: &dyn Clock, random: &dyn Random) -> RequestId {
     let mut bytes = [0_u8; 16];
     random.fill(&mut bytes);
     let millis = u64::try_from(clock.wall_ns() / 1_000_000).unwrap_or(0);

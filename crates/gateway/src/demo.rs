@@ -24,7 +24,7 @@ use traffic::Sender;
 
 /// What the demo may be told.
 #[derive(Debug, clap::Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Folder for the demo's site; a temporary one otherwise.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub struct Demo {
 
 /// Why the demo cannot run.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(crate) enum DemoError {
     /// The site cannot be written.
     #[error("writing the demo's site")]
     Init(#[from] InitError),
@@ -67,7 +67,7 @@ pub enum DemoError {
 
 impl Demo {
     /// Runs until SIGTERM or Ctrl-C.
-    pub fn run(&self) -> Result<ExitCode, DemoError> {
+    pub(crate) fn run(&self) -> Result<ExitCode, DemoError> {
         let dir = match &self.data {
             Some(dir) => dir.clone(),
             None => std::env::temp_dir().join(format!("dukou-demo-{}", std::process::id())),

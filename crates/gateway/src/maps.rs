@@ -8,14 +8,14 @@ use dukou_terminology::Tables;
 use crate::config::Maps;
 
 /// Maps and code tables as text, sorted by name.
-pub struct MapFiles {
+pub(crate) struct MapFiles {
     maps: Vec<SourceFile>,
     codes: Vec<(String, String)>,
 }
 
 /// Why maps cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MapError {
+pub(crate) enum MapError {
     /// A folder or file cannot be read.
     #[error("reading maps from {}", folder.display())]
     Read {
@@ -36,7 +36,7 @@ fn list(faults: &[String]) -> String {
 
 impl MapFiles {
     /// The files of a configuration, with the overlays that it names.
-    pub fn of(maps: &Maps) -> Result<Self, MapError> {
+    pub(crate) fn of(maps: &Maps) -> Result<Self, MapError> {
         let all = match &maps.folder {
             Some(folder) => Self::read(folder)?,
             None => Self::built_in(),
@@ -45,7 +45,7 @@ impl MapFiles {
     }
 
     /// All files of a folder, overlays among them.
-    pub fn read(folder: &Path) -> Result<Self, MapError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, MapError> {
         let mut files = Vec::new();
         walk(folder, folder, &mut files).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
         files.sort();
@@ -53,7 +53,7 @@ impl MapFiles {
     }
 
     /// All files built into the binary.
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         Self::sorted_out(BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
     }
 
@@ -70,14 +70,14 @@ impl MapFiles {
     }
 
     /// The folders below `overlay/` that hold something, such as `cn` or `vendor/acme`.
-    pub fn overlays(&self) -> Vec<String> {
+    pub(crate) fn overlays(&self) -> Vec<String> {
         let names = self.texts().filter_map(|(name, _)| overlay_of(name).map(str::to_owned));
         names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The base and these overlays, nothing else.
     #[must_use]
-    pub fn with_overlays(&self, overlays: &[String]) -> Self {
+    pub(crate) fn with_overlays(&self, overlays: &[String]) -> Self {
         let wanted = |name: &str| overlay_of(name).is_none_or(|place| overlays.iter().any(|wanted| wanted == place));
         Self {
             maps: self.maps.iter().filter(|file| wanted(&file.name)).cloned().collect(),
@@ -86,13 +86,13 @@ impl MapFiles {
     }
 
     /// The files of maps and tables with their texts, to be written out or shown.
-    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         let maps = self.maps.iter().map(|file| (file.name.as_str(), file.text.as_str()));
         maps.chain(self.codes.iter().map(|(name, text)| (name.as_str(), text.as_str())))
     }
 
     /// Compiles them; every fault of every file, or the program.
-    pub fn compile(&self) -> Result<Program, MapError> {
+    pub(crate) fn compile(&self) -> Result<Program, MapError> {
         let codes = self.codes.clone();
         let tables = Tables::load(codes).map_err(|faults| MapError::Faults(faults.iter().map(ToString::to_string).collect()))?;
         dukou_mapping::compile(&self.maps, &tables)

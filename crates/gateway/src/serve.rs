@@ -46,7 +46,7 @@ struct Crews {
 
 /// Why a node does not serve.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// Its parts do not open.
     #[error("opening the node")]
     Site(#[source] Box<dyn std::error::Error + Send + Sync>),

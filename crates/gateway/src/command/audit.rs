@@ -14,7 +14,7 @@ use crate::clock::{SystemClock, SystemRandom};
 
 /// The verbs on a ledger.
 #[derive(Debug, clap::Subcommand)]
-pub enum Audit {
+pub(crate) enum Audit {
     /// Recompute every hash, root and signature. Exit codes: 0 OK, 1 could not run, 2 torn tail, 3 altered, 4 missing, 5 rolled back,
     /// 6 forked, 7 bad signature, 8 unwitnessed, 9 stale.
     Verify {
@@ -34,7 +34,7 @@ pub enum Audit {
 
 /// What to look for.
 #[derive(Debug, clap::Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// The folder of the ledger.
     dir: PathBuf,
     /// Folder of the ledger's keys; `keys` beside the data folder otherwise.
@@ -65,7 +65,7 @@ pub struct Show {
 
 /// What is accepted, by whom and why.
 #[derive(Debug, clap::Args)]
-pub struct Accept {
+pub(crate) struct Accept {
     /// The ledger is damaged: go on behind the damage.
     #[arg(long, value_name = "DIR", conflicts_with = "rollback", required_unless_present = "rollback")]
     gap: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub struct Accept {
 
 /// Why a ledger cannot be worked on.
 #[derive(Debug, thiserror::Error)]
-pub enum AuditError {
+pub(crate) enum AuditError {
     /// It does not open.
     #[error("opening the ledger in {}", folder.display())]
     Open {
@@ -117,7 +117,7 @@ pub enum AuditError {
 
 impl Audit {
     /// Runs the verb.
-    pub fn run(&self) -> Result<ExitCode, AuditError> {
+    pub(crate) fn run(&self) -> Result<ExitCode, AuditError> {
         match self {
             Audit::Verify { dir, json } => verify(dir, *json),
             Audit::Show(show) => show.list().map(|()| ExitCode::SUCCESS),

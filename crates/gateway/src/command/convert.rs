@@ -16,7 +16,7 @@ use crate::maps::{MapError, MapFiles};
 
 /// What to convert and where to put it.
 #[derive(Debug, clap::Args)]
-pub struct Convert {
+pub(crate) struct Convert {
     /// Files, or folders whose `.hl7` files are converted.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Convert {
 
 /// Why nothing could be converted at all.
 #[derive(Debug, thiserror::Error)]
-pub enum ConvertError {
+pub(crate) enum ConvertError {
     /// The maps do not load.
     #[error("loading maps")]
     Maps(#[from] MapError),
@@ -65,7 +65,7 @@ pub enum ConvertError {
 
 impl Convert {
     /// Converts everything named. True: every message was read; false: some were refused, each with its reason beside the others.
-    pub fn run(&self) -> Result<bool, ConvertError> {
+    pub(crate) fn run(&self) -> Result<bool, ConvertError> {
         let maps = Maps { folder: self.maps.clone(), overlays: self.overlay.clone() };
         let program = MapFiles::of(&maps)?.compile()?;
         let charset = dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;

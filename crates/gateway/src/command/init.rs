@@ -14,7 +14,7 @@ use crate::maps::{MapError, MapFiles};
 
 /// Where the site goes and how it is called.
 #[derive(Debug, clap::Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// Folder to write into; must not hold a site yet.
     dir: PathBuf,
     /// Name of the site, enters every id made from a message.
@@ -37,7 +37,7 @@ pub(crate) struct Plan<'p> {
 
 /// Why a site cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
+pub(crate) enum InitError {
     /// There is one already.
     #[error("{} holds a site already; nothing was changed", .0.display())]
     Exists(PathBuf),
@@ -63,7 +63,7 @@ pub enum InitError {
 
 impl Init {
     /// Writes the site and says what to do next.
-    pub fn run(&self, random: &dyn Random) -> Result<(), InitError> {
+    pub(crate) fn run(&self, random: &dyn Random) -> Result<(), InitError> {
         let plan = Plan {
             site: &self.site,
             fhir: "127.0.0.1:8080",

@@ -7,7 +7,7 @@ use crate::maps::{MapError, MapFiles};
 
 /// The verbs on maps.
 #[derive(Debug, clap::Subcommand)]
-pub enum Map {
+pub(crate) enum Map {
     /// All load checks and the examples of every map; overlays of the folder included one level at a time.
     Check {
         /// Folder with maps; without it those built in.
@@ -28,7 +28,7 @@ pub enum Map {
 
 impl Map {
     /// Runs the verb. False: there are findings, and they were printed.
-    pub fn run(&self) -> Result<bool, MapError> {
+    pub(crate) fn run(&self) -> Result<bool, MapError> {
         match self {
             Map::Check { dir } => check(dir.as_deref()),
             Map::Explain { path, maps, overlay } => {
