@@ -98,6 +98,8 @@ impl<'a> Frame<'a> {
         let first_leaf = u64::from_le_bytes(array(head, 16)?);
         let trailer = u64::from_le_bytes(array(bytes, checked_len + 4)?);
         let padding = bytes.get(end..len)?;
+        // Leaf numbers must not run out inside the frame.
+        first_leaf.checked_add(body_len as u64)?.checked_add(u64::from(u32::MAX))?;
         if crc32c::crc32c(checked) != crc || trailer != first_leaf ^ TRAILER || padding.iter().any(|b| *b != 0) {
             return None;
         }

@@ -160,9 +160,13 @@ pub(crate) fn read(opened: &Opened) -> Answer<Text, Refusal> {
 
 /// One write under this row number, waited for; the row's bytes as the store keeps them.
 pub(crate) fn write(opened: &Opened, jseq: u64) -> (Answer<Text, Refusal>, Vec<u8>) {
+    write_as(opened, who(Interaction::Create), jseq)
+}
+
+pub(crate) fn write_as(opened: &Opened, who: Access, jseq: u64) -> (Answer<Text, Refusal>, Vec<u8>) {
     let mut row = Vec::new();
     let seal = &opened.seal;
-    let answer = opened.gate.write(who(Interaction::Create), |permit| {
+    let answer = opened.gate.write(who, |permit| {
         let stamps = stamps(jseq);
         let record = permit.draft().seal(&stamps)?;
         row = record.as_bytes().to_vec();

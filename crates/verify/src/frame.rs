@@ -30,6 +30,8 @@ impl<'a> Frame<'a> {
         let len = checked.checked_add(12)?.checked_next_multiple_of(8)?;
         let whole = bytes.get(..len)?;
         let first_leaf = u64::from_le_bytes(take(whole, 16)?);
+        // Leaf numbers must not run out inside the frame.
+        first_leaf.checked_add(body as u64)?.checked_add(u64::from(u32::MAX))?;
         let agrees = crc32c::crc32c(&whole[..checked]) == u32::from_le_bytes(take(whole, checked)?)
             && u64::from_le_bytes(take(whole, checked + 4)?) == first_leaf ^ 0x444b_4c31_5f45_4e44
             && whole[checked + 12..].iter().all(|byte| *byte == 0);

@@ -153,19 +153,18 @@ fn a_full_disk_closes_the_gate_and_space_opens_it_again() {
     drop(closed.release(()));
 
     // Break-glass goes on in the reserve until that is full, too.
-    let mut emergency = who(Interaction::Read);
+    let mut emergency = who(Interaction::Create);
     emergency.purpose.break_glass = Some("cardiac arrest".to_owned());
-    let mut saved = 0;
-    while opened
-        .gate
-        .read(emergency.clone(), |permit| Ok::<_, Refusal>(permit.without_patient_data(Text("{}"))))
-        .wait()
-        .is_ok()
-    {
-        saved += 1;
-    }
-    assert!(saved > 100, "{saved}");
-    assert_eq!(opened.gate.standing(), Standing::Full);
+    let mut jseq = 0;
+    let unanswered = loop {
+        jseq += 1;
+        let (answer, _) = write_as(&opened, emergency.clone(), jseq);
+        if let Err(closed) = answer {
+            break closed.reason();
+        }
+    };
+    assert!(jseq > 100, "{jseq}");
+    assert_eq!((unanswered, opened.gate.standing()), (ClosedReason::NoSpace, Standing::Full));
     assert_eq!(bench.disk.syncs_after_failure(), 0);
 
     bench.disk.limit(None);
@@ -174,7 +173,9 @@ fn a_full_disk_closes_the_gate_and_space_opens_it_again() {
     read(&opened).unwrap();
     opened.ledger.tick();
     opened.ledger.stop().unwrap();
-    bench.serve();
+    // The row that found no room was committed in the store; it was kept and written when space came back.
+    assert_eq!(bench.open().unwrap().last_jseq, jseq);
+    assert_eq!(verify(&bench.disk, false, None).unwrap().findings, []);
 }
 
 #[test]
@@ -237,4 +238,64 @@ fn a_long_run_crosses_many_segments_and_starts_again_from_the_last() {
     opened.ledger.stop().unwrap();
     assert!(crate::segment::list(&bench.disk).unwrap().len() > 5);
     check_survivors(&bench, &receipts, &rows, "stopped");
+}
+
+#[test]
+fn a_prepared_segment_has_its_full_length_before_it_is_used() {
+    let bench = Bench::new(1);
+    let opened = bench.serve();
+    opened.ledger.tick();
+    let left = bench.disk.unsynced_dropped();
+    for path in ["seg/next.seg", "emerg.seg"] {
+        let bytes = crate::storage::read_all(&left, path).unwrap();
+        assert_eq!(bytes.len(), 64 << 10, "{path}");
+        assert!(bytes.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn a_break_in_the_run_of_rows_closes_the_gate() {
+    let bench = Bench::new(1);
+    let opened = bench.serve();
+    write(&opened, 1).0.unwrap();
+    assert_eq!(write(&opened, 3).0.err().map(|closed| closed.reason()), Some(ClosedReason::Poisoned));
+    assert!(opened.ledger.poisoned());
+}
+
+#[test]
+fn a_frame_that_names_another_root_before_it_is_refused() {
+    let bench = Bench::new(1);
+    let opened = bench.serve();
+    read(&opened).unwrap();
+    drop(opened);
+    let last = crate::segment::path(*crate::segment::list(&bench.disk).unwrap().last().unwrap());
+    bench.disk.tamper(&last, |bytes| {
+        let first = crate::frame::Frame::parse(bytes).unwrap().len;
+        let second = crate::frame::Frame::parse(&bytes[first..]).unwrap();
+        let checked = first + 88 + second.body.len() + 32;
+        bytes[first + 60] ^= 1;
+        let crc = crc32c::crc32c(&bytes[first..checked]);
+        bytes[checked..checked + 4].copy_from_slice(&crc.to_le_bytes());
+    });
+    assert!(matches!(bench.open().err(), Some(OpenError::Corrupt { leaf: 3 })));
+    assert_eq!(verify(&bench.disk, false, None).unwrap().verdict(), Verdict::Altered);
+}
+
+#[test]
+fn a_frontier_that_does_not_fold_is_refused() {
+    let bench = Bench::new(1);
+    let opened = bench.serve();
+    read(&opened).unwrap();
+    drop(opened);
+    let last = crate::segment::path(*crate::segment::list(&bench.disk).unwrap().last().unwrap());
+    bench.disk.tamper(&last, |bytes| {
+        let frame = crate::frame::Frame::parse(bytes).unwrap();
+        let checked = 89 + 32 + frame.body.len() + 32;
+        bytes[100] ^= 1;
+        let crc = crc32c::crc32c(&bytes[..checked]);
+        bytes[checked..checked + 4].copy_from_slice(&crc.to_le_bytes());
+        assert!(crate::frame::Frame::parse(bytes).is_some());
+    });
+    assert!(matches!(bench.open().err(), Some(OpenError::Corrupt { leaf: 1 })));
+    assert_eq!(verify(&bench.disk, false, None).unwrap().verdict(), Verdict::Altered);
 }

@@ -165,6 +165,28 @@ fn a_whole_log_is_ok_and_each_kind_of_damage_has_its_verdict() {
     assert_eq!(late.verdict(), Verdict::Stale);
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_readers_panic(
+        head in proptest::collection::vec(0_u8.., 0..200),
+        edits in proptest::collection::vec((0_usize..3_456, 0_u8..), 0..6),
+    ) {
+        let mut bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/logs/whole/seg/00000000000000000001.seg")).unwrap();
+        for (at, byte) in edits {
+            bytes[at] = byte;
+        }
+        let origin = crate::origin::Origin { name: ORIGIN.to_owned(), public: [3; 32] };
+        for bytes in [&head, &bytes] {
+            let _ = crate::frame::Frame::parse(bytes).map(|frame| frame.leaves().count());
+            drop(crate::recovery::read_segment(bytes, 1, None));
+            drop(crate::decode::Cbor::parse(bytes));
+            drop(RecordBytes::from_row(bytes.clone()));
+            drop(crate::recovery::all_notes(bytes, &origin));
+            drop(crate::origin::Origin::parse(&String::from_utf8_lossy(bytes)));
+        }
+    }
+}
+
 /// A disk with the same files.
 fn copy(bench: &Bench) -> Faulty {
     let disk = Faulty::new();
