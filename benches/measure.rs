@@ -62,7 +62,7 @@ pub fn report(observations: usize) -> Vec<u8> {
          PID|1||10000001^^^H1^MR~860101195803128019^^^PRC^NNCHN||Wang^Jianguo^^^^^L||19580312|M|||1 Renmin Rd^^Shifan^Shifan^860100^CN^H||19900000001^PRN^CP\r\
          PV1|1|O|MED^^^H1||||D001^Zhang^San|||||||||||V10000001001^^^H1^VN\r\
          ORC|RE|PL000001^HIS|FL000001^LIS||CM\r\
-         OBR|1|PL000001^HIS|FL000001^LIS|CHEM^Chemistry panel^L|||20261120080000+0800|||||||20261120080500+0800|SER||||||||20261120081400+0800||CH|F\r",
+         OBR|1|PL000001^HIS|FL000001^LIS|CHEM^Chemistry panel^L|||20261120080000+0800|||||||20261120080500+0800|SER|||||||20261120081400+0800||CH|F\r",
     );
     for n in 1..=observations {
         text.push_str(&format!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dukou_mapping::{Diagnostic, Program, SourceFile};
+use dukou_mapping::{Diagnostic, DiagnosticSeverity, Program, SourceFile};
 use dukou_terminology::Tables;
 
 use crate::config::Maps;
@@ -95,8 +95,10 @@ impl MapFiles {
     pub(crate) fn compile(&self) -> Result<Program, MapError> {
         let codes = self.codes.clone();
         let tables = Tables::load(codes).map_err(|faults| MapError::Faults(faults.iter().map(ToString::to_string).collect()))?;
-        dukou_mapping::compile(&self.maps, &tables)
-            .map_err(|faults: Vec<Diagnostic>| MapError::Faults(faults.iter().map(ToString::to_string).collect()))
+        dukou_mapping::compile(&self.maps, &tables).map_err(|found: Vec<Diagnostic>| {
+            let errors = found.iter().filter(|one| one.severity == DiagnosticSeverity::Error);
+            MapError::Faults(errors.map(ToString::to_string).collect())
+        })
     }
 }
 

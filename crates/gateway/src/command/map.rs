@@ -12,6 +12,9 @@ pub(crate) enum Map {
     Check {
         /// Folder with maps; without it those built in.
         dir: Option<PathBuf>,
+        /// Print the warnings as well, not only their number.
+        #[arg(long)]
+        warnings: bool,
     },
     /// Which rule speaks of a path, such as PID-8 or Patient.gender.
     Explain {
@@ -30,7 +33,7 @@ impl Map {
     /// Runs the verb. False: there are findings, and they were printed.
     pub(crate) fn run(&self) -> Result<bool, MapError> {
         match self {
-            Map::Check { dir } => check(dir.as_deref()),
+            Map::Check { dir, warnings } => check(dir.as_deref(), *warnings),
             Map::Explain { path, maps, overlay } => {
                 let files = MapFiles::of(&Maps { folder: maps.clone(), overlays: overlay.clone() })?;
                 let program = files.compile()?;
@@ -48,7 +51,7 @@ impl Map {
 }
 
 /// The base maps alone, then with each overlay, so that a fault is told with the overlay that brings it.
-fn check(dir: Option<&std::path::Path>) -> Result<bool, MapError> {
+fn check(dir: Option<&std::path::Path>, warnings: bool) -> Result<bool, MapError> {
     let all = match dir {
         Some(dir) => MapFiles::read(dir)?,
         None => MapFiles::built_in(),
@@ -64,7 +67,7 @@ fn check(dir: Option<&std::path::Path>) -> Result<bool, MapError> {
             }
             Err(other) => return Err(other),
             Ok(program) => {
-                for warning in program.warnings() {
+                for warning in program.warnings().iter().filter(|_| warnings) {
                     eprintln!("{warning}\n");
                 }
                 let failures = program.run_tests();

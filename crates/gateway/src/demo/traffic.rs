@@ -116,7 +116,7 @@ fn laboratory(person: &Person, n: usize, visit: usize, now: &str) -> String {
         "MSH|^~\\&|LIS|H1|DUKOU|H1|{now}||ORU^R01|LIS{now}{n:05}|P|2.4\r{pid}\r\
          PV1|1|O|||||||||||||||||V{mrn}{visit:03}^^^H1^VN\r\
          ORC|RE|PL{n:06}^HIS|FL{n:06}^LIS\r\
-         OBR|1|PL{n:06}^HIS|FL{n:06}^LIS|CHEM^生化全套^L|||{now}|||||||{now}|SER||||||||{now}||CH|F\r\
+         OBR|1|PL{n:06}^HIS|FL{n:06}^LIS|CHEM^生化全套^L|||{now}|||||||{now}|SER|||||||{now}||CH|F\r\
          OBX|1|NM|2345-7^葡萄糖^LN||{}.{}|mmol/L^mmol/L^UCUM|3.9-6.1|{}|||F|||{now}\r\
          OBX|2|NM|2160-0^肌酐^LN||72.50|umol/L^umol/L^UCUM|41--81||||F|||{now}\r\
          OBX|3|ST|HBSAG^乙肝表面抗原^L||阴性(-)||阴性||||F|||{now}\r\
@@ -145,7 +145,7 @@ fn clinic(person: &Person, n: usize, now: &str) -> String {
     let pid = person.pid();
     format!(
         "MSH|^~\\&|CLINIC|C7|DUKOU|H1|{now}||ORU^R01^ORU_R01|CL{now}{n:05}|P|2.5.1||||||UNICODE UTF-8\r{pid}\r\
-         OBR|1||C{n:06}^CLINIC|718-7^血红蛋白^LN|||{now}|||||||{now}|BLD||||||||{now}||HM|F\r\
+         OBR|1||C{n:06}^CLINIC|718-7^血红蛋白^LN|||{now}|||||||{now}|BLD|||||||{now}||HM|F\r\
          OBX|1|NM|718-7^血红蛋白^LN||13{}|g/L^g/L^UCUM|130-175||||F|||{now}|渡口社区卫生服务中心\r",
         n % 10
     )
