@@ -17,6 +17,7 @@ use crate::recovery::{self, OpenError, io_error};
 use crate::sealing::{associated, pseudonym};
 use crate::segment;
 use crate::storage::{Files, read_all};
+use crate::tree;
 
 /// A ledger opened for reading. It never writes, and on a live folder it ends at the last note.
 pub struct Reader {
@@ -25,6 +26,23 @@ pub struct Reader {
     epochs: Epochs,
     segments: Vec<u64>,
     noted: u64,
+}
+
+/// The leaf hashes of a ledger in order, up to the last whole frame: what receipts are held against.
+///
+/// # Errors
+/// What the system says on reading a segment.
+pub fn leaf_hashes(files: &dyn Files) -> io::Result<Vec<[u8; 32]>> {
+    let (mut hashes, mut buffer) = (Vec::new(), Vec::new());
+    for first_leaf in segment::list(files)? {
+        let bytes = read_all(files, &segment::path(first_leaf))?;
+        let mut at = 0;
+        while let Some(frame) = Frame::parse(&bytes[at..]) {
+            hashes.extend(frame.leaves().map(|(_, record)| tree::leaf_hash(record, &mut buffer)));
+            at += frame.len;
+        }
+    }
+    Ok(hashes)
 }
 
 /// One record with its continuations, sealed parts opened.
