@@ -63,7 +63,7 @@ impl fmt::Display for ClientId {
 }
 
 /// One request after the access decision: what the gate needs to record it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Access {
     /// The request's own identifier.
     pub request: RequestId,
@@ -216,7 +216,7 @@ pub struct Peer {
 }
 
 /// The person behind a request, as the client or its token states.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// Who vouches for the subject.
     pub issuer: String,
@@ -241,7 +241,7 @@ pub struct User {
 }
 
 /// Why data is wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Purpose {
     /// purposeOfUse codes (`TREAT`, `ETREAT`).
     pub codes: Vec<String>,
@@ -364,7 +364,7 @@ impl Rights {
 }
 
 /// The legacy message that carried a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MessageRef {
     /// Source system.
     pub source: String,
@@ -374,6 +374,39 @@ pub struct MessageRef {
     pub control_id: String,
     /// SHA-256 of the raw bytes.
     pub sha256: [u8; 32],
+}
+
+// What the sealed part keeps stays out of logs and panics as well.
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Access");
+        shown.field("request", &format_args!("{}", self.request)).field("interaction", &self.interaction);
+        shown.field("route", &self.route).field("client", &self.client.id).field("user", &self.user);
+        shown.field("purpose", &self.purpose).field("decision", &self.decision).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("User");
+        shown.field("issuer", &self.issuer).field("subject", &self.subject).field("role", &self.role);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Purpose");
+        shown.field("codes", &self.codes).field("basis", &self.basis);
+        shown.field("break_glass", &self.break_glass.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRef").field("source", &self.source).field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 const CLIENT_ID_BYTES_MAX: usize = 64;

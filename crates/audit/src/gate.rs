@@ -360,6 +360,12 @@ impl StoreSeal {
         self.shared.push_committed(entries);
         tickets
     }
+
+    /// Highest `jseq` covered by a signed note: rows up to it may be trimmed.
+    #[must_use]
+    pub fn noted_jseq(&self) -> u64 {
+        self.shared.noted.lock().unwrap_or_else(PoisonError::into_inner).jseq
+    }
 }
 
 /// An external side effect about to happen.

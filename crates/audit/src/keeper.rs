@@ -7,7 +7,7 @@ use crate::cbor::Cbor;
 use crate::epochs::Epochs;
 use crate::keys::Keys;
 use crate::note::Note;
-use crate::queue::{Shared, Standing};
+use crate::queue::{Noted, Shared, Standing};
 use crate::record;
 use crate::segment;
 use crate::storage::{File, Files, Mode, write_all};
@@ -22,19 +22,11 @@ pub(crate) struct Keeper {
     progress: Arc<Mutex<Progress>>,
     notes: Option<Box<dyn File>>,
     notes_len: u64,
-    pub(crate) noted: Noted,
-    noted_ns: u64,
+    noted: Noted,
     /// Wall minus monotonic time as last agreed.
     offset_ns: i128,
     suspect_until_ns: u64,
     beat_ns: u64,
-}
-
-/// What the last note covers.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Noted {
-    pub(crate) size: u64,
-    pub(crate) jseq: u64,
 }
 
 impl Keeper {
@@ -58,7 +50,6 @@ impl Keeper {
             notes: None,
             notes_len,
             noted,
-            noted_ns: mono_ns,
             offset_ns,
             suspect_until_ns: 0,
             beat_ns: mono_ns,
@@ -161,7 +152,7 @@ impl Keeper {
             self.sign(note, jseq)?;
         }
         let options = &self.shared.options;
-        let waited = mono_ns.saturating_sub(self.noted_ns) >= options.note_interval_ms * NS_PER_MS;
+        let waited = mono_ns.saturating_sub(self.noted.at_ns) >= options.note_interval_ms * NS_PER_MS;
         let many = size.saturating_sub(self.noted.size) >= options.note_leaves;
         if size > self.noted.size && (now || waited || many) {
             self.sign(Note { size, root }, jseq)?;
@@ -191,8 +182,8 @@ impl Keeper {
             file.sync_data()?;
         }
         self.notes_len += text.len() as u64;
-        self.noted = Noted { size: note.size, jseq };
-        self.noted_ns = self.shared.clock.mono_ns();
+        self.noted = Noted { size: note.size, jseq, at_ns: self.shared.clock.mono_ns() };
+        *lock(&self.shared.noted) = self.noted;
         Ok(())
     }
 
@@ -206,10 +197,6 @@ impl Keeper {
         if let Ok(mut file) = file {
             drop(write_all(&mut *file, &bytes, 0));
         }
-    }
-
-    pub(crate) fn note_age_ns(&self) -> u64 {
-        self.shared.clock.mono_ns().saturating_sub(self.noted_ns)
     }
 }
 

@@ -10,11 +10,11 @@ use crate::clock::{Clock, Random};
 use crate::epochs::Epochs;
 use crate::frame;
 use crate::gate::{Gate, StoreSeal};
-use crate::keeper::{Keeper, Noted};
+use crate::keeper::Keeper;
 use crate::keys::Keys;
 use crate::options::Options;
 use crate::origin::Origin;
-use crate::queue::{Drive, Entry, Shared, Standing};
+use crate::queue::{Drive, Entry, Noted, Shared, Standing};
 use crate::record::{self, RecordBytes};
 use crate::recovery::{self, OpenError, io_error};
 use crate::sealing::Sealing;
@@ -128,7 +128,9 @@ impl Ledger {
         let unknown_outcomes = found.carry.intents.iter().copied().collect();
         let before =
             Before { stopped, torn: found.torn.iter().map(|(name, bytes)| (name.clone(), bytes.len())).collect() };
-        let noted = Noted { size: found.note.map_or(0, |note| note.size), jseq: found.noted_jseq };
+        let size = found.note.map_or(0, |note| note.size);
+        let noted = Noted { size, jseq: found.noted_jseq, at_ns: shared.clock.mono_ns() };
+        *lock(&shared.noted) = noted;
         let writer =
             Writer::new(Arc::clone(&shared), Arc::clone(&files), Arc::clone(&supply), boot, found.tree, found.carry);
         let progress = Arc::clone(&writer.progress);
@@ -260,7 +262,7 @@ impl Ledger {
     /// Highest `jseq` covered by a signed note: rows up to it may be trimmed from the store.
     #[must_use]
     pub fn noted_jseq(&self) -> u64 {
-        self.keeper().noted.jseq
+        lock(&self.shared.noted).jseq
     }
 
     /// Whether a write or sync has failed.
@@ -277,10 +279,7 @@ impl Ledger {
             let queue = self.shared.queue();
             (queue.depth(), queue.oldest_ns())
         };
-        let (noted_leaves, note_age_ns) = {
-            let keeper = self.keeper();
-            (keeper.noted.size, keeper.note_age_ns())
-        };
+        let noted = *lock(&self.shared.noted);
         let progress = lock(&self.progress);
         let mut syncs = progress.syncs_ns.clone();
         syncs.sort_unstable();
@@ -291,8 +290,8 @@ impl Ledger {
             sync_ns: (at(50), at(99)),
             frame_records: progress.frame_records,
             leaves: progress.size,
-            noted_leaves,
-            note_age_ns,
+            noted_leaves: noted.size,
+            note_age_ns: now.saturating_sub(noted.at_ns),
             segment_bytes_left: progress.segment_left,
         }
     }

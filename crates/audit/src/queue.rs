@@ -42,12 +42,22 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) counters: Arc<Counters>,
     pub(crate) sealing: Sealing,
+    /// What the last note covers; apart from the keeper, so that asking never waits for a sync.
+    pub(crate) noted: Mutex<Noted>,
     pub(crate) by_hand: OnceLock<Weak<dyn Drive>>,
     queue: Mutex<Queue>,
     pub(crate) arrived: Condvar,
     room: Condvar,
     keeper_wakes: Condvar,
     summaries: Mutex<Summaries>,
+}
+
+/// What the last note covers, and when it was signed by the monotonic clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Noted {
+    pub(crate) size: u64,
+    pub(crate) jseq: u64,
+    pub(crate) at_ns: u64,
 }
 
 /// One turn of the writer on the caller's thread, where no thread of its own runs.
@@ -114,6 +124,7 @@ impl Shared {
             options,
             counters: Arc::default(),
             sealing,
+            noted: Mutex::default(),
             by_hand: OnceLock::new(),
             queue: Mutex::new(queue),
             arrived: Condvar::new(),

@@ -79,6 +79,19 @@ fn no_name_and_no_reference_stands_in_the_clear() {
 }
 
 #[test]
+fn what_is_sealed_stays_out_of_logs_and_panics() {
+    let mut access = who(Interaction::Ingest);
+    access.purpose.break_glass = Some("CANARY".to_owned());
+    access.purpose.treatment_proof = Some("CANARY".to_owned());
+    access.query = Some("CANARY".to_owned());
+    access.user.as_mut().unwrap().name = Some("CANARY".to_owned());
+    let control_id = "CANARY".to_owned();
+    let message = MessageRef { source: "his".to_owned(), kind: "ADT^A01".to_owned(), control_id, sha256: [0; 32] };
+    access.message = Some(message.clone());
+    assert!(!format!("{access:?} {message:?} {:?} {:?}", access.user, access.purpose).contains("CANARY"));
+}
+
+#[test]
 fn an_altered_log_serves_again_only_after_a_signed_gap() {
     for (offset, noted) in [(700, true), (700, false)] {
         let bench = Bench::new(1);
