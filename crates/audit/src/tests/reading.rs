@@ -78,6 +78,35 @@ fn no_name_and_no_reference_stands_in_the_clear() {
     assert_eq!(found[0].break_glass.as_deref(), Some("CANARY-reason"));
 }
 
+/// Who, when, where, what, why, on which basis, with which outcome: the fields the law asks for, by their keys.
+#[test]
+fn a_record_carries_every_field_that_is_asked_for() {
+    let bench = Bench::new(1);
+    let opened = bench.serve();
+    let mut access = who(Interaction::Search);
+    access.trace = Some([1; 24]);
+    access.purpose.basis = Some("treatment".to_owned());
+    access.purpose.break_glass = Some("reason".to_owned());
+    access.purpose.treatment_proof = Some("Encounter/e1".to_owned());
+    access.decision.consents = vec!["c1/2".to_owned()];
+    let control_id = "M1".to_owned();
+    access.message = Some(MessageRef { source: "his".to_owned(), kind: "QBP".to_owned(), control_id, sha256: [1; 32] });
+    let mut shown = shown(&["p1"]);
+    shown.labels = Labels { highest: 3, codes: vec!["R".to_owned()], ..Labels::default() };
+    let made = crate::record::access(&opened.gate.shared, &access, crate::record::ACCESS, &Text("{}"), &shown).unwrap();
+    let record = crate::record::records(made.as_bytes()).next().unwrap().unwrap();
+    let content = crate::decode::Cbor::parse(&record[1..]).unwrap();
+    for key in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 25, 27, 28, 30] {
+        assert!(content.key(key).is_some(), "key {key}");
+    }
+    let clear =
+        [(7, 0), (7, 1), (8, 0), (8, 1), (8, 2), (9, 0), (9, 1), (9, 2), (9, 3), (12, 0), (12, 1), (12, 2), (12, 3)];
+    for (key, sub) in clear {
+        assert!(content.key(key).and_then(|map| map.key(sub)).is_some(), "key {key}.{sub}");
+    }
+    assert!((250..=520).contains(&made.as_bytes().len()), "{} bytes", made.as_bytes().len());
+}
+
 #[test]
 fn what_is_sealed_stays_out_of_logs_and_panics() {
     let mut access = who(Interaction::Ingest);
