@@ -47,7 +47,7 @@ impl Gateway {
         }
         let begun = Instant::now();
         let mut command = Command::new(program);
-        command.args(["demo", "--quiet", "--messages", "0", "--data"]).arg(site).arg("--info").arg(&info);
+        command.args(["demo", "--quiet", "--any-port", "--messages", "0", "--data"]).arg(site).arg("--info").arg(&info);
         let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
         while !info.exists() {
             if begun.elapsed() > Duration::from_secs(30) {

@@ -18,7 +18,7 @@ node=yes
 cargo build --quiet --locked --package dukou-gateway
 data=$(mktemp -d)
 info="$data/info.json"
-target/debug/dukou demo --data "$data/demo" --info "$info" --quiet >"$data/out" 2>"$data/err" &
+target/debug/dukou demo --data "$data/demo" --info "$info" --quiet --any-port >"$data/out" 2>"$data/err" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; rm -rf "$data"' EXIT
 for _ in $(seq 100); do [ -s "$info" ] && break; sleep 0.1; done

@@ -21,7 +21,8 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node over a folder, new or left by an earlier one.
     pub(crate) fn start(folder: &Path) -> Node {
-        Node::try_start(folder, Command::new(env!("CARGO_BIN_EXE_dukou-node"))).expect("the node comes up")
+        let started = Node::try_start(folder, Command::new(env!("CARGO_BIN_EXE_dukou-node")));
+        started.unwrap_or_else(|| panic!("{}", fs::read_to_string(folder.join("node.log")).unwrap()))
     }
 
     /// Starts a node through a command that ends in the node's own binary, such as a tracer. `None` if it ends before it is ready.
@@ -31,7 +32,7 @@ impl Node {
         let _absent = fs::remove_file(&info);
         let log = fs::File::options().create(true).append(true).open(folder.join("node.log")).unwrap();
         let mut child = command
-            .args(["demo", "--quiet", "--messages", "0", "--data"])
+            .args(["demo", "--quiet", "--any-port", "--messages", "0", "--data"])
             .arg(folder.join("site"))
             .arg("--info")
             .arg(&info)

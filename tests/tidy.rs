@@ -172,7 +172,7 @@ fn no_number_of_a_specification_stands_in_the_house() {
     }
 }
 
-/// `(W12)`, `(audit A26)` and their like in a comment; codes of HL7 events and tables look alike, so only brackets count.
+/// A letter and a number in brackets in a comment; codes of HL7 events and tables look alike, so only brackets count.
 fn is_requirement(word: &str, line: &str) -> bool {
     let comment = line.find("//").or_else(|| line.starts_with('#').then_some(0));
     let digits = word.len() > 1 && word[1..].bytes().all(|b| b.is_ascii_digit());

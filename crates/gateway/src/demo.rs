@@ -31,6 +31,9 @@ pub(crate) struct Demo {
     /// File that gets addresses and tokens as JSON when the demo is ready.
     #[arg(long)]
     info: Option<PathBuf>,
+    /// Take any free ports, new ones at each start, instead of 8080, 2575 and 8081.
+    #[arg(long)]
+    any_port: bool,
     /// Print nothing but errors.
     #[arg(long)]
     quiet: bool,
@@ -72,7 +75,7 @@ impl Demo {
             Some(dir) => dir.clone(),
             None => std::env::temp_dir().join(format!("dukou-demo-{}", std::process::id())),
         };
-        let config = site(&dir)?;
+        let config = site(&dir, self.any_port)?;
         let screen = Screen::new(self.quiet);
         let tokens = tokens(&dir)?;
         let outcome = crate::serve::with_runtime(&config, async |running: Running| {
@@ -100,10 +103,10 @@ impl Demo {
 }
 
 /// The demo's site: the one of a folder that has one, else a new one on the usual ports or on free ones.
-fn site(dir: &Path) -> Result<Config, DemoError> {
+fn site(dir: &Path, any_port: bool) -> Result<Config, DemoError> {
     let file = dir.join("dukou.toml");
     if !file.exists() {
-        let (fhir, mllp, admin) = (port(8080), port(2575), port(8081));
+        let [fhir, mllp, admin] = [8080, 2575, 8081].map(|wanted| port(if any_port { 0 } else { wanted }));
         let plan = Plan {
             site: "demo",
             fhir: &fhir.to_string(),
@@ -119,10 +122,10 @@ fn site(dir: &Path) -> Result<Config, DemoError> {
     Ok(config)
 }
 
-/// The wanted port on loopback, or any free one where it is taken.
+/// The wanted port on loopback, or 0 (any free one at each start) where it is taken.
 fn port(wanted: u16) -> SocketAddr {
-    let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|socket| socket.local_addr());
-    at(wanted).or_else(|_| at(0)).unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, wanted)))
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).is_ok();
+    SocketAddr::from((Ipv4Addr::LOCALHOST, if free { wanted } else { 0 }))
 }
 
 /// The token of each client, as written in the site's files.
