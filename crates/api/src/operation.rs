@@ -17,10 +17,17 @@ pub(crate) fn validate(
     kind: Option<ResourceType>,
     body: &Value<'static>,
 ) -> Shown {
+    let mut profiles = named(body, "profile").is_some();
+    for (name, _) in &ask.params.criteria {
+        match name.as_str() {
+            "mode" => {}
+            "profile" => profiles = true,
+            _ => ask.params.without_criteria().map_err(|fault| Reply::fault(fault, ask.language))?,
+        }
+    }
     let content = match body.resource_type() {
         Some("Parameters") if kind.is_none_or(|kind| kind.as_str() != "Parameters") => {
-            let named = |part: &&Value<'static>| part.text_at("name") == Some("resource");
-            let resource = body.list_at("parameter").iter().find(named).and_then(|part| part.get("resource"));
+            let resource = named(body, "resource").and_then(|part| part.get("resource"));
             resource.ok_or_else(|| Reply::fault(nothing_to_validate(), ask.language))?
         }
         _ => body,
@@ -45,8 +52,20 @@ pub(crate) fn validate(
             let text = Text::new("no fault was found", "未发现问题");
             issues.push(Issue::new(Severity::Information, IssueType::Informational, "valid", text));
         }
+        if profiles {
+            let text = Text::new(
+                "profiles are not held here; base R4 was checked",
+                "本系统未加载规范轮廓，仅按 R4 基础定义校验",
+            );
+            issues.push(Issue::warning(IssueType::NotSupported, "profile-not-held", text));
+        }
         Reply { issue: None, ..Reply::outcome_as(200, issues, ask.language) }
     }))
+}
+
+/// The part of a Parameters resource with that name.
+fn named<'b>(body: &'b Value<'static>, name: &str) -> Option<&'b Value<'static>> {
+    body.list_at("parameter").iter().find(|part| part.text_at("name") == Some(name))
 }
 
 fn nothing_to_validate() -> Fault {

@@ -86,16 +86,27 @@ impl Service {
         if let Some(reply) = preflight(&ask, &self.desk.runtime.origins) {
             return self.summarise(connection, "preflight", ask.line().number, reply);
         }
-        let access = match self.decide(&ask, connection) {
+        let mut access = match self.decide(&ask, connection) {
             Ok(access) => access,
             Err(refusal) => return self.refused(&ask, connection, refusal).await,
         };
         let route = match &ask.route {
             Ok(route) => route.clone(),
-            Err(astray) => return self.deny(access, astray_reply(astray, ask.language)).await,
+            Err(astray) => {
+                let reply = astray_reply(astray, ask.language);
+                access.decision.permit = false;
+                access.decision.reason = reply.issue.map(str::to_owned);
+                return self.deny(access, reply).await;
+            }
         };
         let (ask, body) = match self.body(ask, &route, body).await {
-            Ok(read) => read,
+            Ok((ask, body)) => {
+                if let (true, Ok(form)) = (route.searches(), std::str::from_utf8(&body)) {
+                    // What was asked in a form is as much a part of the question as what stands in the address.
+                    access.query = access.query.map(|line| format!("{line}\n{form}"));
+                }
+                (ask, body)
+            }
             Err(reply) => return join(self.desk.gate.read(access, move |_| Err::<_, Reply>(*reply).map(never)).await),
         };
         self.dispatch(ask, route, body, access, connection).await

@@ -13,7 +13,7 @@ pub(crate) fn of_issue(issue: &Issue) -> u16 {
         (_, "url-too-long") => 414,
         (_, "headers-too-large") => 431,
         (_, "body-timeout") => 408,
-        (_, "other-type" | "patch-malformed") => 400,
+        (_, "other-type" | "patch-malformed" | "bad-parameter-value") => 400,
         (_, "patch-test-failed" | "patch-no-such-place" | "patch-into-itself") => 422,
         (IssueType::Invalid | IssueType::NotSupported | IssueType::Processing | IssueType::Incomplete, _) => 400,
         (IssueType::Login | IssueType::Security | IssueType::Expired | IssueType::Unknown, _) => 401,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use dukou_access::{Channel, Meter, PartnerFile, Policy, PolicyFiles, Rate, TokenFile};
-use dukou_audit::{Keys, Ledger, ManualClock, Options, Peer, SeededRandom, storage};
+use dukou_audit::{
+    Entry, Keys, Ledger, ManualClock, Options, Peer, Question, Reader, RequestId, SeededRandom, storage,
+};
 use dukou_exchange::{Exchange, Integrity, Link, Surroundings};
 use dukou_fhir::Offset;
 use dukou_fhir::search::Site;
@@ -22,8 +24,24 @@ use crate::{Connection, Crew, CursorKey, Desk, Limits, Links, Runtime, Service};
 pub(super) struct House {
     service: Service,
     pub(super) clock: Arc<ManualClock>,
-    ledger: Ledger,
+    ledger: Option<Ledger>,
+    files: storage::Faulty,
     runtime: tokio::runtime::Runtime,
+}
+
+/// What a test changes about the house.
+pub(super) struct Plan {
+    pub(super) limits: Limits,
+    /// Requests a second of one address.
+    pub(super) per_second: u32,
+    /// Jobs that may wait for a thread.
+    pub(super) queue_max: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { limits: Limits::default(), per_second: 10_000, queue_max: 8 }
+    }
 }
 
 /// What came back.
@@ -44,17 +62,21 @@ pub(super) struct Asking<'a> {
 
 impl House {
     pub(super) fn new() -> House {
-        House::with(Limits::default())
+        House::planned(Plan::default())
     }
 
     pub(super) fn with(limits: Limits) -> House {
+        House::planned(Plan { limits, ..Plan::default() })
+    }
+
+    pub(super) fn planned(plan: Plan) -> House {
         let files = storage::Faulty::new();
         let clock = Arc::new(ManualClock::new(NOON_NS));
         let random = Arc::new(SeededRandom::new(7));
         let keys = || Keys::generate(&SeededRandom::new(1)).unwrap();
         Ledger::create(&files, &keys(), "hospital.example/dukou", &ledger_options(), &*clock).unwrap();
         let mut opened =
-            Ledger::open(Arc::new(files), keys(), ledger_options(), clock.clone(), random.clone()).unwrap();
+            Ledger::open(Arc::new(files.clone()), keys(), ledger_options(), clock.clone(), random.clone()).unwrap();
         let zone = Offset::parse("+08:00").unwrap();
         let site = Site { zone, base: None };
         let store = Model::open(Disk::default(), site, opened.seal, clock.clone()).unwrap();
@@ -72,12 +94,12 @@ impl House {
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
         let program = dukou_mapping::compile(&[], &tables).unwrap_or_else(|_| panic!("no maps, no fault"));
         let exchange = Exchange::new(Arc::new(store), Arc::new(ArcSwap::from_pointee(program)), surroundings);
-        let crew = Arc::new(Crew::start("test", 1, 8).unwrap());
+        let crew = Arc::new(Crew::start("test", 1, plan.queue_max).unwrap());
         let desk = Desk {
             exchange: Arc::new(exchange),
             gate: opened.gate,
             policy: Arc::new(ArcSwap::from_pointee(policy())),
-            meter: Arc::new(Meter::new(Rate { per_second: 10_000, burst: 10_000 }, 100)),
+            meter: Arc::new(Meter::new(Rate { per_second: plan.per_second, burst: plan.per_second }, 100)),
             readers: Arc::clone(&crew),
             writers: crew,
             links: Links { by_client: HashMap::new(), otherwise: Arc::new(link()) },
@@ -90,17 +112,38 @@ impl House {
                 origins: vec!["https://app.example".into()],
                 version: "0.1.0".into(),
                 date: "2026-01-01".into(),
-                limits,
+                limits: plan.limits,
             },
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        House { service: Service::new(desk), clock, ledger: opened.ledger, runtime }
+        House { service: Service::new(desk), clock, ledger: Some(opened.ledger), files, runtime }
     }
 
     /// Leaves that the ledger holds by now.
     pub(super) fn leaves(&self) -> u64 {
-        self.ledger.tick();
-        self.ledger.metrics().leaves
+        let ledger = self.ledger.as_ref().unwrap();
+        ledger.tick();
+        ledger.metrics().leaves
+    }
+
+    /// The records about the request of an answer.
+    pub(super) fn records(&self, answer: &Answer) -> Vec<Entry> {
+        // A note is signed after a second; the reader ends at the last one.
+        self.clock.pass(2_000_000_000);
+        self.ledger.as_ref().unwrap().tick();
+        let keys = Keys::generate(&SeededRandom::new(1)).unwrap();
+        let reader = Reader::open(Arc::new(self.files.clone()), &keys).unwrap();
+        let request = RequestId::parse(answer.header("x-request-id"));
+        let mut entries = Vec::new();
+        let question = Question { request, ..Question::default() };
+        reader.search(&question, |entry| entries.push(entry)).unwrap();
+        entries
+    }
+
+    /// Stops the ledger under the running service.
+    pub(super) fn stop_ledger(&mut self) {
+        let ledger = self.ledger.take().unwrap();
+        assert!(ledger.stop().is_ok());
     }
 
     pub(super) fn ask(&self, method: &str, address: &str) -> Asking<'_> {
@@ -161,12 +204,22 @@ impl Asking<'_> {
         self
     }
 
-    pub(super) fn done(self) -> Answer {
+    pub(super) fn done(mut self) -> Answer {
+        let body = Full::new(Bytes::from(std::mem::take(&mut self.body)));
+        self.send(body)
+    }
+
+    /// With a body of the test's own making.
+    pub(super) fn send<B>(self, body: B) -> Answer
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let mut builder = self.builder;
         if let Some(token) = self.token {
             builder = builder.header("authorization", format!("Bearer {}", token_text(token)));
         }
-        let request = builder.body(Full::new(Bytes::from(self.body))).unwrap();
+        let request = builder.body(body).unwrap();
         let peer = Peer { address: "127.0.0.1".into(), port: 40_000, terminal: None };
         let connection = Connection { peer, channel: self.channel, certificate: None, https: false };
         self.house.clock.pass(1_000_000);

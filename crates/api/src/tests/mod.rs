@@ -1,8 +1,10 @@
 //! The door as a client sees it, over the store in memory and a ledger that is turned by hand. No sockets.
 
 mod bundles;
+mod claims;
 mod house;
 mod reading;
+mod recording;
 mod refusing;
 mod searching;
 mod writing;

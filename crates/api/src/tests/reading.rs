@@ -144,6 +144,9 @@ fn validate_lists_the_faults_of_a_readable_resource() {
     assert_eq!(house.post("Patient/$validate", &parameters).verdict(), (200, "valid".into()));
     assert_eq!(house.post("Observation/$validate", &patient("v1", "王")).verdict(), (400, "other-type".into()));
     assert_eq!(house.post("$validate", "{").verdict(), (400, "bad-json".into()));
+    let profiled = house.post("Patient/$validate?profile=http://example.org/p", &patient("v1", "王"));
+    assert!(profiled.status == 200 && profiled.text().contains("profile-not-held"), "a profile is never silently fine");
+    assert_eq!(house.post("Patient/$validate?modus=create", &patient("v1", "王")).status, 400);
 }
 
 fn with_id(body: &str, id: &str) -> String {
