@@ -19,7 +19,7 @@ fn every_claimed_search_parameter_is_served() {
                 "reference" => &["1"],
                 "uri" => &["http://example.org/x"],
                 // The components have types of their own.
-                "composite" => &["x$5", "x$x", "x$2020-01-01", "x$1", "1$x", "5$5"],
+                "composite" => &["x$5", "x$x", "x$2020-01-01", "x$1", "1$x", "5$5", "x$5$5"],
                 _ => &["x"],
             };
             let served = values.iter().any(|value| house.get(&format!("{kind}?{name}={value}")).status == 200);
