@@ -174,5 +174,5 @@ impl Union {
 }
 
 const PROBE: usize = 64;
-const BLOCK_MIN: usize = 4;
+const BLOCK_MIN: usize = 2;
 const BLOCK_MAX: usize = 512;

@@ -21,7 +21,34 @@ pub(super) struct Sorted {
 }
 
 /// A page of at most `count` matches behind `after`.
+///
+/// Which way is cheaper depends on how thickly the matches lie among the keys, which nobody knows beforehand: unless there are few
+/// candidates or very many, the walk is tried with an allowance.
 pub(super) fn page(
+    context: &Context<'_>,
+    reach: Reach<'_>,
+    query: &Query,
+    after: Option<&Place>,
+    count: usize,
+    sort_max: usize,
+) -> Result<Sorted, Error> {
+    let bound =
+        Candidates::plan(context, reach, query.kind(), query.conditions(), query.sort())?.bound(context, sort_max)?;
+    let allowance = match bound {
+        Some(bound) if bound <= FEW => return in_memory(context, reach, query, after, count, sort_max),
+        Some(bound) => ENTRIES_A_BODY * bound as u64,
+        None => u64::MAX,
+    };
+    let allowance = allowance.saturating_add(context.spent());
+    let walk = Walk { context, reach, query, sort_max, allowance };
+    match walk.page(after, count)? {
+        Some(page) => Ok(page),
+        None => in_memory(context, reach, query, after, count, sort_max),
+    }
+}
+
+/// Reads all matches and sorts them.
+fn in_memory(
     context: &Context<'_>,
     reach: Reach<'_>,
     query: &Query,
@@ -35,7 +62,7 @@ pub(super) fn page(
     while let Some(hit) = candidates.next(context, from)? {
         from = hit.res + 1;
         if found.len() == sort_max {
-            return Walk { context, reach, query, sort_max }.page(after, count);
+            return Err(context.too_costly("_sort"));
         }
         let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
         found.push((Place { key: hit.key, res: hit.res }, stored));
@@ -94,25 +121,36 @@ struct Walk<'a> {
     reach: Reach<'a>,
     query: &'a Query,
     sort_max: usize,
+    /// The work after which the walk gives up.
+    allowance: u64,
+}
+
+/// Whether a walk came to its end, or gave up: the page is then worth nothing.
+#[derive(PartialEq)]
+enum Walked {
+    Done,
+    GaveUp,
 }
 
 impl Walk<'_> {
-    fn page(&self, after: Option<&Place>, count: usize) -> Result<Sorted, Error> {
+    fn page(&self, after: Option<&Place>, count: usize) -> Result<Option<Sorted>, Error> {
         let sort = &self.query.sort()[0];
-        let Some(range) = sort.walk() else { return Err(self.context.too_costly("_sort")) };
+        let Some(range) = sort.walk() else { return Ok(None) };
         let mut page = Sorted { matches: Vec::new(), further: false, total: None };
         let valued = after.is_none_or(|after| after.key.first().is_some_and(Option::is_some));
-        if valued {
-            self.values(sort, &range, after, count, &mut page)?;
+        if valued && self.values(sort, &range, after, count, &mut page)? == Walked::GaveUp {
+            return Ok(None);
         }
         if !page.further {
             let after = if valued { None } else { after };
-            self.absent(sort, after, count, &mut page)?;
+            if self.absent(sort, after, count, &mut page)? == Walked::GaveUp {
+                return Ok(None);
+            }
         }
-        Ok(page)
+        Ok(Some(page))
     }
 
-    /// Matches that have a value, group after group of one value each.
+    /// Matches that have a value, in the order of the values.
     fn values(
         &self,
         sort: &Sort,
@@ -120,71 +158,136 @@ impl Walk<'_> {
         after: Option<&Place>,
         count: usize,
         page: &mut Sorted,
-    ) -> Result<(), Error> {
+    ) -> Result<Walked, Error> {
         let candidates = self.candidates(&[])?;
-        let mut steps = Steps::new(self.context, range, sort.descending(), after);
-        let mut group: Option<(Vec<u8>, Vec<u64>)> = None;
-        loop {
-            let step = steps.next()?;
-            let same = matches!((&step, &group), (Some((key, _)), Some((own, _))) if key == own);
-            if !same && let Some((key, numbers)) = group.take() {
-                let value = key.get(KEY_HEAD..).unwrap_or_default();
-                self.group(&candidates, Some(value), numbers, after, count, page)?;
-                if page.further {
-                    return Ok(());
-                }
+        let mut place = begin(range, sort.descending(), after);
+        while !page.further {
+            let Some(key) = self.next_key(range, sort.descending(), (&place.0, place.1))? else { break };
+            let numbers = |from, out: &mut Vec<u64>| self.context.view.seek(&key, from, BLOCK, out);
+            let value = key.get(KEY_HEAD..).unwrap_or_default();
+            let lone = self.query.sort().len() == 1;
+            let walked = if lone {
+                self.in_order(&candidates, value, numbers, after, count, page)?
+            } else {
+                self.gathered(&candidates, value, numbers, after, count, page)?
+            };
+            if walked == Walked::GaveUp {
+                return Ok(Walked::GaveUp);
             }
-            let Some((key, res)) = step else { return Ok(()) };
-            let (_, numbers) = group.get_or_insert_with(|| (key, Vec::new()));
-            numbers.push(res);
-            if numbers.len() > self.sort_max {
-                return Err(self.context.too_costly("_sort"));
+            place = (key, if sort.descending() { 0 } else { u64::MAX });
+        }
+        Ok(Walked::Done)
+    }
+
+    /// The next value in the order of the walk.
+    fn next_key(&self, range: &KeyRange, descending: bool, place: (&[u8], u64)) -> Result<Option<Vec<u8>>, Error> {
+        let mut next = None;
+        let mut take = |key: &[u8], _| next = Some(key.to_vec());
+        if descending {
+            self.context.view.range_down(place, range.start.as_bytes(), 1, &mut take)?;
+        } else {
+            self.context.view.range_up(place, range.end.as_bytes(), 1, &mut take)?;
+        }
+        self.context.spend(1, "_sort")?;
+        Ok(next)
+    }
+
+    /// With one sort key the resources of one value follow in the order of their numbers.
+    fn in_order(
+        &self,
+        candidates: &Candidates<'_>,
+        value: &[u8],
+        numbers: impl Fn(u64, &mut Vec<u64>) -> Result<(), Error>,
+        after: Option<&Place>,
+        count: usize,
+        page: &mut Sorted,
+    ) -> Result<Walked, Error> {
+        let within = after.filter(|after| first_value(&after.key) == Some(value));
+        let mut from = within.map_or(0, |after| after.res + 1);
+        loop {
+            let mut block = Vec::with_capacity(BLOCK);
+            numbers(from, &mut block)?;
+            self.context.spend(block.len(), "_sort")?;
+            for res in &block {
+                let Some(hit) = candidates.admit(self.context, *res)? else { continue };
+                // A resource with several values stands only under the first of them in this order.
+                if first_value(&hit.key) != Some(value) {
+                    continue;
+                }
+                if page.matches.len() == count {
+                    page.further = true;
+                    return Ok(Walked::Done);
+                }
+                let stored = hit.stored;
+                page.matches.extend(stored.map(|stored| (Place { key: hit.key, res: *res }, stored)));
+            }
+            match block.last() {
+                _ if self.context.spent() > self.allowance => return Ok(Walked::GaveUp),
+                Some(last) if block.len() == BLOCK => from = last + 1,
+                _ => return Ok(Walked::Done),
             }
         }
     }
 
+    /// With several sort keys the resources of one value are gathered and sorted.
+    fn gathered(
+        &self,
+        candidates: &Candidates<'_>,
+        value: &[u8],
+        numbers: impl Fn(u64, &mut Vec<u64>) -> Result<(), Error>,
+        after: Option<&Place>,
+        count: usize,
+        page: &mut Sorted,
+    ) -> Result<Walked, Error> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        loop {
+            let mut block = Vec::with_capacity(BLOCK);
+            numbers(from, &mut block)?;
+            self.context.spend(block.len(), "_sort")?;
+            for res in &block {
+                let Some(hit) = candidates.admit(self.context, *res)? else { continue };
+                if first_value(&hit.key) == Some(value) {
+                    let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
+                    found.push((Place { key: hit.key, res: *res }, stored));
+                }
+            }
+            match block.last() {
+                _ if found.len() > self.sort_max || self.context.spent() > self.allowance => return Ok(Walked::GaveUp),
+                Some(last) if block.len() == BLOCK => from = last + 1,
+                _ => break,
+            }
+        }
+        self.add(found, after, count, page)?;
+        Ok(Walked::Done)
+    }
+
     /// Matches without a value come last.
-    fn absent(&self, sort: &Sort, after: Option<&Place>, count: usize, page: &mut Sorted) -> Result<(), Error> {
+    fn absent(&self, sort: &Sort, after: Option<&Place>, count: usize, page: &mut Sorted) -> Result<Walked, Error> {
         let pairs = [(format!("{}:missing", sort.parameter().code()), "true".to_owned())];
         let missing = Query::parse(self.query.kind(), &pairs, &Options::default());
         let missing = missing.map_err(|_| self.context.too_costly("_sort"))?;
         let mut candidates = self.candidates(missing.conditions())?;
         let lone = self.query.sort().len() == 1;
-        let mut numbers = Vec::new();
+        let mut found = Vec::new();
         // With one sort key the order among these is that of the numbers: the walk can begin and end where the page does.
         let mut from = if lone { after.map_or(0, |after| after.res + 1) } else { 0 };
         while let Some(hit) = candidates.next(self.context, from)? {
             from = hit.res + 1;
-            numbers.push(hit.res);
-            if lone && numbers.len() > count {
+            let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
+            found.push((Place { key: hit.key, res: hit.res }, stored));
+            if lone && found.len() > count {
                 break;
             }
-            if numbers.len() > self.sort_max {
-                return Err(self.context.too_costly("_sort"));
+            if found.len() > self.sort_max.max(count) || self.context.spent() > self.allowance {
+                return Ok(Walked::GaveUp);
             }
         }
-        self.group(&candidates, None, numbers, after, count, page)
+        self.add(found, after, count, page)?;
+        Ok(Walked::Done)
     }
 
-    /// Adds to the page the matches among resources that share their first value.
-    fn group(
-        &self,
-        candidates: &Candidates<'_>,
-        value: Option<&[u8]>,
-        numbers: Vec<u64>,
-        after: Option<&Place>,
-        count: usize,
-        page: &mut Sorted,
-    ) -> Result<(), Error> {
-        let mut found = Vec::new();
-        for res in numbers {
-            let Some(hit) = candidates.admit(self.context, res)? else { continue };
-            // A resource with several values stands only under the first of them in this order.
-            if hit.key.first().is_some_and(|own| own.as_deref() == value) {
-                let stored = hit.stored.filter(|_| found.len() < BODIES_KEPT);
-                found.push((Place { key: hit.key, res }, stored));
-            }
-        }
+    fn add(&self, found: Vec<Found>, after: Option<&Place>, count: usize, page: &mut Sorted) -> Result<(), Error> {
         let room = count - page.matches.len();
         let (found, further) = cut(self.query.sort(), found, after, room);
         page.matches.extend(with_bodies(self.context, found)?);
@@ -198,63 +301,18 @@ impl Walk<'_> {
     }
 }
 
-/// The entries of a key range, in either direction, read in blocks.
-struct Steps<'a> {
-    context: &'a Context<'a>,
-    range: KeyRange,
-    descending: bool,
-    /// The last entry read.
-    place: (Vec<u8>, u64),
-    block: std::vec::IntoIter<(Vec<u8>, u64)>,
-    size: usize,
-    ended: bool,
+fn first_value(key: &[Option<Vec<u8>>]) -> Option<&[u8]> {
+    key.first().and_then(Option::as_deref)
 }
 
-impl<'a> Steps<'a> {
-    /// Begins with the first value, or with the one that a page ended in.
-    fn new(context: &'a Context<'a>, range: &KeyRange, descending: bool, after: Option<&Place>) -> Steps<'a> {
-        let value = after.and_then(|after| after.key.first()).and_then(Option::as_deref);
-        let head = range.start.as_bytes().get(..KEY_HEAD).unwrap_or_default();
-        let place = match (value, descending) {
-            (Some(value), false) => ([head, value].concat(), 0),
-            (Some(value), true) => ([head, value].concat(), u64::MAX),
-            (None, false) => (range.start.as_bytes().to_vec(), 0),
-            (None, true) => (range.end.as_bytes().to_vec(), 0),
-        };
-        Steps {
-            context,
-            range: range.clone(),
-            descending,
-            place,
-            block: Vec::new().into_iter(),
-            size: 32,
-            ended: false,
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<(Vec<u8>, u64)>, Error> {
-        if let Some(step) = self.block.next() {
-            return Ok(Some(step));
-        }
-        if self.ended {
-            return Ok(None);
-        }
-        let mut block = Vec::with_capacity(self.size);
-        let place = (self.place.0.as_slice(), self.place.1);
-        let mut push = |key: &[u8], res| block.push((key.to_vec(), res));
-        if self.descending {
-            self.context.view.range_down(place, self.range.start.as_bytes(), self.size, &mut push)?;
-        } else {
-            self.context.view.range_up(place, self.range.end.as_bytes(), self.size, &mut push)?;
-        }
-        self.context.spend(block.len() + 1, "_sort")?;
-        self.ended = block.len() < self.size;
-        self.size = (self.size * 2).min(BLOCK_MAX);
-        if let Some(last) = block.last() {
-            self.place = last.clone();
-        }
-        self.block = block.into_iter();
-        Ok(self.block.next())
+/// Where a walk begins: with the first value, or with the one that the page before ended in.
+fn begin(range: &KeyRange, descending: bool, after: Option<&Place>) -> (Vec<u8>, u64) {
+    let head = range.start.as_bytes().get(..KEY_HEAD).unwrap_or_default();
+    match (after.and_then(|after| first_value(&after.key)), descending) {
+        (Some(value), false) => ([head, value].concat(), 0),
+        (Some(value), true) => ([head, value].concat(), u64::MAX),
+        (None, false) => (range.start.as_bytes().to_vec(), 0),
+        (None, true) => (range.end.as_bytes().to_vec(), 0),
     }
 }
 
@@ -262,4 +320,8 @@ impl<'a> Steps<'a> {
 const KEY_HEAD: usize = 5;
 /// Bodies that stay in memory while the result is sorted; others are read again if they come on the page.
 const BODIES_KEPT: usize = 1_000;
-const BLOCK_MAX: usize = 512;
+/// So few candidates are sorted in memory without a thought.
+const FEW: usize = 200;
+/// To read one body costs as much as to touch about so many postings.
+const ENTRIES_A_BODY: u64 = 5;
+const BLOCK: usize = 64;

@@ -144,6 +144,20 @@ impl<'q> Candidates<'q> {
         }
     }
 
+    /// How many matches there can be at most, as far as the lists say without a look at bodies; nothing if more than `max`.
+    pub(super) fn bound(mut self, context: &Context<'_>, max: usize) -> Result<Option<usize>, Error> {
+        let mut bound = 0;
+        let mut from = 0;
+        while let Some(res) = leap(&mut self.within, context, from)? {
+            bound += 1;
+            from = res + 1;
+            if bound > max {
+                return Ok(None);
+            }
+        }
+        Ok(Some(bound))
+    }
+
     /// The number of matches, where it is known without more work.
     pub(super) fn known_size(&self) -> Option<usize> {
         match self.within.as_slice() {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use dukou_audit::{Clock, StoreSeal};
 use dukou_fhir::search::Site;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use self::readers::Readers;
@@ -182,8 +183,7 @@ fn open_writer(path: &Path, options: &Options) -> Result<Books, OpenError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(options.wait)?;
         connection.execute_batch(sql::WRITER_SETUP)?;
-        set_cache(&connection, options.writer_cache_kib)?;
-        connection.set_prepared_statement_cache_capacity(readers::STATEMENTS_MAX);
+        set_up(&connection, options.writer_cache_kib)?;
         Ok(connection)
     };
     open().map(|connection| Books { connection, writes: true }).map_err(|error| OpenError::Engine(rows::fault(&error)))
@@ -210,9 +210,15 @@ fn migrate(books: &Books) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn set_cache(connection: &Connection, kib: u32) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "cache_size", -i64::from(kib))
+fn set_up(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
+    // Plans must not depend on bound values: otherwise each new value has the statement prepared anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))
 }
+
+/// More than there are statements, so that none is ever prepared twice.
+const STATEMENTS_MAX: usize = 128;
 
 fn log_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -73,8 +73,7 @@ impl Readers {
             let connection = Connection::open_with_flags(&self.path, flags)?;
             connection.busy_timeout(self.wait)?;
             connection.execute_batch(sql::READER_SETUP)?;
-            super::set_cache(&connection, self.cache_kib)?;
-            connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+            super::set_up(&connection, self.cache_kib)?;
             Ok(connection)
         };
         open().map(|connection| Books { connection, writes: false }).map_err(|error| Error::Read(rows::fault(&error)))
@@ -111,6 +110,3 @@ impl Drop for Lent<'_> {
         }
     }
 }
-
-/// More than there are statements, so that none is ever prepared twice.
-pub(super) const STATEMENTS_MAX: usize = 128;
