@@ -123,7 +123,9 @@ impl Writer<'_> {
         let shown = version.filter(|version| !version.is_deleted());
         if let Some(version) = shown {
             self.full_url(entry, version);
-            if body == Return::Representation || matches!(done, Done::Read(_)) {
+            // What If-None-Exist found is named, not shown: reading it is a right of its own.
+            let written = body == Return::Representation && !matches!(done, Done::Found(_));
+            if written || matches!(done, Done::Read(_)) {
                 member(entry, "resource");
                 entry.extend_from_slice(&self.shape.apply(&version.body));
                 text(entry, ",");

@@ -13,6 +13,7 @@ use crate::etag;
 use crate::fault::{Fault, fault, fault_at};
 use crate::percent;
 use crate::route::{self, Route};
+use crate::search::may_ask;
 use crate::shape;
 
 /// Turns the requests of one client into operations.
@@ -117,6 +118,9 @@ impl Reader<'_> {
         }
         let criteria = criteria.trim_start_matches('?');
         let query = self.exchange.criteria(kind, criteria)?;
+        if !query.conditions().iter().all(|condition| may_ask(self.permit, condition)) {
+            return Err(Error::Forbidden);
+        }
         if query.conditions().is_empty() {
             return Err(invalid(fault(
                 IssueType::Invalid,
@@ -137,6 +141,9 @@ impl Reader<'_> {
             ..Options::default()
         };
         let query = Query::parse(kind, &pairs, &options).map_err(Error::Invalid)?;
+        if !query.conditions().iter().all(|condition| may_ask(self.permit, condition)) {
+            return Err(Error::Forbidden);
+        }
         let count = query.count() as usize;
         Ok(Operation::Search { query, count })
     }

@@ -2,7 +2,7 @@
 
 use dukou_audit::{Permit, Right, Unreleased};
 use dukou_exchange::{Cursor, Error, Page, SearchLimits};
-use dukou_fhir::search::{self, Handling, Options, Query, Total};
+use dukou_fhir::search::{self, Condition, Handling, JoinBranch, Options, Query, Total};
 use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Text, schema};
 
 use crate::ask::Ask;
@@ -32,7 +32,7 @@ pub(crate) fn search(desk: &Desk, ask: &Ask, permit: &Permit<'_>, route: &Route)
         Route::CompartmentSearch(patient, None) => (span(&in_patient), Some(patient)),
         _ => (span(&|_| true), None),
     };
-    let queries = queries(desk, ask, &kinds, pairs, patient).map_err(refuse)?;
+    let queries = queries(desk, ask, permit, &kinds, pairs, patient).map_err(refuse)?;
     answer(desk, ask, permit, &queries)
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn everything(desk: &Desk, ask: &Ask, permit: &Permit<'_>, patient: &
     let mut queries = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let pairs = everything_pairs(ask, kind)?;
-        queries.extend(self::queries(desk, ask, &[kind], &pairs, Some(patient)).map_err(refuse)?);
+        queries.extend(self::queries(desk, ask, permit, &[kind], &pairs, Some(patient)).map_err(refuse)?);
     }
     let found = answer(desk, ask, permit, &queries)?;
     Ok(found.and(there.map(|_| ())).map(|(reply, ())| reply))
@@ -93,22 +93,38 @@ fn in_patient(kind: ResourceType) -> bool {
 fn queries(
     desk: &Desk,
     ask: &Ask,
+    permit: &Permit<'_>,
     kinds: &[ResourceType],
     pairs: &[(String, String)],
     patient: Option<&LogicalId>,
 ) -> Result<Vec<Query>, Error> {
     let lenient = ask.prefer.lenient == Some(true);
     let handling = if lenient { Handling::Lenient } else { Handling::Strict };
-    let options = Options { handling, site: desk.exchange.search_site(), ..Options::default() };
+    // The size of the page is the door's own affair: `_count` was taken out of the pairs.
+    let whole = u32::try_from(desk.runtime.limits.count_max).unwrap_or(u32::MAX);
+    let site = desk.exchange.search_site();
+    let options = Options { handling, site, count_default: whole, count_max: whole, ..Options::default() };
     let mut queries = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let mut query = Query::parse(*kind, pairs, &options).map_err(Error::Invalid)?;
+        if !query.conditions().iter().all(|condition| may_ask(permit, condition)) {
+            return Err(Error::Forbidden);
+        }
         if let Some(patient) = patient {
             query.narrow(search::in_compartment(*kind, patient.clone(), options.site));
         }
         queries.push(query);
     }
     Ok(queries)
+}
+
+/// Whether a caller may ask this: a chained or `_has` condition is a question about each type it walks through. Of the types that an
+/// untyped chain could walk through those are left out by the store that the caller may not search.
+pub(crate) fn may_ask(permit: &Permit<'_>, condition: &Condition) -> bool {
+    let Some(join) = condition.join() else { return true };
+    let open =
+        |branch: &JoinBranch| permit.allows(branch.kind.as_str(), Right::Search) && may_ask(permit, &branch.condition);
+    join.branches().iter().any(open)
 }
 
 /// Runs the queries one after the other until the page is full.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dukou_access::ClientSettings;
 use dukou_audit::{Permit, Right, Settled};
-use dukou_exchange::{Arrival, Done, Entry, EntryResult, Error, IngestStep, Ingested, Mode, Statuses};
+use dukou_exchange::{Arrival, Done, Entry, EntryResult, Error, IngestStep, Ingested, Mode, Statuses, Version};
 use dukou_fhir::{Issue, IssueType, Language, Severity, Text, Value, json};
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, LOCATION};
 
@@ -49,15 +49,14 @@ pub(crate) fn single(
     let effect = if outcome_asked { status::of_effect_with_body } else { status::of_effect };
     let statuses = Statuses { effect, refusal: status::of_error };
     let settled = desk.exchange.submit(permit, Mode::Single, &entries, statuses).map_err(|error| refuse(&error))?;
-    let may_read = route.kind().is_some_and(|kind| permit.allows(kind.as_str(), Right::Read));
     Ok(settled.map(|results| match results.into_iter().next() {
-        Some(Ok(done)) => written(ask, &done, effect, may_read),
+        Some(Ok(done)) => written(ask, permit, &done, effect),
         Some(Err(error)) => Reply::error(&error, ask.language),
         None => Reply::empty(204),
     }))
 }
 
-fn written(ask: &Ask, done: &Done, effect: fn(dukou_exchange::Effect) -> u16, may_read: bool) -> Reply {
+fn written(ask: &Ask, permit: &Permit<'_>, done: &Done, effect: fn(dukou_exchange::Effect) -> u16) -> Reply {
     let code = effect(done.effect());
     let version = done.version();
     if let Done::Deleted(_) = done {
@@ -72,11 +71,16 @@ fn written(ask: &Ask, done: &Done, effect: fn(dukou_exchange::Effect) -> u16, ma
         Some(Return::Minimal) => Reply::empty(code),
         Some(Return::OperationOutcome) => Reply::note(code, ask.language),
         // What was found and not written is a read.
-        _ if matches!(done, Done::Found(_)) && !may_read => Reply::empty(code),
+        _ if matches!(done, Done::Found(_)) && !may_read(permit, version) => Reply::empty(code),
         _ => Reply::fhir(code, ask.params.shape.apply(&version.body)),
     };
     let located = format!("{}/{}/_history/{}", ask.base, version.key, version.version);
     stamped(reply, version).with_text(LOCATION, &located)
+}
+
+fn may_read(permit: &Permit<'_>, version: &Version) -> bool {
+    let patients: Vec<&str> = version.patients.iter().map(|patient| patient.as_str()).collect();
+    permit.allows_for(version.key.kind.as_str(), Right::Read, &patients)
 }
 
 /// A transaction or a batch.

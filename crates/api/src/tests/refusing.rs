@@ -229,3 +229,28 @@ fn no_input_of_a_client_is_answered_with_a_fault_of_ours() {
         }
     }
 }
+
+#[test]
+fn a_question_needs_the_right_to_search_every_type_it_walks_through() {
+    let house = House::new();
+    let id = house.create(&patient("walk", "王"));
+    let observation = format!(
+        r#"{{"resourceType":"Observation","status":"final","code":{{"text":"Hb"}},"subject":{{"reference":"Patient/{id}"}}}}"#
+    );
+    let made = house.create(&observation);
+    let reader = |address: &str| house.ask("GET", address).token(Some("reader.token")).done();
+    assert_eq!(reader("Observation").ids(), [made]);
+    assert_eq!(reader("Observation?subject:Patient.family=x").verdict(), (403, "forbidden".into()));
+    assert_eq!(reader("Observation?subject.family=x").verdict(), (403, "forbidden".into()));
+    assert_eq!(reader("Observation?_has:Provenance:target:agent=x").verdict(), (403, "forbidden".into()));
+    let included = reader("Observation?_include=*").json();
+    let kinds: Vec<&str> =
+        included["entry"].as_array().unwrap().iter().map(|e| e["resource"]["resourceType"].as_str().unwrap()).collect();
+    assert!(kinds.iter().all(|kind| ["Observation", "Patient"].contains(kind)), "{kinds:?}");
+    let once = house
+        .ask("POST", "Observation")
+        .token(Some("batch.token"))
+        .header("if-none-exist", "status=final")
+        .json(&observation);
+    assert_eq!(once.done().verdict(), (403, "forbidden".into()), "a condition is a question");
+}

@@ -50,6 +50,21 @@ fn pages_show_each_match_once_and_lead_back() {
 }
 
 #[test]
+fn a_page_is_as_large_as_asked_for() {
+    let house = House::with(crate::Limits { count_max: 30, ..crate::Limits::default() });
+    for n in 0..35 {
+        house.create(&patient(&format!("l{n}"), "Large"));
+    }
+    let sizes = [("", 20), ("&_count=25", 25), ("&_count=1000", 30)];
+    for (count, size) in sizes {
+        let answer = house.get(&format!("Patient?family=Large{count}"));
+        assert_eq!(answer.ids().len(), size, "{count}");
+        let lowered = answer.link("self").unwrap().contains("_count=30");
+        assert_eq!(lowered, count.ends_with("1000"), "a lowered count is shown");
+    }
+}
+
+#[test]
 fn a_page_link_serves_its_client_and_query_only() {
     let house = House::new();
     for n in 0..3 {
