@@ -6,7 +6,7 @@ use std::fmt;
 use dukou_fhir::schema::TypeId;
 use dukou_fhir::{Object, ResourceKey, Value};
 
-use crate::plan::{Filter, ItemPlace, ListPlan, TargetPlan};
+use crate::plan::{Filter, ItemPlace, ListPlan, TargetPlan, borrowed};
 
 /// What one message says about one resource: elements set, elements cleared, lists replaced slice by slice.
 ///
@@ -53,12 +53,13 @@ impl fmt::Display for Clear<'_> {
 impl Change<'_> {
     /// The resource after the change: merged into the stored version, or made anew where there is none.
     pub fn apply<'v>(&'v self, current: Option<&Value<'v>>) -> Value<'v> {
-        let mut object = match current {
-            Some(Value::Object(object)) => object.clone(),
-            _ => Object::new()
-                .with("resourceType", self.key.kind.as_str())
-                .with("id", self.key.id.as_str().to_owned()),
+        let head = || Object::new().with("resourceType", self.key.kind.as_str()).with("id", self.key.id.as_str());
+        let Some(Value::Object(stored)) = current else {
+            let set = self.set.iter().map(|(name, value)| (Cow::Borrowed(name), borrowed(value)));
+            let whole = head().into_iter().chain(set);
+            return Value::Object(whole.collect());
         };
+        let mut object = stored.clone();
         let kind = TypeId::of(self.key.kind);
         for clear in &self.clear {
             clear.remove(&mut object);
@@ -97,12 +98,12 @@ impl Change<'_> {
             Some(Value::Array(stored)) => {
                 for item in new {
                     if !stored.contains(item) {
-                        stored.push(item.clone());
+                        stored.push(borrowed(item));
                     }
                 }
             }
             _ => {
-                object.insert(name, value.clone());
+                object.insert(name, borrowed(value));
             }
         }
     }
@@ -165,7 +166,7 @@ fn deep<'v>(object: &mut Object<'v>, name: &'v str, value: &'v Value<'v>) {
             }
         }
         _ => {
-            object.insert(Cow::Borrowed(name), value.clone());
+            object.insert(Cow::Borrowed(name), borrowed(value));
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn key(
     site: &str,
     kind: ResourceType,
     parent: Option<&LogicalId>,
-    at: At<'_>,
+    at: At<'_, '_>,
     reading: &Reading<'_>,
     systems: Option<&Table>,
     instead: Option<Instead<'_>>,
@@ -112,7 +112,7 @@ fn add(digest: &mut Sha256, part: &[u8]) {
     digest.update(part);
 }
 
-fn node<'m>(path: &PathPlan, at: At<'m>, reading: &Reading<'m>, instead: Option<Instead<'_>>) -> Option<Node<'m>> {
+fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Option<Instead<'_>>) -> Option<Node<'m>> {
     let mut found = None;
     let mut take = |node: Node<'m>| {
         if valued(node) {

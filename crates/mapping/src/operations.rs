@@ -163,6 +163,7 @@ impl Compiler<'_, '_> {
             Some(word) => Some(self.constant(word, &typed, context)?),
             None => None,
         };
+        let default_given = default.is_some();
         let fill = self.fills(&rule.clauses.defaults, typed.plan.kind, context)?;
         let table = match &rule.clauses.table {
             Some(name) => Some(self.checked_table(name, &typed, context)?),
@@ -174,6 +175,9 @@ impl Compiler<'_, '_> {
         let composite = matches!(lens, LensUse::Composite(_) | LensUse::Constant(_))
             || matches!(typed.plan.kind.name(), "Reference");
         let write = Write {
+            speaks_unasked: default_given
+                || rule.clauses.required
+                || matches!(lens, LensUse::Segment(_) | LensUse::Everything | LensUse::Constant(_)),
             targets: Vec::new(),
             lens,
             table,

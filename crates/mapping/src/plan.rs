@@ -179,6 +179,8 @@ pub(crate) struct Write {
     pub(crate) rest: RestPlan,
     pub(crate) required: bool,
     pub(crate) trim: bool,
+    /// The rule does something though its source is empty: a default, a missing value that is told, a reference.
+    pub(crate) speaks_unasked: bool,
     /// The source is a segment that the lens reads as a whole.
     pub(crate) whole_segment: bool,
     /// The URI of the HL7 table of the source.
@@ -402,7 +404,7 @@ impl Filter {
 }
 
 /// The same tree without copies of its texts.
-pub(crate) fn borrowed<'p>(value: &'p Value<'static>) -> Value<'p> {
+pub(crate) fn borrowed<'p>(value: &'p Value<'_>) -> Value<'p> {
     match value {
         Value::Null => Value::Null,
         Value::Bool(flag) => Value::Bool(*flag),

@@ -1,6 +1,9 @@
 //! Finds the places of a message that paths name, relative to an instance.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use dukou_wire::groups::{GroupId, Groups};
 use dukou_wire::{Level, Message, Node, Presence, Segment};
@@ -14,20 +17,37 @@ pub(crate) struct Reading<'m> {
     pub(crate) groups: Groups,
     first_child: Vec<GroupId>,
     next_sibling: Vec<GroupId>,
+    /// The first fields of every segment, one segment after the other, and where each segment's begin.
+    fields: Vec<Node<'m>>,
+    first_field: Vec<u32>,
+    /// Segments that can be seen from a group, by group, name from which we come and segment id.
+    seen: RefCell<HashMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>>,
 }
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct At<'m> {
+pub(crate) struct At<'c, 'm> {
     pub(crate) segment: Option<Segment<'m>>,
     pub(crate) part: Option<Node<'m>>,
+    /// The parts of `part`, found once for all rules of a lens.
+    pub(crate) cells: &'c [Node<'m>],
     /// The URI of the HL7 table of the field that a lens reads.
     pub(crate) code_table: Option<&'m str>,
 }
 
-impl<'m> At<'m> {
+impl<'m> At<'_, 'm> {
     pub(crate) fn of(segment: Segment<'m>) -> Self {
-        At { segment: Some(segment), part: None, code_table: None }
+        At { segment: Some(segment), ..At::default() }
+    }
+
+    /// A part of what a lens reads; nothing where the sender's value ends before it.
+    fn cell(&self, component: u16, subcomponent: u16) -> Option<Node<'m>> {
+        let whole = self.part?;
+        let found = match (component, whole.level()) {
+            (0, _) | (1, Level::Subcomponent) => whole,
+            _ => *self.cells.get(usize::from(component) - 1)?,
+        };
+        Some(part(found, subcomponent))
     }
 }
 
@@ -55,25 +75,32 @@ impl<'m> Reading<'m> {
                 before => next_sibling[before as usize] = id,
             }
         }
-        Reading { message, groups, first_child, next_sibling }
+        let mut fields = Vec::with_capacity(message.segment_count() * 16);
+        let mut first_field = Vec::with_capacity(message.segment_count() + 1);
+        for segment in message.segments() {
+            first_field.push(fields.len() as u32);
+            fields.extend(segment.fields().take(FIELDS_HELD).map(|(_, field)| field));
+        }
+        first_field.push(fields.len() as u32);
+        Reading { message, groups, first_child, next_sibling, fields, first_field, seen: RefCell::default() }
     }
 
     /// Shows every node that the path names, in order, until the visitor has seen enough.
-    pub(crate) fn visit(&self, path: &PathPlan, at: At<'m>, see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>) {
+    pub(crate) fn visit(&self, path: &PathPlan, at: At<'_, 'm>, see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>) {
         match &path.root {
             Root::Part => {
-                if let Some(node) = at.part {
-                    let _seen = see(Found { node: parts(node, path.component, path.subcomponent), ordinal: 0 });
+                if let Some(node) = at.cell(path.component, path.subcomponent) {
+                    let _seen = see(Found { node, ordinal: 0 });
                 }
             }
             Root::Own => {
                 if let Some(segment) = at.segment {
-                    let _seen = repetitions(path, segment, 0, see);
+                    let _seen = self.repetitions(path, segment, 0, see);
                 }
             }
             Root::Nearest(name) => {
                 if let Some(index) = self.nearest(name, at) {
-                    let _seen = repetitions(path, self.message.segment(index), 0, see);
+                    let _seen = self.repetitions(path, self.message.segment(index), 0, see);
                 }
             }
             Root::Beside(name, position) => self.beside(name, *position, path, at, see),
@@ -81,8 +108,61 @@ impl<'m> Reading<'m> {
         }
     }
 
+    /// Shows the repetitions of the path's field, or the component named of each.
+    fn repetitions(
+        &self,
+        path: &PathPlan,
+        segment: Segment<'m>,
+        base: u32,
+        see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(field) = self.field(segment, path.field) else { return ControlFlow::Continue(()) };
+        let mut counted = 0u16;
+        for (number, repetition) in (0u32..).zip(field.children()) {
+            if let Some(filter) = &path.filter
+                && !filter.holds(repetition)
+            {
+                continue;
+            }
+            counted = counted.saturating_add(1);
+            if !within(path.position, counted) {
+                continue;
+            }
+            let node = parts(repetition, path.component, path.subcomponent);
+            see(Found { node, ordinal: base + number })?;
+            if matches!(path.position, Position::Nth(_)) {
+                break;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A field that is not empty.
+    #[inline]
+    pub(crate) fn field(&self, segment: Segment<'m>, number: u16) -> Option<Node<'m>> {
+        let index = segment.index();
+        let (from, to) = (self.first_field[index] as usize, self.first_field[index + 1] as usize);
+        let fields = &self.fields[from..to];
+        let field = match fields.get(usize::from(number).wrapping_sub(1)) {
+            Some(field) => *field,
+            None if fields.len() < FIELDS_HELD => return None,
+            None => segment.field(number),
+        };
+        (!matches!(field.presence(), Presence::Absent | Presence::Empty)).then_some(field)
+    }
+
+    /// Whether a path surely names nothing; a cheap look before anything else is tried.
+    #[inline]
+    pub(crate) fn surely_empty(&self, path: &PathPlan, at: At<'_, 'm>) -> bool {
+        match (&path.root, at.segment) {
+            (Root::Part, _) => at.cell(path.component, 0).is_none_or(|node| node.span().is_empty()),
+            (Root::Own, Some(segment)) => path.field != 0 && self.field(segment, path.field).is_none(),
+            _ => false,
+        }
+    }
+
     /// Segments that a path without field names.
-    pub(crate) fn segments(&self, path: &PathPlan, at: At<'m>) -> Vec<Segment<'m>> {
+    pub(crate) fn segments(&self, path: &PathPlan, at: At<'_, 'm>) -> Vec<Segment<'m>> {
         match &path.root {
             Root::Part => Vec::new(),
             Root::Own => at.segment.into_iter().collect(),
@@ -97,64 +177,63 @@ impl<'m> Reading<'m> {
         chosen.map(|(_, index)| self.message.segment(index as usize)).collect()
     }
 
-    /// The nearest segment of an id: in the own group, then outwards; never in a sibling of a group on the way.
-    pub(crate) fn nearest(&self, name: &str, at: At<'m>) -> Option<usize> {
+    /// The nearest segment of an id: in the own group, then outwards; never in a sibling of a group on the way. Of
+    /// several it is the last one before the own segment, else the first.
+    pub(crate) fn nearest(&self, name: &str, at: At<'_, 'm>) -> Option<usize> {
         let Some(own) = at.segment else { return self.message.first(name).map(|segment| segment.index()) };
         if name == "MSH" {
             return Some(0);
         }
-        let mut group = self.groups.group_of(own.index());
-        let mut from = "";
-        loop {
-            let here = self.groups.group(group);
-            if let Some(index) = self.before_or_first(&here.segments, name, own.index()) {
-                return Some(index);
-            }
-            let mut best = None;
-            self.descend(group, from, name, own.index(), &mut best);
-            if best.is_some() {
-                return best;
-            }
-            from = here.name;
-            group = here.parent?;
-        }
-    }
-
-    fn before_or_first(&self, indexes: &[u32], name: &str, own: usize) -> Option<usize> {
-        let mut first = None;
-        let mut before = None;
-        for index in indexes {
-            let index = *index as usize;
-            if self.message.segment(index).id() != name {
-                continue;
-            }
-            first.get_or_insert(index);
-            if index <= own {
-                before = Some(index);
+        let pick = |seen: &[u32]| {
+            let before = seen.partition_point(|index| *index as usize <= own.index());
+            seen.get(before.saturating_sub(1)).map(|index| *index as usize)
+        };
+        let group = self.groups.group_of(own.index());
+        let here = self.groups.group(group);
+        if here.segments.len() > 1 || self.first_child[group as usize] != NONE {
+            let seen = self.seen_from(group, "", name);
+            if !seen.is_empty() {
+                return pick(&seen);
             }
         }
-        before.or(first)
+        pick(&self.seen_from(here.parent?, here.name, name))
     }
 
-    /// Looks below a group, leaving out groups of the name from which we come.
-    fn descend(&self, group: GroupId, from: &str, name: &str, own: usize, best: &mut Option<usize>) {
+    /// Segments of an id in a group, else below it (leaving out groups of the name from which we come), else outside.
+    fn seen_from(&self, group: GroupId, from: &'static str, name: &str) -> Rc<[u32]> {
+        let id = name.as_bytes().first_chunk::<3>().copied().unwrap_or_default();
+        let key = (group, from, id);
+        if let Some(known) = self.seen.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let here = self.groups.group(group);
+        let mut found: Vec<u32> = self.direct(group, name).collect();
+        if found.is_empty() {
+            self.below(group, from, name, &mut found);
+            found.sort_unstable();
+        }
+        let seen: Rc<[u32]> = match here.parent {
+            // The own group alone is asked first, without its surroundings.
+            Some(parent) if found.is_empty() && !from.is_empty() => self.seen_from(parent, here.name, name),
+            _ => found.into(),
+        };
+        self.seen.borrow_mut().insert(key, Rc::clone(&seen));
+        seen
+    }
+
+    fn below(&self, group: GroupId, from: &str, name: &str, found: &mut Vec<u32>) {
         let mut child = self.first_child[group as usize];
         while child != NONE {
-            let here = self.groups.group(child);
-            if here.name != from {
-                if let Some(index) = self.before_or_first(&here.segments, name, own)
-                    && (best.is_none() || index <= own)
-                {
-                    *best = Some(index);
-                }
-                self.descend(child, "", name, own, best);
+            if self.groups.group(child).name != from {
+                found.extend(self.direct(child, name));
+                self.below(child, "", name, found);
             }
             child = self.next_sibling[child as usize];
         }
     }
 
     /// Segments in the own group, after the own segment and before the next one of its id.
-    fn beside_indexes(&self, name: &str, at: At<'m>) -> Vec<u32> {
+    fn beside_indexes(&self, name: &str, at: At<'_, 'm>) -> Vec<u32> {
         let Some(own) = at.segment else { return Vec::new() };
         let here = self.groups.group(self.groups.group_of(own.index()));
         let id = own.id();
@@ -168,7 +247,7 @@ impl<'m> Reading<'m> {
         name: &str,
         position: Position,
         path: &PathPlan,
-        at: At<'m>,
+        at: At<'_, 'm>,
         see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
     ) {
         self.each(self.beside_indexes(name, at), position, path, see);
@@ -180,7 +259,7 @@ impl<'m> Reading<'m> {
         name: &str,
         position: Position,
         path: &PathPlan,
-        at: At<'m>,
+        at: At<'_, 'm>,
         see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
     ) {
         self.each(self.group_indexes(group, name, at), position, path, see);
@@ -198,19 +277,20 @@ impl<'m> Reading<'m> {
             if !within(position, counted) {
                 continue;
             }
-            if repetitions(path, self.message.segment(index as usize), number << 16, see).is_break() {
+            if self.repetitions(path, self.message.segment(index as usize), number << 16, see).is_break() {
                 return;
             }
         }
     }
 
     /// Segments of an id in groups of a name, nearest first; without a name in the whole message.
-    fn group_indexes(&self, group: &[String], name: &str, at: At<'m>) -> Vec<u32> {
+    fn group_indexes(&self, group: &[String], name: &str, at: At<'_, 'm>) -> Vec<u32> {
         let all = || (0u32..).zip(self.message.segments());
         let Some(wanted) = group.last() else {
             return all().filter(|(_, segment)| segment.id() == name).map(|(index, _)| index).collect();
         };
         let mut around = at.segment.map(|own| self.groups.group_of(own.index()));
+        let mut from = "";
         loop {
             let scope = around.unwrap_or(NONE);
             let here = self.groups.group(scope);
@@ -218,11 +298,12 @@ impl<'m> Reading<'m> {
             if here.name == wanted {
                 found.extend(self.direct(scope, name));
             } else {
-                self.named_below(scope, wanted, name, &mut found);
+                self.named_below(scope, from, wanted, name, &mut found);
             }
             if !found.is_empty() || around.is_none() {
                 return found;
             }
+            from = here.name;
             around = here.parent;
         }
     }
@@ -232,13 +313,17 @@ impl<'m> Reading<'m> {
         segments.filter(move |index| self.message.segment(*index as usize).id() == name)
     }
 
-    fn named_below(&self, group: GroupId, wanted: &str, name: &str, found: &mut Vec<u32>) {
+    /// Looks below a group, leaving out groups of the name from which we come: they belong to others.
+    fn named_below(&self, group: GroupId, from: &str, wanted: &str, name: &str, found: &mut Vec<u32>) {
         let mut child = self.first_child[group as usize];
         while child != NONE {
-            if self.groups.group(child).name == wanted {
-                found.extend(self.direct(child, name));
+            let here = self.groups.group(child).name;
+            if here != from {
+                if here == wanted {
+                    found.extend(self.direct(child, name));
+                }
+                self.named_below(child, "", wanted, name, found);
             }
-            self.named_below(child, wanted, name, found);
             child = self.next_sibling[child as usize];
         }
     }
@@ -267,9 +352,13 @@ impl<'m> Reading<'m> {
     }
 
     /// Whether all tests hold.
-    pub(crate) fn holds(&self, tests: &[TestPlan], at: At<'m>) -> bool {
+    pub(crate) fn holds(&self, tests: &[TestPlan], at: At<'_, 'm>) -> bool {
         tests.iter().all(|test| {
             let mut any = false;
+            if test.path.field == 0 && !matches!(test.path.root, Root::Part) {
+                let there = !self.segments(&test.path, at).is_empty();
+                return there == matches!(test.kind, TestKind::Valued);
+            }
             self.visit(&test.path, at, &mut |found| {
                 any = one_holds(&test.kind, found.node);
                 if any { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -339,40 +428,12 @@ fn within(position: Position, number: u16) -> bool {
     }
 }
 
-/// Shows the repetitions of the path's field, or the component named of each.
-fn repetitions<'m>(
-    path: &PathPlan,
-    segment: Segment<'m>,
-    base: u32,
-    see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let field = segment.field(path.field);
-    if matches!(field.presence(), Presence::Absent | Presence::Empty) {
-        return ControlFlow::Continue(());
-    }
-    let mut counted = 0u16;
-    for (number, repetition) in (0u32..).zip(field.children()) {
-        if let Some(filter) = &path.filter
-            && !filter.holds(repetition)
-        {
-            continue;
-        }
-        counted = counted.saturating_add(1);
-        if !within(path.position, counted) {
-            continue;
-        }
-        let node = parts(repetition, path.component, path.subcomponent);
-        see(Found { node, ordinal: base + number })?;
-        if matches!(path.position, Position::Nth(_)) {
-            break;
-        }
-    }
-    ControlFlow::Continue(())
-}
-
 impl RepetitionFilter {
     fn holds(&self, repetition: Node<'_>) -> bool {
         let leaf = first_leaf(parts(repetition, self.component, self.subcomponent));
         (leaf.presence() == Presence::Value && leaf.text() == self.value.as_str()) != self.negate
     }
 }
+
+/// Fields beyond this number are looked up in the segment itself.
+const FIELDS_HELD: usize = 200;

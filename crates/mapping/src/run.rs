@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text, Value};
 use dukou_terminology::Table;
-use dukou_wire::Message;
+use dukou_wire::{Message, Node};
 
 use crate::change::{Change, Clear, ListChange};
 use crate::file::Weak;
@@ -12,7 +12,7 @@ use crate::identify::{self, Instead};
 use crate::mapped::{Facts, Mapped, Merge};
 use crate::moment::Moment;
 use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
-use crate::reading::{At, Reading};
+use crate::reading::{At, Found, Reading};
 use crate::sheet::Sheet;
 use crate::tally::{Claim, LeafClass, Tally};
 
@@ -74,6 +74,10 @@ pub(crate) struct Run<'m> {
     everything: Vec<(usize, &'m Write)>,
     /// Takes what is written for a parent that is not there.
     pub(crate) nobody: Sheet<'m>,
+    /// Buffers that are used again and again.
+    pub(crate) spare: Vec<Vec<Found<'m>>>,
+    pub(crate) cells: Vec<Vec<Node<'m>>>,
+    pub(crate) arguments: Vec<Vec<Option<Node<'m>>>>,
     /// Refusals told already: code and place.
     pub(crate) told: std::collections::HashSet<(&'static str, u32)>,
     made: HashMap<(ResourceType, usize), usize>,
@@ -106,6 +110,9 @@ impl<'m> Run<'m> {
             mentions: Vec::new(),
             everything: Vec::new(),
             nobody: Sheet::default(),
+            spare: Vec::new(),
+            cells: Vec::new(),
+            arguments: Vec::new(),
             told: std::collections::HashSet::new(),
             made: HashMap::new(),
             keys_seen: HashMap::new(),
@@ -159,7 +166,7 @@ impl<'m> Run<'m> {
         Some(first + here)
     }
 
-    fn id(&mut self, emit: &'m EmitPlan, number: usize, parents: &[Option<usize>], at: At<'m>) -> (Option<LogicalId>, bool) {
+    fn id(&mut self, emit: &'m EmitPlan, number: usize, parents: &[Option<usize>], at: At<'_, 'm>) -> (Option<LogicalId>, bool) {
         let parent_id = parents.iter().flatten().find_map(|parent| self.instances[*parent].id.as_ref());
         let systems = self.systems();
         let keyed = identify::key(&emit.id, self.site.id, emit.kind, parent_id, at, &self.reading, systems, None);
@@ -207,7 +214,7 @@ impl<'m> Run<'m> {
         }
     }
 
-    pub(crate) fn body(&mut self, body: &'m Body, at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) {
+    pub(crate) fn body(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
         self.chains(&body.operations, at, sheet, standing);
         for operation in &body.late {
             if self.reading.holds(&operation.guard, at) {
@@ -216,13 +223,13 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn chains(&mut self, operations: &'m [Operation], at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) {
+    fn chains(&mut self, operations: &'m [Operation], at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
         let mut next = 0;
         while next < operations.len() {
             let chain = operations[next].chain;
             if chain == 0 {
                 let operation = &operations[next];
-                if self.reading.holds(&operation.guard, at) {
+                if !self.idle(operation, at) && self.reading.holds(&operation.guard, at) {
                     self.operate(operation, at, sheet, standing);
                 }
                 next += 1;
@@ -232,7 +239,7 @@ impl<'m> Run<'m> {
             let mut fired = None;
             while next < operations.len() && operations[next].chain == chain {
                 let operation = &operations[next];
-                let turn = fired.is_none_or(|rule| rule == operation.rule);
+                let turn = fired.is_none_or(|rule| rule == operation.rule) && !self.idle(operation, at);
                 if turn && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
                     fired = Some(operation.rule);
                 }
@@ -241,8 +248,18 @@ impl<'m> Run<'m> {
         }
     }
 
+    /// Whether the operation has nothing to do, whatever its guard says.
+    #[inline]
+    fn idle(&self, operation: &Operation, at: At<'_, 'm>) -> bool {
+        let [source] = operation.sources.as_slice() else { return false };
+        match &operation.action {
+            ActionPlan::Write(write) if write.speaks_unasked || write.whole_segment => false,
+            _ => source.iter().all(|path| self.reading.surely_empty(path, at)),
+        }
+    }
+
     /// Runs one operation; false where its lens refused everything.
-    fn operate(&mut self, operation: &'m Operation, at: At<'m>, sheet: &mut Sheet<'m>, standing: Standing) -> bool {
+    fn operate(&mut self, operation: &'m Operation, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) -> bool {
         match &operation.action {
             ActionPlan::Write(write) => {
                 if matches!(write.lens, LensUse::Everything) {
@@ -260,7 +277,7 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn leaves(&mut self, operation: &'m Operation, at: At<'m>) {
+    fn leaves(&mut self, operation: &'m Operation, at: At<'_, 'm>) {
         if at.segment.is_none() && at.part.is_none() && !self.reading.holds(&operation.guard, at) {
             return;
         }
@@ -288,7 +305,12 @@ impl<'m> Run<'m> {
     pub(crate) fn reference(&self, at: usize) -> Value<'m> {
         let instance = &self.instances[at];
         let id = instance.id.as_ref().map_or("", LogicalId::as_str);
-        Value::Object(dukou_fhir::Object::new().with("reference", format!("{}/{id}", instance.emit.kind)))
+        let kind = instance.emit.kind.as_str();
+        let mut text = String::with_capacity(kind.len() + 1 + id.len());
+        text.push_str(kind);
+        text.push('/');
+        text.push_str(id);
+        Value::Object(dukou_fhir::Object::new().with("reference", text))
     }
 
     /// The instance of a type made for a segment.

@@ -84,6 +84,10 @@ fn write<'m>(
         return each(object, member, list, group, below, name, ordinal, items, value);
     }
     let Some(array) = array(object, member) else { return Put::Taken };
+    // The same thing said in two fields is appended once.
+    if below.is_empty() && list.place == ItemPlace::Append && value.as_object().is_some() && array.contains(&value) {
+        return Put::Done;
+    }
     if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
         return beside(array, usize::from(number), below, name, ordinal, items, value);
     }

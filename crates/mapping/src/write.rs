@@ -22,7 +22,7 @@ impl<'m> Run<'m> {
         &mut self,
         operation: &'m Operation,
         write: &'m Write,
-        at: At<'m>,
+        at: At<'_, 'm>,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> bool {
@@ -44,11 +44,34 @@ impl<'m> Run<'m> {
         if write.whole_segment {
             return self.write_segments(operation, write, first, claim, at, sheet, standing);
         }
-        let nodes = self.found(first, at);
-        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| self.found(paths, at)).collect();
+        let mut nodes = self.spare.pop().unwrap_or_default();
+        self.found(first, at, &mut nodes);
+        let fired = self.write_nodes(operation, write, &nodes, claim, at, sheet, standing);
+        nodes.clear();
+        self.spare.push(nodes);
+        fired
+    }
+
+    /// Writes what the first source gives.
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn write_nodes(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        nodes: &[Found<'m>],
+        claim: Claim,
+        at: At<'_, 'm>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> bool {
+        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| {
+            let mut nodes = Vec::new();
+            self.found(paths, at, &mut nodes);
+            nodes
+        }).collect();
         let says = nodes.iter().chain(others.iter().flatten()).any(|found| valued(found.node));
         if !says {
-            self.unsaid(operation, write, &nodes, claim, sheet, standing, at);
+            self.unsaid(operation, write, nodes, claim, sheet, standing, at);
             return true;
         }
         let all = matches!(&write.lens, LensUse::Builtin(lens) if lens.facts().all);
@@ -58,7 +81,7 @@ impl<'m> Run<'m> {
             return self.one(operation, write, given, 0, claim, sheet, standing);
         }
         let mut refused = true;
-        let mut arguments = Vec::with_capacity(operation.sources.len());
+        let mut arguments = self.arguments.pop().unwrap_or_default();
         for number in 0..nodes.len().max(1) {
             let found = nodes.get(number);
             arguments.clear();
@@ -77,6 +100,8 @@ impl<'m> Run<'m> {
             let given = Given { nodes: &arguments, inner };
             refused &= !self.one(operation, write, given, ordinal, claim, sheet, standing);
         }
+        arguments.clear();
+        self.arguments.push(arguments);
         !refused
     }
 
@@ -88,7 +113,7 @@ impl<'m> Run<'m> {
         write: &'m Write,
         paths: &'m [PathPlan],
         claim: Claim,
-        at: At<'m>,
+        at: At<'_, 'm>,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> bool {
@@ -96,7 +121,7 @@ impl<'m> Run<'m> {
         for path in paths {
             let segments = self.reading.segments(path, at);
             for (ordinal, segment) in (0u32..).zip(&segments) {
-                let inner = At { segment: Some(*segment), part: None, code_table: None };
+                let inner = At::of(*segment);
                 let given = Given { nodes: &[], inner };
                 refused = !self.one(operation, write, given, ordinal << 16, claim, sheet, standing);
             }
@@ -115,8 +140,7 @@ impl<'m> Run<'m> {
     }
 
     /// The nodes of the first alternative that says something.
-    fn found(&self, alternatives: &'m [PathPlan], at: At<'m>) -> Vec<Found<'m>> {
-        let mut nodes = Vec::new();
+    fn found(&self, alternatives: &'m [PathPlan], at: At<'_, 'm>, nodes: &mut Vec<Found<'m>>) {
         for path in alternatives {
             nodes.clear();
             self.reading.visit(path, at, &mut |found| {
@@ -128,7 +152,6 @@ impl<'m> Run<'m> {
                 break;
             }
         }
-        nodes
     }
 
     /// The source is missing or null.
@@ -141,7 +164,7 @@ impl<'m> Run<'m> {
         claim: Claim,
         sheet: &mut Sheet<'m>,
         standing: Standing,
-        at: At<'m>,
+        at: At<'_, 'm>,
     ) {
         if let Some(null) = nodes.iter().find(|found| found.node.presence() == Presence::Null) {
             match write.null {
@@ -175,7 +198,7 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn constant(&self, constant: &'m Constant, at: At<'m>) -> Option<Value<'m>> {
+    fn constant(&self, constant: &'m Constant, at: At<'_, 'm>) -> Option<Value<'m>> {
         match constant {
             Constant::Fixed(value) => Some(borrowed(value)),
             Constant::Plan => Some(Value::from(self.program.hash_text.as_str())),
@@ -190,7 +213,7 @@ impl<'m> Run<'m> {
         operation: &'m Operation,
         write: &'m Write,
         kind: dukou_fhir::ResourceType,
-        at: At<'m>,
+        at: At<'_, 'm>,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) {
@@ -301,7 +324,7 @@ impl<'m> Run<'m> {
     fn compose(
         &mut self,
         lens: usize,
-        inner: At<'m>,
+        inner: At<'_, 'm>,
         claim: Claim,
         standing: Standing,
     ) -> Result<Option<(Value<'m>, Sheet<'m>)>, Refusal> {
@@ -309,7 +332,11 @@ impl<'m> Run<'m> {
         let point = self.tally.point();
         let mut sheet = Sheet::default();
         let inside = Standing { own: None, inside: true, ..standing };
-        self.body(&plan.body, inner, &mut sheet, inside);
+        let mut cells = self.cells.pop().unwrap_or_default();
+        cells.extend(inner.part.iter().flat_map(Node::children));
+        self.body(&plan.body, At { cells: &cells, ..inner }, &mut sheet, inside);
+        cells.clear();
+        self.cells.push(cells);
         align(&mut sheet.object);
         for required in plan.body.required.iter().rev() {
             if lacks(&mut sheet.object, required) && required.parent.is_empty() && !sheet.object.is_empty() {
@@ -328,12 +355,14 @@ impl<'m> Run<'m> {
     }
 
     /// Makes a small resource and gives the Reference to it.
-    fn mention(&mut self, lens: usize, inner: At<'m>, claim: Claim, standing: Standing) -> Outcome<'m> {
+    fn mention(&mut self, lens: usize, inner: At<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
         let plan = &self.program.lenses[lens];
         let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
         let Some((value, mut sheet)) = self.compose(lens, inner, claim, standing)? else { return Ok(None) };
         let identifier = value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
         let display = crate::display::of(&value);
+        let cells: Vec<Node<'m>> = inner.part.iter().flat_map(Node::children).collect();
+        let inner = At { cells: &cells, ..inner };
         let keyed = identify::key(id, self.site.id, kind, None, inner, &self.reading, self.systems(), None);
         let mut reference = Object::new();
         if let (Some(keyed), Value::Object(object)) = (keyed, value) {
@@ -370,8 +399,10 @@ impl<'m> Run<'m> {
             return Ok(Some(Made { value: Value::Object(object), ..made }));
         };
         let text = leaf.text();
+        let mut source = None;
         let translation = match table.translate(text.trim()) {
             Translation::Coded(found) => {
+                source = (!found.lossy).then_some(table.head().source.as_str());
                 if found.lossy {
                     self.tally.lossy(point);
                 }
@@ -391,7 +422,7 @@ impl<'m> Run<'m> {
         let value = match (translation, coding) {
             (Some(translated), true) => Value::Object(translated),
             (None, true) => return Err(Refusal("code-unknown")),
-            (translated, false) => Value::Object(concept_with(object, translated, &text)),
+            (translated, false) => Value::Object(concept_with(object, translated, source, &text)),
         };
         Ok(Some(Made { value, ..made }))
     }
@@ -489,8 +520,14 @@ impl<'m> Run<'m> {
     }
 }
 
-/// The translated coding stands first; the sender's own stays behind it unless the two are one.
-fn concept_with<'m>(mut concept: Object<'m>, translated: Option<Object<'m>>, text: &str) -> Object<'m> {
+/// The translated coding stands first; the sender's own stays behind it unless the two say the same: same code and
+/// system, no system, or the system of a table (`source`) that leads back from the translation.
+fn concept_with<'m>(
+    mut concept: Object<'m>,
+    translated: Option<Object<'m>>,
+    source: Option<&str>,
+    text: &str,
+) -> Object<'m> {
     // A bare code comes as a coding without a concept around it.
     let bare = concept.contains("code") && !concept.contains("coding");
     let own: Vec<Value<'m>> = match concept.remove("coding") {
@@ -507,7 +544,9 @@ fn concept_with<'m>(mut concept: Object<'m>, translated: Option<Object<'m>>, tex
     let mut codings = Vec::with_capacity(own.len() + 1);
     let same = |coding: &Value<'m>, translated: &Object<'m>| {
         let equal = |name: &str| coding.get(name) == translated.get(name);
-        equal("code") && (equal("system") || coding.get("system").is_none())
+        let own = coding.text_at("system");
+        let leads_back = source.is_some_and(|source| own == Some(source) && coding.text_at("code") == Some(text));
+        leads_back || (equal("code") && (equal("system") || own.is_none()))
     };
     let mut own = own;
     own.retain(|coding| {
@@ -548,7 +587,7 @@ fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m
 struct Given<'a, 'm> {
     /// One node for each source; all repeats of the first for a lens that takes all; none for a whole segment.
     nodes: &'a [Option<Node<'m>>],
-    inner: At<'m>,
+    inner: At<'a, 'm>,
 }
 
 impl<'m> Given<'_, 'm> {
