@@ -8,7 +8,6 @@ use crate::credential::{Channel, Credential, TokenHash};
 use crate::policy::{Client, Partner, Policy, Role};
 use crate::refusal::{Code, Refusal, Step};
 use crate::request::Request;
-use crate::scope::Context;
 
 impl Policy {
     /// Decides about one request: rate, authentication, purpose, partner, scope, compartment, in this order.
@@ -211,10 +210,7 @@ impl Chain<'_> {
         if self.request.interaction == Interaction::Audit && !role {
             return Err(Code::ScopeMissing);
         }
-        let scopes =
-            self.client.scopes.iter().filter(|scope| scope.context != Context::User || self.request.user.is_some());
-        let scopes: Vec<String> = scopes.map(ToString::to_string).collect();
-        self.rules.push(format!("scope:{}{}", scopes.join(" "), if role { " role compliance" } else { "" }));
+        self.rules.push(self.client.scope_rules[usize::from(self.request.user.is_some())].clone());
         Ok(())
     }
 

@@ -136,6 +136,7 @@ impl Loading {
         };
         let patients: Vec<String> = written.patients.into_iter().map(Spanned::into_inner).collect();
         let terms = &self.policy.partners[partner];
+        let all: Vec<&Scope> = scopes.iter().collect();
         let (with_user, alone): (Vec<&Scope>, Vec<&Scope>) =
             scopes.iter().partition(|scope| scope.context == Context::User);
         let client = Client {
@@ -143,7 +144,7 @@ impl Loading {
             grants_with_user: grants(&with_user, terms, &patients),
             id,
             partner,
-            scopes,
+            scope_rules: [scope_rule(&alone, &settings), scope_rule(&all, &settings)],
             patients,
             default_purpose: written.default_purpose.map(Spanned::into_inner),
             names_purpose: written.names_purpose,
@@ -287,6 +288,13 @@ impl Loading {
     fn fault(&mut self, file: &PartnerFile, offset: usize, reason: impl Into<String>) {
         self.faults.push(LoadError::at(&file.name, &file.text, offset, reason));
     }
+}
+
+/// The rule that a record names for the scope step.
+fn scope_rule(scopes: &[&Scope], settings: &ClientSettings) -> String {
+    let scopes: Vec<String> = scopes.iter().map(|scope| scope.to_string()).collect();
+    let role = if settings.roles.contains(&Role::Compliance) { " role compliance" } else { "" };
+    format!("scope:{}{role}", scopes.join(" "))
 }
 
 /// What scopes, types, interactions and patients leave together: each can only narrow.

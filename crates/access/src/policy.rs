@@ -11,7 +11,6 @@ use crate::fault::LoadError;
 use crate::load;
 use crate::partner::PolicyFiles;
 use crate::rate::Rate;
-use crate::scope::Scope;
 
 /// Who may ask what. Immutable; a reload builds a new one or keeps the old.
 pub struct Policy {
@@ -62,7 +61,8 @@ pub(crate) struct Partner {
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) partner: usize,
-    pub(crate) scopes: Vec<Scope>,
+    /// The rule of the scope step, for requests without and with a user.
+    pub(crate) scope_rules: [String; 2],
     pub(crate) patients: Vec<String>,
     pub(crate) default_purpose: Option<String>,
     pub(crate) names_purpose: bool,
@@ -135,6 +135,11 @@ impl Policy {
     /// What a registered client's file settles for it.
     pub fn settings(&self, client: &ClientId) -> Option<&ClientSettings> {
         self.clients.iter().find(|known| known.id == *client).map(|known| &known.settings)
+    }
+
+    /// Whether the file of any client settles something so.
+    pub fn any_client(&self, settles: impl Fn(&ClientSettings) -> bool) -> bool {
+        self.clients.iter().any(|client| settles(&client.settings))
     }
 
     /// The client that owns a listener.

@@ -1,4 +1,4 @@
-//! The CapabilityStatement, made from the route table and the table of search parameters (FHIR R4, 2.1.0).
+//! The CapabilityStatement, made from the route table, the table of search parameters and the policy (FHIR R4, 2.1.0).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::negotiate;
 use crate::reply::{Reply, print};
 use crate::route::ROUTES;
 
-/// The statement, printed once for each base that it was asked under.
+/// The statement, printed once for each base that it was asked under and each policy.
 #[derive(Default)]
 pub(crate) struct Statement {
     printed: Mutex<Vec<Printed>>,
@@ -23,6 +23,7 @@ pub(crate) struct Statement {
 #[derive(Clone)]
 struct Printed {
     base: String,
+    policy: [u8; 32],
     body: Bytes,
     etag: String,
 }
@@ -52,14 +53,15 @@ impl Statement {
     }
 
     fn printed(&self, desk: &Desk, base: &str) -> Printed {
+        let policy = desk.policy.load();
         let mut known = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(printed) = known.iter().find(|printed| printed.base == base) {
+        if let Some(printed) = known.iter().find(|printed| printed.base == base && printed.policy == policy.sha256()) {
             return printed.clone();
         }
-        let body = Bytes::from(print(&statement(desk, base)));
+        let body = Bytes::from(print(&statement(desk, base, policy.any_client(|settings| settings.create_with_id))));
         let hash: [u8; 32] = Sha256::digest(&body).into();
         let etag = format!("\"{}\"", hash[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let printed = Printed { base: base.to_owned(), body, etag };
+        let printed = Printed { base: base.to_owned(), policy: policy.sha256(), body, etag };
         // The base follows the Host header: whoever sends a thousand of them must not fill the memory.
         if known.len() >= BASES_MAX {
             known.remove(0);
@@ -69,7 +71,7 @@ impl Statement {
     }
 }
 
-fn statement(desk: &Desk, base: &str) -> Value<'static> {
+fn statement(desk: &Desk, base: &str, create_with_id: bool) -> Value<'static> {
     let runtime = &desk.runtime;
     let software = Object::new().with("name", "dukou").with("version", runtime.version.clone());
     let implementation =
@@ -88,11 +90,11 @@ fn statement(desk: &Desk, base: &str) -> Value<'static> {
         .with("fhirVersion", "4.0.1")
         .with("format", codes(&["application/fhir+json", "json"]))
         .with("patchFormat", codes(&["application/json-patch+json"]))
-        .with("rest", vec![Value::from(rest(&runtime.limits, runtime.origins.is_empty()))])
+        .with("rest", vec![Value::from(rest(&runtime.limits, runtime.origins.is_empty(), create_with_id))])
         .into()
 }
 
-fn rest(limits: &Limits, without_cors: bool) -> Object<'static> {
+fn rest(limits: &Limits, without_cors: bool, create_with_id: bool) -> Object<'static> {
     let service = Object::new()
         .with("text", "Bearer tokens or client certificates of registered clients; every request is recorded.");
     let security = Object::new().with("cors", !without_cors).with("service", vec![Value::from(service)]);
@@ -118,12 +120,15 @@ fn rest(limits: &Limits, without_cors: bool) -> Object<'static> {
         .with("mode", "server")
         .with("documentation", documentation)
         .with("security", security)
-        .with("resource", ResourceType::all().map(|kind| Value::from(resource(kind))).collect::<Vec<_>>())
+        .with(
+            "resource",
+            ResourceType::all().map(|kind| Value::from(resource(kind, create_with_id))).collect::<Vec<_>>(),
+        )
         .with("interaction", interactions(&system))
         .with("operation", operations)
 }
 
-fn resource(kind: ResourceType) -> Object<'static> {
+fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
     let instance = [
         ("read", "read"),
         ("vread", "vread"),
@@ -141,7 +146,7 @@ fn resource(kind: ResourceType) -> Object<'static> {
         .with("interaction", interactions(&instance))
         .with("versioning", "versioned-update")
         .with("readHistory", claimed("vread"))
-        .with("updateCreate", claimed("update"))
+        .with("updateCreate", create_with_id)
         .with("conditionalCreate", claimed("create"))
         .with("conditionalRead", "full-support")
         .with("conditionalUpdate", claimed("update-conditional"))
