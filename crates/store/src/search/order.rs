@@ -32,10 +32,10 @@ pub(super) fn page(
     count: usize,
     sort_max: usize,
 ) -> Result<Sorted, Error> {
-    let bound =
-        Candidates::plan(context, reach, query.kind(), query.conditions(), query.sort())?.bound(context, sort_max)?;
+    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions(), query.sort())?;
+    let bound = candidates.bound(context, sort_max)?;
     let allowance = match bound {
-        Some(bound) if bound <= FEW => return in_memory(context, reach, query, after, count, sort_max),
+        Some(bound) if bound <= FEW => return in_memory(context, candidates, query.sort(), after, count, sort_max),
         Some(bound) => ENTRIES_A_BODY * bound as u64,
         None => u64::MAX,
     };
@@ -43,20 +43,19 @@ pub(super) fn page(
     let walk = Walk { context, reach, query, sort_max, allowance };
     match walk.page(after, count)? {
         Some(page) => Ok(page),
-        None => in_memory(context, reach, query, after, count, sort_max),
+        None => in_memory(context, candidates, query.sort(), after, count, sort_max),
     }
 }
 
 /// Reads all matches and sorts them.
 fn in_memory(
     context: &Context<'_>,
-    reach: Reach<'_>,
-    query: &Query,
+    mut candidates: Candidates<'_>,
+    sort: &[Sort],
     after: Option<&Place>,
     count: usize,
     sort_max: usize,
 ) -> Result<Sorted, Error> {
-    let mut candidates = Candidates::plan(context, reach, query.kind(), query.conditions(), query.sort())?;
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(hit) = candidates.next(context, from)? {
@@ -68,7 +67,7 @@ fn in_memory(
         found.push((Place { key: hit.key, res: hit.res }, stored));
     }
     let total = Some(found.len() as u64);
-    let (found, further) = cut(query.sort(), found, after, count);
+    let (found, further) = cut(sort, found, after, count);
     Ok(Sorted { matches: with_bodies(context, found)?, further, total })
 }
 

@@ -92,7 +92,7 @@ impl<'q> Candidates<'q> {
         if wide.is_empty() {
             return Ok(());
         }
-        let mut known = self.few(context)?;
+        let mut known = if self.within.is_empty() { None } else { self.bound(context, FEW)? };
         let mut open = Vec::new();
         for wide in wide {
             match gather(context, &wide, budget(known))? {
@@ -117,26 +117,6 @@ impl<'q> Candidates<'q> {
         Ok(())
     }
 
-    /// Takes what the lists have in common into memory, if it is little; gives the number.
-    fn few(&mut self, context: &Context<'_>) -> Result<Option<usize>, Error> {
-        if self.within.is_empty() {
-            return Ok(None);
-        }
-        let mut numbers = Vec::new();
-        let mut from = 0;
-        while let Some(res) = leap(&mut self.within, context, from)? {
-            if numbers.len() == FEW {
-                self.within.iter_mut().for_each(List::rewind);
-                return Ok(None);
-            }
-            numbers.push(res);
-            from = res + 1;
-        }
-        let known = numbers.len();
-        self.within = vec![List::Fixed(numbers)];
-        Ok(Some(known))
-    }
-
     fn take(&mut self, wide: Wide<'q>, numbers: Vec<u64>) {
         self.within.push(List::Fixed(numbers));
         if wide.check {
@@ -145,15 +125,26 @@ impl<'q> Candidates<'q> {
     }
 
     /// How many matches there can be at most, as far as the lists say without a look at bodies; nothing if more than `max`.
-    pub(super) fn bound(mut self, context: &Context<'_>, max: usize) -> Result<Option<usize>, Error> {
+    /// A small answer stays in memory, and the walk can begin anew.
+    pub(super) fn bound(&mut self, context: &Context<'_>, max: usize) -> Result<Option<usize>, Error> {
+        let mut numbers = Vec::new();
         let mut bound = 0;
         let mut from = 0;
         while let Some(res) = leap(&mut self.within, context, from)? {
             bound += 1;
             from = res + 1;
             if bound > max {
+                self.within.iter_mut().for_each(List::rewind);
                 return Ok(None);
             }
+            if bound <= FEW {
+                numbers.push(res);
+            }
+        }
+        if bound <= FEW {
+            self.within = vec![List::Fixed(numbers)];
+        } else {
+            self.within.iter_mut().for_each(List::rewind);
         }
         Ok(Some(bound))
     }
