@@ -7,4 +7,5 @@ mod crossing;
 mod golden;
 mod ledger;
 mod node;
+mod simulation;
 mod tidy;
