@@ -162,7 +162,11 @@ fn plain<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
 /// Whether a text has the form of the primitive that it fills.
 fn fits(kind: &str, text: &str) -> bool {
     match kind {
-        "code" => text.trim() == text && !text.contains("  ") && !text.contains(['\t', '\r', '\n']),
+        "code" => {
+            let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
+            let single = text.as_bytes().windows(2).all(|pair| pair != b"  ") && text.bytes().all(|byte| byte >= b' ');
+            single && !blank(text.chars().next()) && !blank(text.chars().next_back())
+        }
         "uri" | "url" | "canonical" | "oid" | "uuid" => !text.contains(char::is_whitespace),
         "id" => dukou_fhir::LogicalId::parse(text).is_some(),
         _ => true,
@@ -407,14 +411,14 @@ pub(crate) fn parted_authority<'m>(
     table: Option<&'m Table>,
 ) -> Option<(Cow<'m, str>, bool)> {
     if let Some(id) = universal {
-        let id = id.trim().to_owned();
-        if let Some(row) = table.and_then(|table| table.find(&id).map(|found| found.code.into_owned())) {
-            return Some((Cow::Owned(row), true));
+        let id = id.trim();
+        if let Some(row) = table.and_then(|table| table.find(id)) {
+            return Some((row.code, true));
         }
         let typed = match kind.as_deref().map(str::trim) {
-            Some("ISO") if is_oid(&id) => Some(format!("urn:oid:{id}")),
-            Some("UUID" | "GUID") if is_uuid(&id) => Some(format!("urn:uuid:{}", id.to_ascii_lowercase())),
-            _ => by_look(&id),
+            Some("ISO") if is_oid(id) => Some(format!("urn:oid:{id}")),
+            Some("UUID" | "GUID") if is_uuid(id) => Some(format!("urn:uuid:{}", id.to_ascii_lowercase())),
+            _ => by_look(id),
         };
         if let Some(uri) = typed {
             return Some((Cow::Owned(uri), true));
@@ -425,15 +429,14 @@ pub(crate) fn parted_authority<'m>(
 
 /// The URI of a system by its name.
 fn named_system<'m>(name: Cow<'m, str>, table: Option<&'m Table>) -> Option<Cow<'m, str>> {
-    let name = name.trim().to_owned();
-    if let Some(row) = table.and_then(|table| table.find(&name)) {
-        // The row is the table's, which lives as long as the message is mapped.
-        return Some(Cow::Owned(row.code.into_owned()));
+    let name = name.trim();
+    if let Some(row) = table.and_then(|table| table.find(name)) {
+        return Some(row.code);
     }
-    if let Some(uri) = by_look(&name) {
+    if let Some(uri) = by_look(name) {
         return Some(Cow::Owned(uri));
     }
-    match table?.translate(&name) {
+    match table?.translate(name) {
         Translation::Coded(found) => Some(Cow::Owned(found.code.into_owned())),
         Translation::Text | Translation::Refused => None,
     }
@@ -452,14 +455,16 @@ fn by_look(text: &str) -> Option<String> {
 }
 
 fn is_oid(text: &str) -> bool {
+    if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     let mut arcs = text.split('.');
     let fits = |arc: &str| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'));
     matches!(arcs.next(), Some("0" | "1" | "2")) && arcs.clone().count() >= 2 && arcs.all(fits)
 }
 
 fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// A resident identity number (GB 11643): a small x is made capital, a wrong check digit is told.

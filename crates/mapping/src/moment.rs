@@ -96,14 +96,16 @@ impl<'t> Moment<'t> {
     fn with_time(&self, fraction: &str, zone: &str) -> Option<String> {
         let second = if self.second.is_empty() { "00" } else { self.second };
         let dot = if fraction.is_empty() { "" } else { "." };
-        let day = self.day_text();
-        let text = format!("{day}T{}:{}:{second}{dot}{fraction}{zone}", self.hour, self.minute);
+        let mut text = self.day_text();
+        for part in ["T", self.hour, ":", self.minute, ":", second, dot, fraction, zone] {
+            text.push_str(part);
+        }
         FhirDateTime::parse(&text)?;
         Some(text)
     }
 
     fn day_text(&self) -> String {
-        let mut text = String::with_capacity(10);
+        let mut text = String::with_capacity(32);
         text.push_str(self.year);
         for part in [self.month, self.day] {
             if !part.is_empty() {

@@ -389,6 +389,10 @@ fn one_holds(kind: &TestKind, node: Node<'_>) -> bool {
 
 /// Whether the node holds anything but delimiters, blanks and nulls.
 pub(crate) fn valued(node: Node<'_>) -> bool {
+    // Delimiters are neither letters nor digits, so such a first character is a value at once.
+    if node.raw().as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) {
+        return true;
+    }
     if node.presence() != Presence::Value {
         return false;
     }

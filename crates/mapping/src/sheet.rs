@@ -85,7 +85,7 @@ fn write<'m>(
     }
     let Some(array) = array(object, member) else { return Put::Taken };
     // The same thing said in two fields is appended once.
-    if below.is_empty() && list.place == ItemPlace::Append && value.as_object().is_some() && array.contains(&value) {
+    if below.is_empty() && list.place == ItemPlace::Append && value.as_object().is_some() && array.iter().rev().take(TWINS_SOUGHT).any(|item| *item == value) {
         return Put::Done;
     }
     if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
@@ -218,12 +218,13 @@ fn item<'m>(
 }
 
 fn set<'m>(object: &mut Object<'m>, member: &'m str, value: Value<'m>) -> Put {
-    match object.get_mut(member) {
-        Some(slot) => merge(slot, value),
-        None => {
-            object.insert(Cow::Borrowed(member), value);
-            Put::Done
-        }
+    // Nearly always the member is new; where it is not, what stood there is put back.
+    match object.insert(Cow::Borrowed(member), value) {
+        None => Put::Done,
+        Some(before) => match object.insert(Cow::Borrowed(member), before) {
+            Some(value) => object.get_mut(member).map_or(Put::Nowhere, |slot| merge(slot, value)),
+            None => Put::Done,
+        },
     }
 }
 
@@ -256,3 +257,6 @@ fn array<'o, 'm>(object: &'o mut Object<'m>, member: &'m str) -> Option<&'o mut 
     }
     object.get_mut(member)?.as_array_mut()
 }
+
+/// How many of the last items of a list are compared with one to be appended.
+const TWINS_SOUGHT: usize = 8;
