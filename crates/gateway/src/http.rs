@@ -10,9 +10,12 @@ use dukou_access::Channel;
 use dukou_api::{ClientCertificate, Connection, Crew, CursorKey, Desk, Links, Runtime, Service};
 use dukou_audit::{Gate, Peer, Released, Summary};
 use dukou_exchange::Link;
-use hyper::Request;
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -22,6 +25,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
+use crate::line::{Line, Open, Waits};
 use crate::site::Site;
 use crate::tls::{self, TlsError};
 
@@ -31,6 +35,7 @@ pub(crate) struct Front {
     gate: Gate,
     tls: Option<TlsAcceptor>,
     http: Builder<TokioExecutor>,
+    waits: Waits,
 }
 
 impl Front {
@@ -68,16 +73,21 @@ impl Front {
             runtime,
         };
         let service = Arc::new(Service::new(desk));
-        Ok(Front { service, gate: site.gate.clone(), tls: tls.map(TlsAcceptor::from), http: builder(config) })
+        let waits = Waits {
+            head: Duration::from_millis(config.limits.head_ms_max),
+            idle: Duration::from_millis(config.limits.idle_ms_max),
+        };
+        Ok(Front { service, gate: site.gate.clone(), tls: tls.map(TlsAcceptor::from), http: builder(), waits })
     }
 }
 
 /// Limits on heads, streams and buffers. What hyper refuses before a request exists is answered by hyper with 400 and a close.
-fn builder(config: &Config) -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(config.limits.head_ms_max))
+        // hyper's own timer would cut connections that idle between two requests; `Line` tells the two apart.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
         .pipeline_flush(true);
@@ -85,9 +95,7 @@ fn builder(config: &Config) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEAD_BYTES_MAX as u32)
-        .max_pending_accept_reset_streams(STREAM_RESETS_MAX)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
+        .max_pending_accept_reset_streams(STREAM_RESETS_MAX);
     http
 }
 
@@ -112,7 +120,10 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semap
             _ = stop.changed() => break,
         };
         // Beyond the limit a connection is dropped at once; a queue of them would only hide the overload.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            drop(front.gate.summarise(&peer(from), TOO_MANY, ()));
+            continue;
+        };
         let (front, watcher) = (Arc::clone(&front), graceful.watcher());
         tokio::spawn(async move {
             front.connection(stream, from, watcher).await;
@@ -127,13 +138,12 @@ impl Front {
     async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
         // Small answers must not wait for each other; a socket that refuses the option still works.
         let _best_effort = stream.set_nodelay(true);
-        let peer = Peer { address: from.ip().to_string(), port: from.port(), terminal: None };
+        let peer = peer(from);
         let Some(acceptor) = &self.tls else {
             let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
             let caller = Connection { peer, channel, certificate: None, https: false };
             return self.converse(stream, caller, watcher).await;
         };
-        let failed = Summary { what: "bad-tls", status: 0, route: 0 };
         match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let certificate = tls::peer_certificate(stream.get_ref().1);
@@ -141,7 +151,7 @@ impl Front {
                 let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
                 self.converse(stream, Connection { peer, channel, certificate, https: true }, watcher).await;
             }
-            Ok(Err(_)) | Err(_) => self.gate.summarise(&peer, failed, ()).into_inner(),
+            Ok(Err(_)) | Err(_) => drop(self.gate.summarise(&peer, BAD_TLS, ())),
         }
     }
 
@@ -149,23 +159,66 @@ impl Front {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (door, peer) = (Arc::clone(&self.service), caller.peer.clone());
+        let (peer, open) = (caller.peer.clone(), Open::default());
+        let line = Line::new(stream, self.waits, open.clone());
+        let (door, gate) = (Arc::clone(&self.service), self.gate.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (door, caller) = (Arc::clone(&door), caller.clone());
+            let (door, gate, caller, answering) = (Arc::clone(&door), gate.clone(), caller.clone(), open.enter());
             // The only thing that goes to the socket is what the gate released.
-            async move { Ok::<_, Infallible>(Released::into_inner(door.respond(request, &caller).await)) }
+            async move {
+                let version = request.version();
+                let released = if names_two_hosts(&request) {
+                    gate.summarise(&caller.peer, BAD_HTTP, refusal())
+                } else {
+                    door.respond(request, &caller).await
+                };
+                drop(answering);
+                Ok::<_, Infallible>(last_where_unread(Released::into_inner(released), version))
+            }
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = self.http.serve_connection(TokioIo::new(line), service).into_owned();
         if let Err(error) = watcher.watch(connection).await
-            && error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+            && let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse())
         {
-            // hyper has answered 400 and closed; what is left is the count.
-            let what = Summary { what: "bad-http", status: 400, route: 0 };
-            self.gate.summarise(&peer, what, ()).into_inner();
+            // hyper has answered and closed; what is left is the count.
+            let status = if error.is_parse_too_large() { 431 } else { 400 };
+            drop(self.gate.summarise(&peer, Summary { status, ..BAD_HTTP }, ()));
         }
     }
 }
 
+fn peer(from: SocketAddr) -> Peer {
+    Peer { address: from.ip().to_string(), port: from.port(), terminal: None }
+}
+
+/// HTTP/2 names the host in `:authority`; a `Host` beside it must say the same (RFC 9113, 8.3.1). HTTP/1.1 was looked at before.
+fn names_two_hosts(request: &Request<Incoming>) -> bool {
+    let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
+    match (request.uri().authority(), hosts.as_slice()) {
+        (_, [_, _, ..]) => true,
+        (Some(authority), [host]) => !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()),
+        _ => false,
+    }
+}
+
+fn refusal() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
+/// Where a request was not read to its end, what follows on the connection is not the next request: it ends with the answer.
+fn last_where_unread(mut response: Response<Full<Bytes>>, version: Version) -> Response<Full<Bytes>> {
+    let unread = matches!(response.status().as_u16(), 408 | 413 | 414 | 431);
+    if unread && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+const BAD_HTTP: Summary = Summary { what: "bad-http", status: 400, route: 0 };
+pub(crate) const TOO_MANY: Summary = Summary { what: "too-many-connections", status: 0, route: 0 };
+pub(crate) const BAD_TLS: Summary = Summary { what: "bad-tls", status: 0, route: 0 };
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEAD_FIELDS_MAX: usize = 100;
 const STREAMS_MAX: u32 = 128;

@@ -15,7 +15,7 @@ use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
 use dukou_wire::mllp::{self, Decoder, Event, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::clock::request_id;
 use crate::site::Site;
@@ -95,13 +95,13 @@ impl Door {
             Ok(End::Quiet) => {}
             Ok(End::Refused) => tracing::warn!(listener = %self.name, "an MLLP connection was closed without an answer"),
             Ok(End::Broken(what)) => {
-                self.site.gate.summarise(&caller.peer, Summary { what, status: 0, route: 0 }, ());
+                drop(self.site.gate.summarise(&caller.peer, Summary { what, status: 0, route: 0 }, ()));
                 tracing::warn!(listener = %self.name, what, "an MLLP connection was closed");
             }
             Err(error) => tracing::debug!(listener = %self.name, %error, "an MLLP connection broke"),
         }
         // The peer may have gone; there is nothing left to tell it.
-        let _gone = stream.shutdown().await;
+        let _gone = timeout(SHUTDOWN_MAX, stream.shutdown()).await;
     }
 
     async fn converse<S>(
@@ -115,38 +115,40 @@ impl Door {
     {
         let mut decoder = Decoder::new(&self.link.limits, &self.link.site);
         let mut buffer = vec![0_u8; READ_BYTES];
-        let mut out = Vec::new();
+        // When the frame that is open began.
+        let mut begun: Option<Instant> = None;
         loop {
             loop {
                 match decoder.next_frame() {
                     Err(error) => return Ok(End::Broken(code_of(&error))),
                     Ok(None) => break,
-                    Ok(Some(Event::KeepAlive)) => {}
+                    Ok(Some(Event::KeepAlive)) => begun = None,
                     Ok(Some(Event::Frame(frame))) => {
-                        out.clear();
-                        if !self.answer(Bytes::from(frame.payload), caller, &mut out).await {
+                        begun = None;
+                        if !self.answer(Bytes::from(frame.payload), caller, stream).await? {
                             return Ok(End::Refused);
                         }
-                        stream.write_all(&out).await?;
                     }
                 }
             }
-            if *stop.borrow() && !decoder.frame_open() {
+            begun = decoder.frame_open().then(|| begun.unwrap_or_else(Instant::now));
+            if *stop.borrow() && begun.is_none() {
                 return Ok(End::Quiet);
             }
-            let wait = if decoder.frame_open() { self.frame } else { self.idle };
+            let left = begun.map_or(self.idle, |begun| (begun + self.frame).saturating_duration_since(Instant::now()));
+            if begun.is_some() && left.is_zero() {
+                return Ok(End::Broken("frame-timeout"));
+            }
+            // Where a frame may end without its last byte, a short silence says that nothing follows.
+            let silence = if begun.is_some() && self.link.site.lenient_end { left.min(LENIENT_SILENCE) } else { left };
             let read = tokio::select! {
-                read = timeout(wait, stream.read(&mut buffer)) => read,
-                _ = stop.changed(), if !decoder.frame_open() => return Ok(End::Quiet),
+                read = timeout(silence, stream.read(&mut buffer)) => read,
+                _ = stop.changed(), if begun.is_none() => return Ok(End::Quiet),
             };
             match read {
-                Err(_) if decoder.frame_open() => {
-                    decoder.idle();
-                    if decoder.frame_open() {
-                        return Ok(End::Broken("frame-timeout"));
-                    }
-                }
-                Err(_) => return Ok(End::Quiet),
+                Err(_) if begun.is_none() => return Ok(End::Quiet),
+                // What is open may end leniently, or give way to a later frame inside it.
+                Err(_) => decoder.idle(),
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(0)) => return Ok(decoder.end().map_or_else(|e| End::Broken(code_of(&e)), |()| End::Quiet)),
                 Ok(Ok(n)) => decoder.feed(&buffer[..n]),
@@ -154,28 +156,31 @@ impl Door {
         }
     }
 
-    /// Carries one message across and appends what is owed to the sender. False: nothing may be answered.
-    async fn answer(self: &Arc<Self>, raw: Bytes, caller: &Caller, out: &mut Vec<u8>) -> bool {
-        let Ok(access) = self.decide(caller) else { return false };
+    /// Carries one message across and sends what is owed, each answer as soon as its own record is durable. False: nothing more may
+    /// be answered.
+    async fn answer<S>(self: &Arc<Self>, raw: Bytes, caller: &Caller, stream: &mut S) -> io::Result<bool>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        let Ok(access) = self.decide(caller) else { return Ok(false) };
         let client = access.client.id.to_string();
         let steps = Arrival::open(&raw, &client, &self.link).steps();
+        let mut out = Vec::new();
         for step in steps {
-            match self.step(raw.clone(), access.clone(), *step).await {
-                None => return false,
-                Some(ingested) => {
-                    let ended = ingested.code != *b"CA";
-                    if let Some(ack) = ingested.ack
-                        && mllp::encode(&ack, out).is_err()
-                    {
-                        return false;
-                    }
-                    if ended {
-                        break;
-                    }
+            let Some(ingested) = self.step(raw.clone(), access.clone(), *step).await else { return Ok(false) };
+            if let Some(ack) = ingested.ack {
+                out.clear();
+                if mllp::encode(&ack, &mut out).is_err() {
+                    return Ok(false);
                 }
+                // A sender that reads no answers must not hold its place for ever.
+                timeout(self.frame, stream.write_all(&out)).await??;
+            }
+            if ingested.code != *b"CA" {
+                break;
             }
         }
-        true
+        Ok(true)
     }
 
     /// One step of one message on a crew thread, behind the gate.
@@ -186,7 +191,7 @@ impl Door {
             Ok(released) => Released::into_inner(released).ok().map(|answer| answer.0),
             Err(closed) => {
                 // Nothing leaves over MLLP while the ledger is closed; the constant is the silence, and it is counted.
-                closed.release(()).into_inner();
+                drop(closed.release(()));
                 None
             }
         }
@@ -230,7 +235,7 @@ impl Door {
                 }
                 None => {
                     let what = Summary { what: refusal.code.as_str(), status: 0, route: MLLP_ROUTE };
-                    self.site.gate.summarise(&caller.peer, what, ()).into_inner();
+                    drop(self.site.gate.summarise(&caller.peer, what, ()));
                 }
             }
         })
@@ -292,6 +297,8 @@ fn code_of(error: &FrameError) -> &'static str {
 }
 
 const READ_BYTES: usize = 64 * 1024;
+const LENIENT_SILENCE: Duration = Duration::from_secs(1);
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// Number of this door in records; the HTTP routes count from 1.
 pub(crate) const MLLP_ROUTE: u16 = 1_000;

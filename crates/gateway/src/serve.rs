@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dukou_access::Channel;
 use dukou_api::Crew;
-use dukou_audit::{Interaction, Peer};
+use dukou_audit::{Interaction, Peer, Summary};
 use dukou_exchange::{Arrival, IngestStep, Link};
 use dukou_fhir::Instant;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -218,14 +218,19 @@ async fn accept_mllp(
             _ = stop.changed() => break,
             Some(_ended) = connections.join_next() => continue,
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let peer = Peer { address: from.ip().to_string(), port: from.port(), terminal: None };
+        let gate = &door.site.gate;
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            drop(gate.summarise(&peer, http::TOO_MANY, ()));
+            continue;
+        };
         if tls.is_none() && !from.ip().is_loopback() && !peers.contains(&from.ip()) {
+            drop(gate.summarise(&peer, NOT_LISTED, ()));
             tracing::warn!(listener = %door.name, "a peer that is not in the list was turned away");
             continue;
         }
         // Small answers must not wait for each other; a socket that refuses the option still works.
         let _best_effort = stream.set_nodelay(true);
-        let peer = Peer { address: from.ip().to_string(), port: from.port(), terminal: None };
         let (door, tls, stop) = (Arc::clone(&door), tls.clone(), stop.clone());
         connections.spawn(async move {
             match tls {
@@ -233,13 +238,14 @@ async fn accept_mllp(
                     let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
                     door.serve(stream, Caller { peer, certificate: None, channel }, stop).await;
                 }
-                Some(acceptor) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+                Some(acceptor) => match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => {
                         let certificate = tls::peer_certificate(stream.get_ref().1);
                         let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
                         door.serve(stream, Caller { peer, certificate, channel }, stop).await;
                     }
-                }
+                    Ok(Err(_)) | Err(_) => drop(door.site.gate.summarise(&peer, http::BAD_TLS, ())),
+                },
             }
             drop(place);
         });
@@ -298,5 +304,6 @@ async fn signals(stop: watch::Sender<bool>) {
     stop.send_replace(true);
 }
 
+const NOT_LISTED: Summary = Summary { what: "peer-not-listed", status: 0, route: crate::mllp::MLLP_ROUTE };
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
