@@ -36,6 +36,17 @@ impl Job {
             Job::Chore(..) => 512,
         }
     }
+
+    /// How much it adds to a log of whole pages, at most: each posting may touch a page of its own.
+    pub(crate) fn log_bytes_max(&self) -> u64 {
+        let pages = match self {
+            Job::Batch(work, _) => {
+                work.puts.iter().map(|ready| 8 + ready.add.len() + ready.remove.len()).sum::<usize>() + 8
+            }
+            Job::Chore(..) => 16,
+        };
+        (self.weight() + pages * PAGE_BYTES) as u64
+    }
 }
 
 /// A job that was done, or failed, and waits for the commit of its group.
@@ -211,3 +222,5 @@ fn same(error: &Error) -> Error {
         _ => Error::Poisoned,
     }
 }
+
+const PAGE_BYTES: usize = 4_096;

@@ -43,7 +43,7 @@ pub struct Options {
     pub reader_cache_kib: u32,
     /// Page cache of the writer in KiB.
     pub writer_cache_kib: u32,
-    /// Bytes written between two checkpoints of the log.
+    /// Size of the log from which a checkpoint moves it into the database.
     pub checkpoint_bytes: u64,
     /// Size from which a checkpoint also cuts the log's file.
     pub log_bytes_max: u64,
@@ -58,7 +58,7 @@ impl Default for Options {
             readers_max: 16,
             reader_cache_kib: 2_048,
             writer_cache_kib: 32_768,
-            checkpoint_bytes: 8 << 20,
+            checkpoint_bytes: 16 << 20,
             log_bytes_max: 256 << 20,
         }
     }
@@ -86,8 +86,8 @@ impl Sqlite {
     ) -> Result<Sqlite, OpenError> {
         let books = open_writer(path, options)?;
         migrate(&books)?;
-        let left = books.checkpoint(sql::CHECKPOINT_TRUNCATE).map_err(OpenError::Content)?;
-        if left {
+        let (held, _) = books.checkpoint(sql::CHECKPOINT_TRUNCATE).map_err(OpenError::Content)?;
+        if held {
             return Err(OpenError::Held);
         }
         let counters = books.counters().map_err(OpenError::Content)?;
@@ -162,10 +162,13 @@ impl Books {
         statement.execute([]).map(drop).map_err(|error| self.failed(error))
     }
 
-    /// Runs a checkpoint; says whether something of the log was left because others held it.
-    fn checkpoint(&self, text: &str) -> Result<bool, Error> {
-        let busy: i64 = self.connection.query_row(text, [], |row| row.get(0)).map_err(|error| self.failed(error))?;
-        Ok(busy != 0)
+    /// Runs a checkpoint; says whether others held it up, and how many pages of the log are not in the database.
+    fn checkpoint(&self, text: &str) -> Result<(bool, u64), Error> {
+        let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, i64, i64)> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        };
+        let (busy, log, done) = self.connection.query_row(text, [], read).map_err(|error| self.failed(error))?;
+        Ok((busy != 0, u64::try_from(log - done).unwrap_or(0)))
     }
 }
 

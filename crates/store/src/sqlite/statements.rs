@@ -122,6 +122,8 @@ PRAGMA temp_store = MEMORY;
 PRAGMA trusted_schema = OFF;
 ";
 pub(crate) const USER_VERSION: &str = "PRAGMA user_version";
+/// Does nothing but say how long the log is.
+pub(crate) const CHECKPOINT_NOOP: &str = "PRAGMA wal_checkpoint(NOOP)";
 pub(crate) const CHECKPOINT_PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub(crate) const CHECKPOINT_TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(crate) const QUICK_CHECK: &str = "PRAGMA quick_check(20)";

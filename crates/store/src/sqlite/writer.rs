@@ -61,7 +61,7 @@ impl Writer {
             poisoned: AtomicBool::new(false),
             bounds,
         });
-        let turn = Turn { queue: Arc::clone(&queue), books, log, counters, seal, clock, bytes_since_checkpoint: 0 };
+        let turn = Turn { queue: Arc::clone(&queue), books, log, counters, seal, clock, log_bytes: 0 };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || turn.run())?;
         Ok(Writer { queue, thread: Some(thread) })
     }
@@ -151,7 +151,8 @@ struct Turn {
     counters: Counters,
     seal: Arc<StoreSeal>,
     clock: Arc<dyn Clock>,
-    bytes_since_checkpoint: u64,
+    /// About how much of the log is not in the database; rather too much.
+    log_bytes: u64,
 }
 
 impl Turn {
@@ -162,9 +163,11 @@ impl Turn {
         loop {
             let group = queue.next_group();
             if group.is_empty() {
-                break;
+                // In good order nothing is left in the log; if that fails, the next opening does it.
+                drop(self.books.checkpoint(sql::CHECKPOINT_TRUNCATE));
+                return;
             }
-            self.bytes_since_checkpoint += group.iter().map(|job| job.weight() as u64).sum::<u64>();
+            self.log_bytes += group.iter().map(Job::log_bytes_max).sum::<u64>();
             let now = Instant::from_nanos(self.clock.wall_ns());
             let result = group::run(&mut self.books, &mut self.counters, now, group, &self.seal);
             let result = match result {
@@ -182,16 +185,29 @@ impl Turn {
 
     /// Moves the log into the database once enough has gathered. Readers go on meanwhile; the next group waits.
     fn checkpoint(&mut self) -> Result<(), Error> {
-        if self.bytes_since_checkpoint < self.queue.bounds.checkpoint_bytes {
+        let bytes_max = self.queue.bounds.checkpoint_bytes;
+        if self.log_bytes < bytes_max {
             return Ok(());
         }
-        self.bytes_since_checkpoint = 0;
+        let (_, pages) = self.books.checkpoint(sql::CHECKPOINT_NOOP)?;
+        self.log_bytes = pages * PAGE_BYTES;
+        if self.log_bytes < bytes_max {
+            return Ok(());
+        }
         let size = std::fs::metadata(&self.log).map_or(0, |log| log.len());
         let text =
             if size > self.queue.bounds.log_bytes_max { sql::CHECKPOINT_TRUNCATE } else { sql::CHECKPOINT_PASSIVE };
         match self.books.checkpoint(text) {
+            // Readers may hold a part of the log; it goes with a later checkpoint.
+            Ok((_, pages)) => {
+                self.log_bytes = pages * PAGE_BYTES;
+                Ok(())
+            }
             // No room to grow the database: the log keeps everything until there is.
-            Ok(_) | Err(Error::Full) => Ok(()),
+            Err(Error::Full) => {
+                self.log_bytes = 0;
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -206,3 +222,6 @@ impl Drop for LastWords<'_> {
         }
     }
 }
+
+/// SQLite's page size where nothing else is asked for.
+const PAGE_BYTES: u64 = 4_096;
