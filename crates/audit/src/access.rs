@@ -282,13 +282,14 @@ impl Reach {
         self.grants.iter().any(|grant| grant.covers(kind, right))
     }
 
-    /// Whether a grant covers this right on a resource of this type that belongs to these patients (logical ids).
+    /// Whether this right is granted on a resource of this type that belongs to these patients (logical ids): each of them must be open.
+    /// What belongs to no patient is open only to a grant without a compartment.
     #[must_use]
     pub fn allows_for(&self, kind: &str, right: Right, patients: &[&str]) -> bool {
-        self.grants.iter().any(|grant| {
-            let inside = |only: &String| patients.contains(&only.as_str());
-            grant.covers(kind, right) && grant.patient.as_ref().is_none_or(inside)
-        })
+        let covering = || self.grants.iter().filter(|grant| grant.covers(kind, right));
+        let open = |patient: &str| covering().any(|grant| grant.patient.as_deref() == Some(patient));
+        covering().any(|grant| grant.patient.is_none())
+            || (!patients.is_empty() && patients.iter().all(|patient| open(patient)))
     }
 }
 
