@@ -21,14 +21,16 @@ info="$data/info.json"
 target/debug/dukou demo --data "$data/demo" --info "$info" --quiet --any-port >"$data/out" 2>"$data/err" &
 pid=$!
 trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; rm -rf "$data"' EXIT
-for _ in $(seq 100); do [ -s "$info" ] && break; sleep 0.1; done
+for _ in $(seq 300); do [ -s "$info" ] && break; sleep 0.1; done
 [ -s "$info" ] || { cat "$data/err"; echo "the demo did not come up"; exit 1; }
 read_info() { python3 -c "import json,sys; d=json.load(open('$info')); print(eval('d'+sys.argv[1]))" "$1"; }
 base=$(read_info "['fhir']"); mllp=$(read_info "['mllp']"); token=$(read_info "['tokens']['system']")
 host=${mllp%:*}; port=${mllp##*:}
 
 "$work/venv/bin/python" "$tools/fhirpy_crud.py" "$base" --token "$token"
-"$work/venv/bin/python" "$tools/fhirclient_smoke.py" "$base" --token "$token"
+# This client knows no bearer token: it takes user and password of the host from a netrc file.
+printf 'machine 127.0.0.1 login system password %s\n' "$token" >"$data/netrc"
+NETRC="$data/netrc" "$work/venv/bin/python" "$tools/fhirclient_smoke.py" "$base"
 "$work/venv/bin/python" "$tools/mllp_send.py" --quiet "$host" "$port" ../shared/corpus/hl7v2/cdc-phdi
 if [ "$node" = yes ]; then
     (cd "$work" && node kit_client.mjs "$base" "$token")

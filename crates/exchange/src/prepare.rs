@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dukou_audit::{Permit, Unreleased};
+use dukou_audit::{Permit, Right, Unreleased};
 use dukou_fhir::search::{self, Query};
 use dukou_fhir::{Draft, Issue, IssueType, LogicalId, ResourceKey, ResourceType, Text, Value, VersionId, reference, validate};
 use dukou_store::{Condition, Expect, How, Put, SearchLimits, Version};
@@ -240,6 +240,7 @@ impl<'w> Work<'w> {
 
     /// New content in place of a version. It keeps the time of that version's event: messages of older events stay held back.
     fn rewrite(&mut self, current: &Version, content: Value<'static>) -> Result<Plan, Error> {
+        self.may(Right::Update, current.key.kind, &current.patients)?;
         let plan = self.write(current.key.clone(), How::Update, Expect::Version(current.version), content)?;
         if let (Plan::Put(_), Some(put)) = (&plan, self.puts.last_mut()) {
             put.event_time = current.event_time;
@@ -252,8 +253,17 @@ impl<'w> Work<'w> {
         agree(if_match, current.as_ref())?;
         match current {
             None => Ok(Plan::Nothing),
-            Some(current) => self.push(Put::delete(key, Expect::Version(current.version))),
+            Some(current) => {
+                self.may(Right::Delete, key.kind, &current.patients)?;
+                self.push(Put::delete(key, Expect::Version(current.version)))
+            }
         }
+    }
+
+    /// The store refuses a batch as a whole; asked here, only the entry that goes too far is refused.
+    fn may(&self, right: Right, kind: ResourceType, patients: &[LogicalId]) -> Result<(), Error> {
+        let patients: Vec<&str> = patients.iter().map(LogicalId::as_str).collect();
+        if self.permit.allows_for(kind.as_str(), right, &patients) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
     /// One resource to write: references resolved, faults named, postings made.
@@ -267,7 +277,10 @@ impl<'w> Work<'w> {
             return Err(Error::Invalid(issues));
         }
         let draft = Draft::new(&content, key.clone()).map_err(|_| Error::Invalid(vec![other_type(key.kind)]))?;
-        self.push(Put::write(key, how, expect, &content, draft, self.exchange.search_site()))
+        let put = Put::write(key, how, expect, &content, draft, self.exchange.search_site());
+        let right = if how == How::Create { Right::Create } else { Right::Update };
+        self.may(right, put.key.kind, put.patients())?;
+        self.push(put)
     }
 
     fn push(&mut self, put: Put) -> Result<Plan, Error> {
