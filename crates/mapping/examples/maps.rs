@@ -56,7 +56,9 @@ fn load(folder: &Path, overlay: Option<&str>) -> Option<Program> {
         };
         if name.ends_with(".csv") {
             tables.push((name, text));
-        } else if name.ends_with(".fmap.yaml") && (!name.contains("overlay/") || overlay.is_some_and(|part| name.contains(&format!("overlay/{part}")))) {
+        } else if name.ends_with(".fmap.yaml")
+            && (!name.contains("overlay/") || overlay.is_some_and(|part| name.contains(&format!("overlay/{part}"))))
+        {
             maps.push(SourceFile { name, text });
         }
     }
@@ -92,7 +94,8 @@ fn walk(path: &Path, found: &mut Vec<PathBuf>, endings: &[&str]) {
         found.extend(fits.then(|| path.to_owned()));
         return;
     }
-    let mut inner: Vec<PathBuf> = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut inner: Vec<PathBuf> =
+        fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     inner.sort();
     for path in inner {
         walk(&path, found, endings);
@@ -134,7 +137,8 @@ impl Sums {
         for line in accounts.lines(program, &message) {
             if line.class == LeafClass::Reported {
                 let path = line.path.to_string();
-                let plain: String = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
+                let plain: String =
+                    path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
                 *self.reported_paths.entry(plain).or_default() += 1;
             }
             if lines && line.class != LeafClass::Emitted {
@@ -168,7 +172,9 @@ impl Sums {
 
     fn print(&self) {
         let Sums { messages, unreadable, leaves, emitted, complement, dropped, reported, invalid, .. } = self;
-        println!("{messages} messages ({unreadable} unreadable), {leaves} leaves: {emitted} emitted, {complement} complement, {dropped} dropped, {reported} reported; {invalid} faults of R4");
+        println!(
+            "{messages} messages ({unreadable} unreadable), {leaves} leaves: {emitted} emitted, {complement} complement, {dropped} dropped, {reported} reported; {invalid} faults of R4"
+        );
         let top = |map: &BTreeMap<String, u32>, title: &str| {
             let mut all: Vec<_> = map.iter().collect();
             all.sort_by(|a, b| b.1.cmp(a.1));
@@ -179,7 +185,7 @@ impl Sums {
         top(&self.reported_paths, "reported");
         top(&self.issues, "issue");
         let mut faults: Vec<_> = self.faults.iter().collect();
-        faults.sort_by(|a, b| b.1.0.cmp(&a.1.0));
+        faults.sort_by_key(|fault| std::cmp::Reverse(fault.1.0));
         for (fault, (count, file)) in faults.into_iter().take(30) {
             println!("  fault {count:6} {fault} ({file})");
         }

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use dukou_fhir::{Object, Value};
 use dukou_wire::Node;
 
-use crate::lens::{Hand, Made, Outcome, Refusal};
+use crate::lens::{Hand, Made, Outcome};
 use crate::reading::part;
+use crate::refusal::Refusal;
 
 /// ED (HL7 v2 chapter 2A): source, type, subtype, encoding, data.
 pub(crate) fn embedded<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {

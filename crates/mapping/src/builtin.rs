@@ -99,22 +99,13 @@ static ALL: [BuiltinFacts; 26] = [
     lens("NM/decimal", Builtin::Decimal, "prism", Reads::Number, &["decimal"]),
     lens("NM/integer", Builtin::Integer, "prism", Reads::Number, &["integer", "positiveInt", "unsignedInt"]),
     lens("NM/quantity", Builtin::Quantity, "prism", Reads::Number, QUANTITIES),
-    lens(
-        "SN",
-        Builtin::StructuredNumeric,
-        "prism",
-        Reads::Types(&["SN"]),
-        &["Quantity", "Range", "Ratio", "string"],
-    ),
+    lens("SN", Builtin::StructuredNumeric, "prism", Reads::Types(&["SN"]), &["Quantity", "Range", "Ratio", "string"]),
     lens("DTM/date", Builtin::Date, "lens", Reads::Moment, &["date"]),
     lens("DTM/dateTime", Builtin::DateTime, "lens", Reads::Moment, &["dateTime"]),
     lens("DTM/instant", Builtin::Instant, "prism", Reads::Moment, &["instant"]),
     lens("DTM/time", Builtin::Time, "prism", Reads::Moment, &["time"]),
     lens("DTM/period", Builtin::Period, "prism", Reads::Moment, &["Period"]),
-    BuiltinFacts {
-        all: true,
-        ..lens("TX/join", Builtin::TextJoin, "lens", Reads::Plain, &["string", "markdown"])
-    },
+    BuiltinFacts { all: true, ..lens("TX/join", Builtin::TextJoin, "lens", Reads::Plain, &["string", "markdown"]) },
     lens("FT/lines", Builtin::FormattedLines, "lens", Reads::Plain, &["string", "markdown"]),
     lens("join", Builtin::Join, "lens", Reads::Plain, &["string", "markdown"]),
     lens("prefix", Builtin::Prefix, "iso", Reads::Plain, TEXTS),
@@ -122,14 +113,8 @@ static ALL: [BuiltinFacts; 26] = [
     lens("ED", Builtin::Attachment, "prism", Reads::Types(&["ED"]), &["Attachment"]),
     lens("RP", Builtin::Pointer, "prism", Reads::Types(&["RP"]), &["Attachment"]),
     lens("range", Builtin::Range, "lens", Reads::Plain, &["Observation.referenceRange"]),
-    BuiltinFacts {
-        inverse: false,
-        ..lens("range-low", Builtin::RangeLow, "prism", Reads::Plain, &["Quantity"])
-    },
-    BuiltinFacts {
-        inverse: false,
-        ..lens("range-high", Builtin::RangeHigh, "prism", Reads::Plain, &["Quantity"])
-    },
+    BuiltinFacts { inverse: false, ..lens("range-low", Builtin::RangeLow, "prism", Reads::Plain, &["Quantity"]) },
+    BuiltinFacts { inverse: false, ..lens("range-high", Builtin::RangeHigh, "prism", Reads::Plain, &["Quantity"]) },
     lens("time", Builtin::Pattern, "prism", Reads::Anything, &["date", "dateTime", "instant"]),
     lens("cn/name", Builtin::ChineseName, "lens", Reads::Anything, &["HumanName"]),
     lens("cn/id", Builtin::ChineseId, "lens", Reads::Plain, &["string"]),

@@ -136,9 +136,7 @@ fn most_specific(filters: &[Filter], item: &Value<'_>) -> u16 {
 
 fn remove_equal_keys(object: &mut Object<'_>, name: &str, new: &[Value<'_>], keys: &[String]) {
     let Some(Value::Array(stored)) = object.get_mut(name) else { return };
-    stored.retain(|item| {
-        !new.iter().any(|other| keys.iter().all(|key| item.get(key) == other.get(key)))
-    });
+    stored.retain(|item| !new.iter().any(|other| keys.iter().all(|key| item.get(key) == other.get(key))));
 }
 
 fn is_primitive(value: &Value<'_>) -> bool {

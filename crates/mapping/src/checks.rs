@@ -51,13 +51,19 @@ pub(crate) fn open_chains(rules: &[Rule], chains: &[u32], findings: &mut Finding
     let mut start = 0;
     while start < rules.len() {
         let number = chains[start];
-        let end = (start..rules.len()).find(|at| chains[*at] != number || number == 0).unwrap_or(rules.len()).max(start + 1);
+        let end =
+            (start..rules.len()).find(|at| chains[*at] != number || number == 0).unwrap_or(rules.len()).max(start + 1);
         let chain = &rules[start..end];
         let closed = chain.iter().any(|rule| rule.clauses.otherwise) || exhaustive(chain);
         if chain.len() > 1 && !closed {
             let first = &chain[0];
             let name = first_path(first).map_or_else(String::new, crate::explain::plain);
-            findings.error("E-NO-ELSE", first.id.place, format!("chain on {name} has no else"), "add a rule with: else");
+            findings.error(
+                "E-NO-ELSE",
+                first.id.place,
+                format!("chain on {name} has no else"),
+                "add a rule with: else",
+            );
         }
         start = end;
     }
@@ -66,10 +72,13 @@ pub(crate) fn open_chains(rules: &[Rule], chains: &[u32], findings: &mut Finding
 /// Two rules with one test each, valued and empty of the same path.
 fn exhaustive(chain: &[Rule]) -> bool {
     let single = |kind: &TestKind| {
-        chain.iter().filter_map(|rule| match rule.clauses.guard.as_slice() {
-            [test] if test.kind == *kind => Some(test.path.text.clone()),
-            _ => None,
-        }).collect::<Vec<_>>()
+        chain
+            .iter()
+            .filter_map(|rule| match rule.clauses.guard.as_slice() {
+                [test] if test.kind == *kind => Some(test.path.text.clone()),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
     };
     let empty = single(&TestKind::Empty);
     single(&TestKind::Valued).iter().any(|path| empty.contains(path))
@@ -91,7 +100,8 @@ pub(crate) fn bodies(
 ) -> Bodies {
     let mut bodies = Bodies { emits: roots.iter().map(|_| Body::default()).collect(), once: Vec::new() };
     for (emit, (root, place, linked)) in roots.iter().enumerate() {
-        let writes: Vec<(usize, u32, &WriteFacts)> = placed.iter()
+        let writes: Vec<(usize, u32, &WriteFacts)> = placed
+            .iter()
             .flat_map(|(rule, placed)| placed.writes.iter().map(|write| (*rule, placed.operation.chain, write)))
             .filter(|(_, _, write)| write.emit == emit)
             .collect();
@@ -134,7 +144,10 @@ fn same_slot(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule], findings: &mu
             if first.typed.slot == second.typed.slot && !shared(first) && !shared(second) {
                 if !apart {
                     let (name, line) = (&one.id.value, one.id.place.line);
-                    let text = format!("{} and {name} (line {line}) write the same slice {}", two.id.value, second.typed.plan.text);
+                    let text = format!(
+                        "{} and {name} (line {line}) write the same slice {}",
+                        two.id.value, second.typed.plan.text
+                    );
                     findings.error("E-OVERLAP", place, text, "give one of them a slice, or a guard: if");
                 } else {
                     reverse_order(one, two, findings);
@@ -143,7 +156,10 @@ fn same_slot(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule], findings: &mu
                 if !apart {
                     let element = second.typed.element.map_or("", |element| element.name);
                     let text = format!("{element}[x] can be filled by two rules at once");
-                    let hint = format!("guards of {} (line {}) and {} are not disjoint", one.id.value, one.id.place.line, two.id.value);
+                    let hint = format!(
+                        "guards of {} (line {}) and {} are not disjoint",
+                        one.id.value, one.id.place.line, two.id.value
+                    );
                     findings.error("E-CHOICE", two.id.place, text, hint);
                 } else if same_kind(first, second) {
                     reverse_order(one, two, findings);
@@ -161,14 +177,20 @@ fn falls_through(rules: &[Rule], at: usize) -> bool {
 
 fn reverse_order(one: &Rule, two: &Rule, findings: &mut Findings<'_>) {
     if one.direction == Direction::Both && two.direction == Direction::Both {
-        let text = format!("{} and {} both accept this element from FHIR; file order decides", one.id.value, two.id.value);
+        let text =
+            format!("{} and {} both accept this element from FHIR; file order decides", one.id.value, two.id.value);
         findings.warn("W-REVERSE-ORDER", two.id.place, text);
     }
 }
 
 /// Items that are appended, or named by an origin, are never the same slot.
 fn shared(write: &WriteFacts) -> bool {
-    write.typed.plan.steps.iter().any(|step| matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Append)))
+    write
+        .typed
+        .plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Append)))
 }
 
 fn same_choice(first: &WriteFacts, second: &WriteFacts) -> bool {
@@ -200,7 +222,9 @@ fn required(
     let mut all = Vec::new();
     for element in root.elements().filter(|element| element.min > 0) {
         let any = names(element);
-        let filled = writes.iter().any(|(_, _, write)| write.typed.plan.steps.first().is_some_and(|step| fills(&any, write, step)));
+        let filled = writes
+            .iter()
+            .any(|(_, _, write)| write.typed.plan.steps.first().is_some_and(|step| fills(&any, write, step)));
         let linked = linked.iter().any(|name| any.iter().any(|known| known == name));
         // A lens to a part of a resource may leave elements to the rules of the map that calls it.
         let partial = root.name().contains('.');
@@ -208,7 +232,8 @@ fn required(
             continue;
         }
         if !filled && !linked {
-            let text = format!("{}.{} is {}..{} and no rule fills it", root.name(), element.name, element.min, max(element));
+            let text =
+                format!("{}.{} is {}..{} and no rule fills it", root.name(), element.name, element.min, max(element));
             findings.error("E-REQUIRED", place, text, "");
         }
         all.push(Required { parent: Vec::new(), any });
@@ -232,7 +257,13 @@ fn required(
             let any = names(element);
             let below = |write: &&WriteFacts| below(write, &path);
             if !writes.iter().map(|(_, _, write)| *write).filter(below).any(|write| nested_fills(&any, write, &path)) {
-                let text = format!("{}.{} is {}..{} and no rule fills it", kind.name(), element.name, element.min, max(element));
+                let text = format!(
+                    "{}.{} is {}..{} and no rule fills it",
+                    kind.name(),
+                    element.name,
+                    element.min,
+                    max(element)
+                );
                 findings.error("E-REQUIRED", rules[rule].id.place, text, "");
             }
             all.push(Required { parent: path.clone(), any });
@@ -259,7 +290,7 @@ fn nested_fills(any: &[String], write: &WriteFacts, path: &[String]) -> bool {
 }
 
 fn fills(any: &[String], write: &WriteFacts, step: &crate::plan::StepPlan) -> bool {
-    any.iter().any(|name| *name == step.name) || write.typed.plan.choices.iter().any(|(_, name)| any.contains(name))
+    any.contains(&step.name) || write.typed.plan.choices.iter().any(|(_, name)| any.contains(name))
 }
 
 fn names(element: &'static Element) -> Vec<String> {
@@ -280,7 +311,8 @@ fn claim(write: &WriteFacts, body: &Body) -> (u16, u16) {
     let Some(step) = write.typed.plan.steps.first() else { return (0, 0) };
     let Some(list) = &step.list else { return (0, 0) };
     let Some(at) = body.lists.iter().position(|known| known.element == step.name) else { return (0, 0) };
-    let filter = list.filter.as_ref().and_then(|filter| body.lists[at].filters.iter().position(|known| known == filter));
+    let filter =
+        list.filter.as_ref().and_then(|filter| body.lists[at].filters.iter().position(|known| known == filter));
     (at as u16 + 1, filter.map_or(0, |filter| filter as u16 + 1))
 }
 
@@ -310,9 +342,12 @@ fn lists(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule]) -> Vec<ListPlan> 
     lists
 }
 
+/// The rules that read a field, by segment and field.
+type Seen<'s> = HashMap<(String, u16), Vec<(&'s MapFile, &'s Rule, &'s Path)>>;
+
 /// Fields of declared segments that no map names, and fields that one map drops and another carries.
 pub(crate) fn rules_of_segments(maps: &[(MapFile, History)], findings: &mut Findings<'_>) {
-    let mut seen: HashMap<(String, u16), Vec<(&MapFile, &Rule, &Path)>> = HashMap::new();
+    let mut seen = Seen::new();
     for (map, _) in maps {
         for rule in &map.rules {
             for alternative in rule.sources.iter().flat_map(|source| &source.alternatives) {
@@ -344,20 +379,26 @@ pub(crate) fn rules_of_segments(maps: &[(MapFile, History)], findings: &mut Find
     dropped_and_carried(&seen, findings);
 }
 
-fn whole_kept(seen: &HashMap<(String, u16), Vec<(&MapFile, &Rule, &Path)>>, name: &str) -> bool {
+fn whole_kept(seen: &Seen<'_>, name: &str) -> bool {
     let rules = seen.get(&(name.to_owned(), 0)).into_iter().flatten();
     rules.into_iter().any(|(_, rule, _)| matches!(rule.action, Action::Keep(_) | Action::Drop(_)))
 }
 
-fn dropped_and_carried(seen: &HashMap<(String, u16), Vec<(&MapFile, &Rule, &Path)>>, findings: &mut Findings<'_>) {
+fn dropped_and_carried(seen: &Seen<'_>, findings: &mut Findings<'_>) {
     for rules in seen.values() {
-        let dropped = rules.iter().filter(|(_, rule, _)| matches!(rule.action, Action::Drop(_)) && rule.clauses.guard.is_empty());
+        let dropped =
+            rules.iter().filter(|(_, rule, _)| matches!(rule.action, Action::Drop(_)) && rule.clauses.guard.is_empty());
         for (map, rule, path) in dropped {
             let carried = rules.iter().find(|(_, other, other_path)| {
-                matches!(other.action, Action::Write(_)) && other.clauses.guard.is_empty() && other_path.text == path.text
+                matches!(other.action, Action::Write(_))
+                    && other.clauses.guard.is_empty()
+                    && other_path.text == path.text
             });
             if let Some((other, carrier, _)) = carried {
-                let text = format!("{} of {} drops {}, which {} of {} carries", rule.id.value, map.name.value, path.text, carrier.id.value, other.name.value);
+                let text = format!(
+                    "{} of {} drops {}, which {} of {} carries",
+                    rule.id.value, map.name.value, path.text, carrier.id.value, other.name.value
+                );
                 findings.warn("W-DROP-EMIT", rule.id.place, text);
             }
         }

@@ -13,8 +13,8 @@ use crate::file::{self, File, Id, Key, LensFile, MapFile, Words};
 use crate::operations::Placed;
 use crate::place::SourceFile;
 use crate::plan::{
-    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, MapPlan, MergePlan, Program, RuleFacts, TargetPlan,
-    Version,
+    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, MapPlan, MergePlan, Program,
+    RuleFacts, TargetPlan, Version,
 };
 use crate::rule::{Action, Alternative, Direction, Rule, Target};
 use crate::sources::Use;
@@ -173,20 +173,22 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
     let primitive = matches!(kind.form(), dukou_fhir::schema::Form::Primitive(_));
     let resource = ResourceType::parse(&lens.fhir.value);
     let body = bodies.emits.pop().unwrap_or_default();
-    Some(LensPlan { name: lens.name.value.clone(), v2, kind, resource, id, primitive, body })
+    Some(LensPlan { resource, id, primitive, body })
 }
 
 /// A lens that reaches itself would never come to an end.
 fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_, '_>) {
     let uses = |plan: &LensPlan| -> Vec<usize> {
         let operations = plan.body.operations.iter().chain(&plan.body.late);
-        operations.filter_map(|operation| match &operation.action {
-            ActionPlan::Write(write) => match write.lens {
-                LensUse::Composite(at) | LensUse::Resource(at) => Some(at),
-                _ => None,
-            },
-            ActionPlan::Drop | ActionPlan::Keep => None,
-        }).collect()
+        operations
+            .filter_map(|operation| match &operation.action {
+                ActionPlan::Write(write) => match write.lens {
+                    LensUse::Composite(at) | LensUse::Resource(at) => Some(at),
+                    _ => None,
+                },
+                ActionPlan::Drop | ActionPlan::Keep => None,
+            })
+            .collect()
     };
     let edges: Vec<Vec<usize>> = plans.iter().map(uses).collect();
     for (start, file) in files.iter().enumerate() {
@@ -235,7 +237,11 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
             into.map(|link| link.steps[1].name.value.as_str()).collect()
         })
         .collect();
-    let roots: Vec<_> = map.emits.iter().zip(&emits).zip(&linked)
+    let roots: Vec<_> = map
+        .emits
+        .iter()
+        .zip(&emits)
+        .zip(&linked)
         .map(|((emit, head), linked)| (TypeId::of(head.kind), emit.fhir.place, linked.as_slice()))
         .collect();
     let bodies = checks::bodies(&roots, placed, &map.rules, &mut compiler.findings);
@@ -244,7 +250,6 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         plans.extend(emit_plan(emit, head, body, map, &context, &mut groups, compiler));
     }
     Some(MapPlan {
-        name: map.name.value.clone(),
         versions: map.applies.versions.as_ref().and_then(|(low, high)| Some((version(low)?, version(high)?))),
         messages: map.applies.messages.clone(),
         events: map.applies.events.clone(),
@@ -269,15 +274,22 @@ fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
             compiler.findings.error("E-HEAD", emit.name.place, text, "write: per: SEG");
             continue;
         };
-        let under = emit.under.iter().filter_map(|under| {
-            let found = map.emits.iter().position(|other| other.name.value == under.value && other.name.value != emit.name.value);
-            if found.is_none() {
-                let names = map.emits.iter().map(|emit| emit.name.value.as_str());
-                let text = format!("'{}' is no emit of this map", under.value);
-                compiler.findings.error("E-HEAD", under.place, text, nearest(&under.value, names));
-            }
-            found
-        }).collect();
+        let under = emit
+            .under
+            .iter()
+            .filter_map(|under| {
+                let found = map
+                    .emits
+                    .iter()
+                    .position(|other| other.name.value == under.value && other.name.value != emit.name.value);
+                if found.is_none() {
+                    let names = map.emits.iter().map(|emit| emit.name.value.as_str());
+                    let text = format!("'{}' is no emit of this map", under.value);
+                    compiler.findings.error("E-HEAD", under.place, text, nearest(&under.value, names));
+                }
+                found
+            })
+            .collect();
         heads.push(EmitHead { name: emit.name.value.clone(), kind, per, under });
     }
     heads
@@ -325,7 +337,12 @@ fn link_plan(
 ) -> Option<TargetPlan> {
     let parent = head.under.iter().position(|under| context.emits[*under].name == link.steps[0].name.value);
     let Some(parent) = parent.filter(|_| link.steps.len() > 1) else {
-        compiler.findings.error("E-TARGET", link.place, "a link leads from a parent", "write: under: PARENT, link: PARENT.element[*]");
+        compiler.findings.error(
+            "E-TARGET",
+            link.place,
+            "a link leads from a parent",
+            "write: under: PARENT, link: PARENT.element[*]",
+        );
         return None;
     };
     let under = head.under[parent];

@@ -42,12 +42,15 @@ pub(crate) struct Maker {
     pub(crate) per: String,
 }
 
+/// The tables of one file by name; nothing for one whose rows are at fault.
+pub(crate) type LocalTables = HashMap<String, Option<usize>>;
+
 /// What surrounds a rule.
 pub(crate) struct Context<'x> {
     /// The map or lens, for people.
     pub(crate) owner: &'x str,
     pub(crate) words: &'x Words,
-    pub(crate) tables: &'x HashMap<String, usize>,
+    pub(crate) tables: &'x LocalTables,
     pub(crate) versions: &'x str,
     pub(crate) emits: &'x [EmitHead],
     pub(crate) several: bool,
@@ -80,22 +83,23 @@ impl<'f, 'c> Compiler<'f, 'c> {
     }
 
     /// The tables of one file by name.
-    pub(crate) fn local_tables(&mut self, tables: &[InlineTable], words: &Words) -> HashMap<String, usize> {
+    pub(crate) fn local_tables(&mut self, tables: &[InlineTable], words: &Words) -> LocalTables {
         let mut known = HashMap::new();
         for table in tables {
-            if let Some((built, rows)) = table.build(words, &mut self.findings) {
-                known.insert(table.name.value.clone(), self.tables.len());
+            let built = table.build(words, &mut self.findings).map(|(built, rows)| {
                 self.tables.push(built);
                 self.rows.push(rows);
-            }
+                self.tables.len() - 1
+            });
+            known.insert(table.name.value.clone(), built);
         }
         known
     }
 
     /// The number of a table, local ones first.
-    pub(crate) fn table(&mut self, name: &Word, local: &HashMap<String, usize>) -> Option<usize> {
+    pub(crate) fn table(&mut self, name: &Word, local: &LocalTables) -> Option<usize> {
         if let Some(found) = local.get(&name.value) {
-            return Some(*found);
+            return *found;
         }
         let found = self.shared_table(&name.value);
         if found.is_none() {

@@ -37,7 +37,8 @@ impl Compiler<'_, '_> {
         let value = match kind.name() {
             "Coding" => coding(text, context).map(Value::Object),
             "CodeableConcept" => {
-                let concept = |coding| Value::Object(Object::new().with("coding", Value::Array(vec![Value::Object(coding)])));
+                let concept =
+                    |coding| Value::Object(Object::new().with("coding", Value::Array(vec![Value::Object(coding)])));
                 coding(text, context).map(concept)
             }
             "boolean" => matches!(text, "true" | "false").then(|| Value::Bool(text == "true")),

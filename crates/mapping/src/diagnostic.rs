@@ -80,7 +80,17 @@ impl<'f> Findings<'f> {
         };
         let (line, column, length) = (place.line, place.column, place.len);
         let source = source.to_owned();
-        self.found.push(Diagnostic { code, severity, file: file.name.clone(), line, column, length, text, source, hint });
+        self.found.push(Diagnostic {
+            code,
+            severity,
+            file: file.name.clone(),
+            line,
+            column,
+            length,
+            text,
+            source,
+            hint,
+        });
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -119,22 +129,28 @@ pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) 
 /// The nearest of the known names by edit distance, when it is near enough to help.
 pub(crate) fn nearest_name<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let best = known.into_iter().map(|known| (distance(name, known), known)).min()?;
-    (best.0 <= name.chars().count().div_ceil(2).max(1)).then_some(best.1)
+    (best.0 <= (name.chars().count() / 3).max(1)).then_some(best.1)
 }
 
+/// How many letters must be changed, added, left out or swapped with their neighbour.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let change = diagonal + usize::from(!a.eq_ignore_ascii_case(b));
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+    let left: Vec<char> = left.chars().map(|c| c.to_ascii_lowercase()).collect();
+    let right: Vec<char> = right.chars().map(|c| c.to_ascii_lowercase()).collect();
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for i in 0..=left.len() {
+        for j in 0..=right.len() {
+            rows[i][j] = match (i, j) {
+                (0, n) | (n, 0) => n,
+                _ => {
+                    let same = usize::from(left[i - 1] != right[j - 1]);
+                    let swapped = i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
+                    let swap = if swapped { rows[i - 2][j - 2] + 1 } else { usize::MAX };
+                    (rows[i - 1][j - 1] + same).min(rows[i][j - 1] + 1).min(rows[i - 1][j] + 1).min(swap)
+                }
+            };
         }
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ fn message(input: &str, map: &MapFile) -> String {
     let (code, rest) = stated.split_once('_').unwrap_or((stated, ""));
     let event = map.applies.events.first().map_or(rest, String::as_str);
     let structure = if stated.contains('_') { stated.to_owned() } else { String::new() };
-    let version = map.applies.versions.as_ref().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
+    let version =
+        map.applies.versions.as_ref().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
     format!("MSH|^~\\&|HIS|H|DUKOU|D|20240102030405+0800||{code}^{event}^{structure}|1|P|{version}\r{body}")
 }
 
@@ -120,8 +121,10 @@ impl Program {
                 }
                 if let Some(expected) = &example.reported {
                     let lines = accounts.lines(self, &message);
-                    let reported: Vec<String> =
-                        lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string()).collect();
+                    let reported: Vec<String> = lines
+                        .filter(|line| line.class == LeafClass::Reported)
+                        .map(|line| line.path.to_string())
+                        .collect();
                     if reported != *expected {
                         differences.push(format!("reported: expected {expected:?}, found {reported:?}"));
                     }
@@ -140,7 +143,8 @@ impl Program {
 
 impl Example {
     fn compare(&self, bundle: &Value<'_>, differences: &mut Vec<String>) {
-        let resources: Vec<&Value<'_>> = bundle.list_at("entry").iter().filter_map(|entry| entry.get("resource")).collect();
+        let resources: Vec<&Value<'_>> =
+            bundle.list_at("entry").iter().filter_map(|entry| entry.get("resource")).collect();
         let of = |kind: dukou_fhir::ResourceType| -> Vec<&Value<'_>> {
             resources.iter().copied().filter(|resource| resource.resource_type() == Some(kind.as_str())).collect()
         };
@@ -152,11 +156,17 @@ impl Example {
                     None => differences.push(format!("no {kind} is made")),
                 },
                 (Some(name), Some(Tree::Map(members))) => {
-                    let Some((_, expected)) = members.value.iter().find(|(key, _)| key.value == *name) else { continue };
+                    let Some((_, expected)) = members.value.iter().find(|(key, _)| key.value == *name) else {
+                        continue;
+                    };
                     match expected {
                         Tree::List(items) => {
                             if items.value.len() != found.len() {
-                                differences.push(format!("{name}: expected {} resources, found {}", items.value.len(), found.len()));
+                                differences.push(format!(
+                                    "{name}: expected {} resources, found {}",
+                                    items.value.len(),
+                                    found.len()
+                                ));
                             }
                             for (item, resource) in items.value.iter().zip(&found) {
                                 subset(name, item, resource, differences);
@@ -171,7 +181,8 @@ impl Example {
                 _ => {}
             }
             for absent in &self.absent {
-                let element = name.as_ref().map_or(Some(absent.as_str()), |name| absent.strip_prefix(&format!("{name}.")));
+                let element =
+                    name.as_ref().map_or(Some(absent.as_str()), |name| absent.strip_prefix(&format!("{name}.")));
                 let Some(element) = element else { continue };
                 if found.iter().any(|resource| resource.get(element).is_some()) {
                     differences.push(format!("{kind}.{element} should be absent"));

@@ -175,11 +175,14 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
             if section.has("fhir") {
                 findings.error("E-HEAD", name.place, "the map has fhir and emit", "write one of them");
             }
-            list.members().iter().filter_map(|(name, tree)| {
-                let section = Section::new(tree, "an emit", findings)?;
-                section.only(&EMIT_KEYS, findings);
-                emit(name.clone(), &section, findings)
-            }).collect()
+            list.members()
+                .iter()
+                .filter_map(|(name, tree)| {
+                    let section = Section::new(tree, "an emit", findings)?;
+                    section.only(&EMIT_KEYS, findings);
+                    emit(name.clone(), &section, findings)
+                })
+                .collect()
         }
         None => emit(name.clone(), section, findings).into_iter().collect(),
     };
@@ -292,10 +295,12 @@ fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
     let mut pairs = |key: &str| {
         let inner = section.section(key, findings);
         let members = inner.iter().flat_map(|inner| inner.members().iter());
-        members.filter_map(|(word, tree)| match tree {
-            Tree::Text(uri) => Some((word.clone(), uri.value.clone())),
-            _ => None,
-        }).collect()
+        members
+            .filter_map(|(word, tree)| match tree {
+                Tree::Text(uri) => Some((word.clone(), uri.value.clone())),
+                _ => None,
+            })
+            .collect()
     };
     Words { systems: pairs("systems"), extensions: pairs("extensions") }
 }
@@ -387,8 +392,23 @@ pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
 }
 
 const MAP_KEYS: [&str; 17] = [
-    "map", "version", "v2", "source", "fhir", "emit", "per", "if", "mode", "id", "merge", "systems", "extensions", "rules",
-    "tables", "tests", "note",
+    "map",
+    "version",
+    "v2",
+    "source",
+    "fhir",
+    "emit",
+    "per",
+    "if",
+    "mode",
+    "id",
+    "merge",
+    "systems",
+    "extensions",
+    "rules",
+    "tables",
+    "tests",
+    "note",
 ];
 const EMIT_KEYS: [&str; 6] = ["fhir", "per", "if", "under", "link", "id"];
 const LENS_KEYS: [&str; 10] =

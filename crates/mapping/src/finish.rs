@@ -39,7 +39,10 @@ impl<'m> Run<'m> {
         let mut gone = self.gone(fallen);
         while !gone.is_empty() {
             for at in 0..self.instances.len() {
-                if !fallen.has(at as u32, 0) && remove_references(&mut self.sheets[at].object, &gone) && !later.iter().any(|(own, _)| *own == at) {
+                if !fallen.has(at as u32, 0)
+                    && remove_references(&mut self.sheets[at].object, &gone)
+                    && !later.iter().any(|(own, _)| *own == at)
+                {
                     self.complete_one(at, fallen);
                 }
             }

@@ -3,7 +3,8 @@
 use crate::path_text::{literal, source_path, target_path};
 use crate::place::{Place, Placed, Word};
 use crate::rule::{
-    Action, Alternative, Call, Clauses, Direction, NullPolicy, Path, Precision, Rest, Rule, Source, Target, Test, TestKind,
+    Action, Alternative, Call, Clauses, Direction, NullPolicy, Path, Precision, Rest, Rule, Source, Target, Test,
+    TestKind,
 };
 
 /// A fault of a rule line: what is wrong, where, what to write.
@@ -26,15 +27,8 @@ pub(crate) fn rule(id: &Word, text: &Word) -> Result<Rule, Fault> {
     let sources = reader.sources()?;
     let direction = reader.direction()?;
     let action = reader.action(direction)?;
-    let mut rule = Rule {
-        id: id.clone(),
-        text: text.clone(),
-        sources,
-        direction,
-        action,
-        via: None,
-        clauses: Clauses::default(),
-    };
+    let mut rule =
+        Rule { id: id.clone(), text: text.clone(), sources, direction, action, via: None, clauses: Clauses::default() };
     while let Some(word) = reader.take() {
         reader.clause(&word, &mut rule)?;
     }
@@ -165,7 +159,9 @@ impl Reader {
     fn alternative(&mut self) -> Result<Alternative, Fault> {
         let word = self.need("a source")?;
         match word.value.strip_prefix('=') {
-            Some(constant) => Ok(Alternative::Constant(Placed::new(literal(constant), word.place.part(1, word.place.len - 1)))),
+            Some(constant) => {
+                Ok(Alternative::Constant(Placed::new(literal(constant), word.place.part(1, word.place.len - 1))))
+            }
             None => Ok(Alternative::Path(source_path(&word)?)),
         }
     }
@@ -262,7 +258,9 @@ impl Reader {
         match word.value.as_str() {
             "complement" => Ok(Rest::Complement),
             "ext" => Ok(Rest::Extension(self.need("an extension")?)),
-            other => Err(Fault::new(word.place, format!("'{other}' is no place for the rest"), "complement | ext NAME")),
+            other => {
+                Err(Fault::new(word.place, format!("'{other}' is no place for the rest"), "complement | ext NAME"))
+            }
         }
     }
 

@@ -20,6 +20,14 @@ pub(crate) struct Instead<'p> {
     pub(crate) of: &'p PathPlan,
 }
 
+/// What ids are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Maker<'r, 'm> {
+    pub(crate) site: &'r str,
+    pub(crate) reading: &'r Reading<'m>,
+    pub(crate) systems: Option<&'r Table>,
+}
+
 /// The hash of a key before `nth` and before it becomes text.
 pub(crate) struct Keyed {
     digest: Sha256,
@@ -42,17 +50,15 @@ impl Keyed {
 }
 
 /// The key of an instance; nothing where no alternative of the first key is valued.
-pub(crate) fn key(
+pub(crate) fn key<'m>(
+    maker: Maker<'_, 'm>,
     plan: &IdPlan,
-    site: &str,
     kind: ResourceType,
     parent: Option<&LogicalId>,
-    at: At<'_, '_>,
-    reading: &Reading<'_>,
-    systems: Option<&Table>,
+    at: At<'_, 'm>,
     instead: Option<Instead<'_>>,
 ) -> Option<Keyed> {
-    let mut digest = start(site, kind);
+    let mut digest = start(maker.site, kind);
     if let Some(parent) = parent {
         add(&mut digest, parent.as_str().as_bytes());
     }
@@ -69,8 +75,8 @@ pub(crate) fn key(
                     add(&mut digest, text.as_bytes());
                     true
                 }
-                KeyAlternative::Path(path, canon) => match node(path, at, reading, instead) {
-                    Some(node) => add_canonical(&mut digest, node, *canon, systems),
+                KeyAlternative::Path(path, canon) => match node(path, at, maker.reading, instead) {
+                    Some(node) => add_canonical(&mut digest, node, *canon, maker.systems),
                     None => false,
                 },
             };

@@ -13,6 +13,7 @@ use crate::moment::{self, Moment, Written};
 use crate::number::{json_integer, json_number, range};
 use crate::plan::{Options, ZonePlan};
 use crate::reading::{first_leaf, part, valued};
+use crate::refusal::Refusal;
 use crate::tally::{Claim, Tally};
 
 /// What a lens made.
@@ -30,10 +31,6 @@ impl<'m> Made<'m> {
         Made { value: value.into(), kind: None, rest: None }
     }
 }
-
-/// Why a lens refused: a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal(pub(crate) &'static str);
 
 /// What a lens made of its sources; nothing where they hold no value.
 pub(crate) type Outcome<'m> = Result<Option<Made<'m>>, Refusal>;
@@ -337,7 +334,9 @@ fn broken(leaf: Node<'_>) -> String {
     for run in leaf.formatted() {
         match run {
             dukou_wire::escape::Run::Text(run) => text.push_str(&run),
-            dukou_wire::escape::Run::Command(command) if command.starts_with("br") || command.starts_with("sp") => text.push('\n'),
+            dukou_wire::escape::Run::Command(command) if command.starts_with("br") || command.starts_with("sp") => {
+                text.push('\n')
+            }
             dukou_wire::escape::Run::Command(_) => {}
         }
     }
@@ -352,7 +351,9 @@ fn joined<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Option<Cow
         all = Some(match all {
             None => text,
             Some(before) => {
-                let chinese = |c: Option<char>| c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}'));
+                let chinese = |c: Option<char>| {
+                    c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}'))
+                };
                 let dense = chinese(before.chars().next_back()) && chinese(text.chars().next());
                 let between = match hand.options.argument.as_deref() {
                     Some(separator) => separator,
@@ -447,7 +448,9 @@ fn by_look(text: &str) -> Option<String> {
         Some(format!("urn:oid:{text}"))
     } else if is_uuid(text) {
         Some(format!("urn:uuid:{}", text.to_ascii_lowercase()))
-    } else if ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace) {
+    } else if ["http://", "https://", "urn:"].iter().any(|scheme| text.starts_with(scheme))
+        && !text.contains(char::is_whitespace)
+    {
         Some(text.to_owned())
     } else {
         None
@@ -459,12 +462,16 @@ fn is_oid(text: &str) -> bool {
         return false;
     }
     let mut arcs = text.split('.');
-    let fits = |arc: &str| !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'));
+    let fits = |arc: &str| {
+        !arc.is_empty() && arc.bytes().all(|byte| byte.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
+    };
     matches!(arcs.next(), Some("0" | "1" | "2")) && arcs.clone().count() >= 2 && arcs.all(fits)
 }
 
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    text.len() == 36
+        && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// A resident identity number (GB 11643): a small x is made capital, a wrong check digit is told.

@@ -92,11 +92,14 @@ impl Compiler<'_, '_> {
     }
 
     fn only_lens(&self, rule: &Rule, types: &[String], kinds: &[TypeId], context: &Context<'_>) -> Option<LensUse> {
-        let own = |head: &LensHead| context.lens.is_some_and(|(_, kind)| head.kind == kind && head.name == context.owner);
+        let own =
+            |head: &LensHead| context.lens.is_some_and(|(_, kind)| head.kind == kind && head.name == context.owner);
         for datatype in types {
-            let mut fitting = self.lenses.iter().enumerate().filter(|(_, head)| {
-                !own(head) && head.v2.contains(datatype) && kinds.iter().any(|kind| *kind == head.kind)
-            });
+            let mut fitting = self
+                .lenses
+                .iter()
+                .enumerate()
+                .filter(|(_, head)| !own(head) && head.v2.contains(datatype) && kinds.contains(&head.kind));
             if let (Some((at, _)), None) = (fitting.next(), fitting.next()) {
                 return Some(LensUse::Composite(at));
             }

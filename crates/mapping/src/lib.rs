@@ -39,6 +39,7 @@ mod change;
 mod checks;
 mod compile;
 mod compiler;
+mod concept;
 mod constants;
 mod diagnostic;
 mod display;
@@ -60,6 +61,7 @@ mod path_text;
 mod place;
 mod plan;
 mod reading;
+mod refusal;
 mod rule;
 mod run;
 mod section;
@@ -68,6 +70,8 @@ mod sources;
 mod table_text;
 mod tally;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod write;
 mod yaml;
 

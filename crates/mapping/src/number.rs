@@ -82,7 +82,8 @@ mod tests {
             .iter()
             .map(|text| json_number(text).map(Cow::into_owned))
             .collect();
-        let expected = [Some("5.10"), Some("5"), Some("0.5"), Some("7"), Some("-0.0"), Some("5"), None, None, None, None];
+        let expected =
+            [Some("5.10"), Some("5"), Some("0.5"), Some("7"), Some("-0.0"), Some("5"), None, None, None, None];
         assert_eq!(found, expected.map(|text| text.map(str::to_owned)));
     }
 
@@ -93,7 +94,8 @@ mod tests {
             let text = |limit: Option<Cow<'_, str>>| limit.map_or_else(|| "?".to_owned(), Cow::into_owned);
             format!("{} {}", text(range.low), text(range.high))
         };
-        let found: Vec<String> = ["7-40", "7 ~ 40", "41--81", "<3", ">=5", "-5-10", "阴性", "1:80"].map(limits).to_vec();
+        let found: Vec<String> =
+            ["7-40", "7 ~ 40", "41--81", "<3", ">=5", "-5-10", "阴性", "1:80"].map(limits).to_vec();
         assert_eq!(found, ["7 40", "7 40", "41 81", "? 3", "5 ?", "-5 10", "? ?", "? ?"]);
     }
 }

@@ -6,9 +6,7 @@ use dukou_fhir::schema::TypeId;
 use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
 use crate::place::Word;
-use crate::plan::{
-    ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan,
-};
+use crate::plan::{ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan};
 use crate::rule::{Action, Alternative, Direction, Rest, Rule, Source, Step, Target};
 use crate::sources::{TypedPath, Use};
 use crate::targets::{Groups, Repeats, TypedTarget};
@@ -50,7 +48,14 @@ impl Compiler<'_, '_> {
         .unwrap_or_default()
     }
 
-    fn leaves(&mut self, rule: &Rule, action: ActionPlan, number: u32, chain: u32, context: &Context<'_>) -> Option<Vec<Placed>> {
+    fn leaves(
+        &mut self,
+        rule: &Rule,
+        action: ActionPlan,
+        number: u32,
+        chain: u32,
+        context: &Context<'_>,
+    ) -> Option<Vec<Placed>> {
         let emit = if context.lens.is_some() { Some(0) } else { own_emit(rule, context) };
         let per = emit.and_then(|at| context.emits.get(at)).map_or("", |emit| emit.per.as_str());
         let sources = self.sources(&rule.sources, context, per, Use::Leaves)?;
@@ -107,15 +112,24 @@ impl Compiler<'_, '_> {
             let mut typed = self.target(target, steps, root, &repeats, context, groups.get_mut(written)?)?;
             typed.plan.parent = parent_number(context, running, written);
             let (write, fact) = self.write(rule, &sources, typed, context)?;
-            let broadcast = fact.typed.plan.steps.iter().any(|step| {
-                matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Each(_)))
-            });
+            let broadcast = fact
+                .typed
+                .plan
+                .steps
+                .iter()
+                .any(|step| matches!(step.list.as_ref().map(|list| list.place), Some(ItemPlace::Each(_))));
             let plans: Vec<Vec<PathPlan>> =
                 sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
             let sources = if plans.iter().all(Vec::is_empty) { Vec::new() } else { plans };
-            let operation = Operation { rule: number, chain, guard, sources, action: ActionPlan::Write(Box::new(write)) };
+            let operation =
+                Operation { rule: number, chain, guard, sources, action: ActionPlan::Write(Box::new(write)) };
             let late = broadcast && chain == 0;
-            placed.push(Placed { emit: Some(running), late, operation, writes: vec![WriteFacts { emit: written, ..fact }] });
+            placed.push(Placed {
+                emit: Some(running),
+                late,
+                operation,
+                writes: vec![WriteFacts { emit: written, ..fact }],
+            });
         }
         if rule.direction == Direction::Back {
             return Some(Vec::new());
@@ -262,7 +276,13 @@ impl Compiler<'_, '_> {
         self.small_resource(rule, kind, resource, &path.types)
     }
 
-    fn small_resource(&mut self, rule: &Rule, kind: &Word, resource: ResourceType, types: &[String]) -> Option<LensUse> {
+    fn small_resource(
+        &mut self,
+        rule: &Rule,
+        kind: &Word,
+        resource: ResourceType,
+        types: &[String],
+    ) -> Option<LensUse> {
         let named = rule.via.as_ref().map(|call| call.name.value.as_str());
         let fits = |(_, head): &(usize, &crate::compiler::LensHead)| {
             let reads = types.is_empty() || types.iter().any(|datatype| head.v2.contains(datatype));
@@ -317,7 +337,14 @@ impl Compiler<'_, '_> {
             let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
             table = Some(self.table(&Word::new(name.clone(), place), context.tables)?);
         }
-        Some(Options { precision: rule.clauses.precision, zone, argument, table, binding: typed.binding, kind: typed.plan.kind.name() })
+        Some(Options {
+            precision: rule.clauses.precision,
+            zone,
+            argument,
+            table,
+            binding: typed.binding,
+            kind: typed.plan.kind.name(),
+        })
     }
 
     /// A table whose codes must be in the binding of the target.
@@ -332,13 +359,17 @@ impl Compiler<'_, '_> {
                 wrong.push((number, code.to_owned()));
             }
         }
-        let forward: Vec<usize> = self.tables[at].rows().iter().enumerate()
+        let forward: Vec<usize> = self.tables[at]
+            .rows()
+            .iter()
+            .enumerate()
             .filter(|(_, row)| row.direction != dukou_terminology::Direction::Back)
             .map(|(number, _)| number)
             .collect();
         for (number, code) in &wrong {
             let row = forward.get(*number).and_then(|row| self.rows[at].get(*row));
-            let place = row.map_or(name.place, |row| crate::place::Place { len: code.chars().count() as u32, ..row.target });
+            let place =
+                row.map_or(name.place, |row| crate::place::Place { len: code.chars().count() as u32, ..row.target });
             let text = format!("'{code}' is not in {} (required)", crate::targets::short(set));
             self.findings.error("E-BINDING", place, text, set.codes().join(" | "));
         }
@@ -401,4 +432,3 @@ fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
         field: field.unwrap_or_default(),
     }
 }
-

@@ -57,7 +57,9 @@ fn twice(overlays: &[(u8, OverlayFile)], findings: &mut Findings<'_>) {
     for (at, (level, overlay)) in overlays.iter().enumerate() {
         for edit in &overlay.edits {
             let same = |other: &&(u8, OverlayFile)| {
-                other.0 == *level && other.1.map.value == overlay.map.value && other.1.edits.iter().any(|known| known.id().value == edit.id().value)
+                other.0 == *level
+                    && other.1.map.value == overlay.map.value
+                    && other.1.edits.iter().any(|known| known.id().value == edit.id().value)
             };
             if let Some((_, first)) = overlays[..at].iter().find(same) {
                 let hint = format!("also in {}", findings.name_of(first.map.place));

@@ -49,7 +49,11 @@ pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
     }
     let known = name.value.len() == 3 && name.value.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     if !known {
-        return Err(Fault::new(word.place, format!("'{}' is no source path", word.value), "write SEG-n, SEG-n.n or n.n"));
+        return Err(Fault::new(
+            word.place,
+            format!("'{}' is no source path", word.value),
+            "write SEG-n, SEG-n.n or n.n",
+        ));
     }
     path.segment = Some(name);
     path.segment_selectors = cursor.selectors()?;
@@ -74,7 +78,11 @@ pub(crate) fn target_path(word: &Word) -> Result<Target, Fault> {
     loop {
         let name = cursor.name();
         if name.value.is_empty() {
-            return Err(Fault::new(word.place, format!("'{}' is no target", word.value), "write element.element[selector]"));
+            return Err(Fault::new(
+                word.place,
+                format!("'{}' is no target", word.value),
+                "write element.element[selector]",
+            ));
         }
         steps.push(Step { name, selectors: cursor.selectors()? });
         if !cursor.eat('.') {
@@ -126,7 +134,9 @@ impl<'w> Cursor<'w> {
         let text: String = self.chars[from..self.at].iter().collect();
         match text.parse() {
             Ok(number) if number > 0 => Ok(number),
-            _ => Err(Fault::new(self.word.place, format!("'{}' lacks a number", self.word.value), "numbers begin at 1")),
+            _ => {
+                Err(Fault::new(self.word.place, format!("'{}' lacks a number", self.word.value), "numbers begin at 1"))
+            }
         }
     }
 

@@ -47,7 +47,6 @@ pub(crate) struct RuleFacts {
 
 #[derive(Debug)]
 pub(crate) struct MapPlan {
-    pub(crate) name: String,
     pub(crate) versions: Option<(Version, Version)>,
     pub(crate) messages: Vec<String>,
     pub(crate) events: Vec<String>,
@@ -110,9 +109,6 @@ pub(crate) struct ListPlan {
 
 #[derive(Debug)]
 pub(crate) struct LensPlan {
-    pub(crate) name: String,
-    pub(crate) v2: Vec<String>,
-    pub(crate) kind: TypeId,
     /// For lenses that make a small resource.
     pub(crate) resource: Option<ResourceType>,
     pub(crate) id: Option<IdPlan>,

@@ -21,8 +21,10 @@ pub(crate) struct Reading<'m> {
     fields: Vec<Node<'m>>,
     first_field: Vec<u32>,
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
-    seen: RefCell<HashMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>>,
+    seen: RefCell<Seen>,
 }
+
+type Seen = HashMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>;
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
 #[derive(Clone, Copy, Default)]
@@ -166,7 +168,9 @@ impl<'m> Reading<'m> {
         match &path.root {
             Root::Part => Vec::new(),
             Root::Own => at.segment.into_iter().collect(),
-            Root::Nearest(name) => self.nearest(name, at).map(|index| self.message.segment(index)).into_iter().collect(),
+            Root::Nearest(name) => {
+                self.nearest(name, at).map(|index| self.message.segment(index)).into_iter().collect()
+            }
             Root::Beside(name, position) => self.positioned(self.beside_indexes(name, at), *position),
             Root::Group(group, name, position) => self.positioned(self.group_indexes(group, name, at), *position),
         }
@@ -238,7 +242,8 @@ impl<'m> Reading<'m> {
         let here = self.groups.group(self.groups.group_of(own.index()));
         let id = own.id();
         let start = here.segments.partition_point(|index| *index as usize <= own.index());
-        let window = here.segments[start..].iter().take_while(|index| self.message.segment(**index as usize).id() != id);
+        let window =
+            here.segments[start..].iter().take_while(|index| self.message.segment(**index as usize).id() != id);
         window.copied().filter(|index| self.message.segment(*index as usize).id() == name).collect()
     }
 

@@ -123,6 +123,10 @@ impl<'m> Run<'m> {
         self.program.systems.map(|at| &self.program.tables[at])
     }
 
+    pub(crate) fn maker(&self) -> identify::Maker<'_, 'm> {
+        identify::Maker { site: self.site.id, reading: &self.reading, systems: self.systems() }
+    }
+
     /// Makes the instances of a map and runs what runs once.
     fn enter(&mut self, map: &'m MapPlan) {
         let first = self.instances.len();
@@ -160,16 +164,21 @@ impl<'m> Run<'m> {
     fn parent(&self, first: usize, parent: &EmitPlan, segment: usize) -> Option<usize> {
         let at = At::of(self.reading.message.segment(segment));
         let nearest = self.reading.nearest(&parent.per, at)?;
-        let here = self.instances[first..].iter().position(|instance| {
-            instance.segment == nearest && std::ptr::eq(instance.emit, parent)
-        })?;
+        let here = self.instances[first..]
+            .iter()
+            .position(|instance| instance.segment == nearest && std::ptr::eq(instance.emit, parent))?;
         Some(first + here)
     }
 
-    fn id(&mut self, emit: &'m EmitPlan, number: usize, parents: &[Option<usize>], at: At<'_, 'm>) -> (Option<LogicalId>, bool) {
+    fn id(
+        &mut self,
+        emit: &'m EmitPlan,
+        number: usize,
+        parents: &[Option<usize>],
+        at: At<'_, 'm>,
+    ) -> (Option<LogicalId>, bool) {
         let parent_id = parents.iter().flatten().find_map(|parent| self.instances[*parent].id.as_ref());
-        let systems = self.systems();
-        let keyed = identify::key(&emit.id, self.site.id, emit.kind, parent_id, at, &self.reading, systems, None);
+        let keyed = identify::key(self.maker(), &emit.id, emit.kind, parent_id, at, None);
         if let Some(keyed) = keyed {
             let nth = if keyed.nth {
                 let seen = self.keys_seen.entry((number, keyed.bytes())).or_insert(0);
@@ -392,7 +401,7 @@ impl<'m> Run<'m> {
         })?;
         let instead = Some(Instead { segment, field: plan.field, of });
         let emit = instance.emit;
-        let key = identify::key(&emit.id, self.site.id, emit.kind, None, at, &self.reading, self.systems(), instead)?;
+        let key = identify::key(self.maker(), &emit.id, emit.kind, None, at, instead)?;
         let retired = key.id(1);
         (retired != survivor).then_some(Merge { survivor, retired })
     }
@@ -418,7 +427,11 @@ impl<'m> Run<'m> {
             }
             let instance = &self.instances[at];
             let Some(id) = instance.id.clone() else { continue };
-            let change = change(ResourceKey::new(instance.emit.kind, id), &instance.emit.body, std::mem::take(&mut self.sheets[at]));
+            let change = change(
+                ResourceKey::new(instance.emit.kind, id),
+                &instance.emit.body,
+                std::mem::take(&mut self.sheets[at]),
+            );
             let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, ..change };
             self.unite(&mut changes, &mut known, change, at as u32, fallen);
         }
@@ -479,7 +492,11 @@ impl<'m> Run<'m> {
                 let reference = dukou_fhir::Object::new().with("reference", mention.key.to_string());
                 references.push(Value::Object(reference));
             }
-            let same = format!("{}/{}", self.instances[*own].emit.kind, self.instances[*own].id.as_ref().map_or("", LogicalId::as_str));
+            let same = format!(
+                "{}/{}",
+                self.instances[*own].emit.kind,
+                self.instances[*own].id.as_ref().map_or("", LogicalId::as_str)
+            );
             for (ordinal, reference) in (0u32..).zip(references) {
                 let text = reference.text_at("reference").unwrap_or("").to_owned();
                 if text != same && seen.insert(text) {

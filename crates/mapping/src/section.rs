@@ -41,7 +41,12 @@ impl<'t> Section<'t> {
     pub(crate) fn only(&self, known: &[&str], findings: &mut Findings<'_>) {
         for (key, _) in &self.members.value {
             if !known.contains(&key.value.as_str()) {
-                findings.error("E-HEAD", key.place, format!("unknown key '{}'", key.value), key_hint(&key.value, known));
+                findings.error(
+                    "E-HEAD",
+                    key.place,
+                    format!("unknown key '{}'", key.value),
+                    key_hint(&key.value, known),
+                );
             }
         }
     }
@@ -75,13 +80,17 @@ impl<'t> Section<'t> {
     pub(crate) fn words(&self, key: &str, findings: &mut Findings<'_>) -> Vec<Word> {
         match self.get(key) {
             Some(Tree::Text(word)) => vec![word.clone()],
-            Some(Tree::List(items)) => items.value.iter().filter_map(|item| match item {
-                Tree::Text(word) => Some(word.clone()),
-                other => {
-                    findings.error("E-HEAD", other.place(), format!("'{key}' must be a list of words"), "");
-                    None
-                }
-            }).collect(),
+            Some(Tree::List(items)) => items
+                .value
+                .iter()
+                .filter_map(|item| match item {
+                    Tree::Text(word) => Some(word.clone()),
+                    other => {
+                        findings.error("E-HEAD", other.place(), format!("'{key}' must be a list of words"), "");
+                        None
+                    }
+                })
+                .collect(),
             Some(other) => {
                 findings.error("E-HEAD", other.place(), format!("'{key}' must be a word or a list"), "");
                 Vec::new()

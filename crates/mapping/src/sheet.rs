@@ -85,7 +85,11 @@ fn write<'m>(
     }
     let Some(array) = array(object, member) else { return Put::Taken };
     // The same thing said in two fields is appended once.
-    if below.is_empty() && list.place == ItemPlace::Append && value.as_object().is_some() && array.iter().rev().take(TWINS_SOUGHT).any(|item| *item == value) {
+    if below.is_empty()
+        && list.place == ItemPlace::Append
+        && value.as_object().is_some()
+        && array.iter().rev().take(TWINS_SOUGHT).any(|item| *item == value)
+    {
         return Put::Done;
     }
     if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {

@@ -40,7 +40,12 @@ impl Compiler<'_, '_> {
         );
         let known = facts::field_count(name) > 0;
         if !known && !name.starts_with('Z') {
-            self.findings.error("E-SOURCE", segment.place, format!("v2 {} has no segment {name}", context.versions), "");
+            self.findings.error(
+                "E-SOURCE",
+                segment.place,
+                format!("v2 {} has no segment {name}", context.versions),
+                "",
+            );
             return None;
         }
         let mut plan = PathPlan {
@@ -65,7 +70,12 @@ impl Compiler<'_, '_> {
         (plan.position, plan.filter) = (position, filter);
         if field.is_some_and(|field| field.repeats) && !selected && usage != Use::Guard {
             let hint = format!("write {name}-{}[first] or {name}-{}[*]", path.field, path.field);
-            self.findings.error("E-CARD", path.place, format!("{name}-{} repeats and has no selector", path.field), hint);
+            self.findings.error(
+                "E-CARD",
+                path.place,
+                format!("{name}-{} repeats and has no selector", path.field),
+                hint,
+            );
             return None;
         }
         let types = field.map_or_else(Vec::new, |field| all_types(field.datatype, field.earlier));

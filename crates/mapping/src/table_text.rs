@@ -87,7 +87,10 @@ impl InlineTable {
                         FaultKind::TargetTwice { other } => {
                             let text = format!("two <-> rows lead to '{}'", targets[fault.row]);
                             let line = places[other].code.line;
-                            let hint = format!("row '{}' (line {line}) has it; write: {} -> {}", codes[other], codes[fault.row], targets[fault.row]);
+                            let hint = format!(
+                                "row '{}' (line {line}) has it; write: {} -> {}",
+                                codes[other], codes[fault.row], targets[fault.row]
+                            );
                             findings.error("E-TABLE-INVERSE", place, text, hint);
                         }
                         kind => findings.error("E-TABLE", place, kind.to_string(), ""),

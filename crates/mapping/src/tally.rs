@@ -64,7 +64,11 @@ pub struct AccountLine<'p> {
 
 impl Accounts {
     /// Every leaf in the order of the message.
-    pub fn lines<'p>(&'p self, program: &'p Program, message: &'p Message<'p>) -> impl Iterator<Item = AccountLine<'p>> {
+    pub fn lines<'p>(
+        &'p self,
+        program: &'p Program,
+        message: &'p Message<'p>,
+    ) -> impl Iterator<Item = AccountLine<'p>> {
         self.marks.iter().zip(message.leaves()).map(move |(mark, leaf)| {
             let rule = (mark.rule != Mark::NO_RULE).then(|| &program.rules[mark.rule as usize]);
             let reason = match (mark.class, rule) {
@@ -199,7 +203,10 @@ impl Tally {
     /// The leaves of a node that have no mark of the owner since a point.
     pub(crate) fn unmarked(&mut self, node: Node<'_>, point: usize) -> Vec<u32> {
         let leaves = self.within(node.span());
-        leaves.filter(|leaf| !self.pending[point..].iter().any(|mark| mark.leaf == *leaf as u32)).map(|leaf| leaf as u32).collect()
+        leaves
+            .filter(|leaf| !self.pending[point..].iter().any(|mark| mark.leaf == *leaf as u32))
+            .map(|leaf| leaf as u32)
+            .collect()
     }
 
     pub(crate) fn start_of(&self, leaf: u32) -> u32 {

@@ -113,7 +113,14 @@ impl Compiler<'_, '_> {
         };
         let Some((element, content)) = found else {
             let names: Vec<String> = member_names(parent);
-            let hint = nearest(name, names.iter().map(String::as_str));
+            let choice = parent.elements().find(|element| element.choice && element.name == name);
+            let hint = match choice {
+                Some(element) => {
+                    let typed: Vec<String> = element.types.iter().map(|one| element.json_name(one.kind)).collect();
+                    format!("name the type: {}", typed.join(" | "))
+                }
+                None => nearest(name, names.iter().map(String::as_str)),
+            };
             let text = format!("{} has no element '{name}'", parent.name());
             self.findings.error("E-TARGET", step.name.place, text, hint);
             return None;
@@ -186,8 +193,12 @@ impl Compiler<'_, '_> {
         let mut place = None;
         for selector in &step.selectors {
             match &selector.kind {
-                SelectorKind::Equals(key, value) => filter = Some(self.filter(typed, selector.place, key, value, false, context)?),
-                SelectorKind::Differs(key, value) => filter = Some(self.filter(typed, selector.place, key, value, true, context)?),
+                SelectorKind::Equals(key, value) => {
+                    filter = Some(self.filter(typed, selector.place, key, value, false, context)?)
+                }
+                SelectorKind::Differs(key, value) => {
+                    filter = Some(self.filter(typed, selector.place, key, value, true, context)?)
+                }
                 SelectorKind::Named(word) => filter = Some(self.extension(selector.place, name, word, context)?),
                 SelectorKind::Origin(path) => origin = Some(path.clone()),
                 SelectorKind::First => place = Some(ItemPlace::Nth(1)),
@@ -195,7 +206,12 @@ impl Compiler<'_, '_> {
                 SelectorKind::Append => place = Some(ItemPlace::Append),
                 SelectorKind::All => place = Some(ItemPlace::Each(None)),
                 SelectorKind::From(_) | SelectorKind::Choice => {
-                    self.findings.error("E-TARGET", selector.place, "this selector selects no item", "write [*], [+], [n] or [k=v]");
+                    self.findings.error(
+                        "E-TARGET",
+                        selector.place,
+                        "this selector selects no item",
+                        "write [*], [+], [n] or [k=v]",
+                    );
                     return None;
                 }
             }
@@ -212,16 +228,30 @@ impl Compiler<'_, '_> {
             (Some(place), _) => place,
             (None, _) if filter.as_ref().is_some_and(|filter: &Filter| !filter.negate) => ItemPlace::One,
             (None, _) => {
-                let text = format!("{}.{name} is a list and has no selector", typed.parents.last().map_or("", |kind| kind.name()));
+                let text = format!(
+                    "{}.{name} is a list and has no selector",
+                    typed.parents.last().map_or("", |kind| kind.name())
+                );
                 let hint = format!("write {name}[first], {name}[*], {name}[+] or a slice");
-                self.findings.error("E-CARD", step.name.place.part(0, target.place.len.min(step.name.place.len)), text, hint);
+                self.findings.error(
+                    "E-CARD",
+                    step.name.place.part(0, target.place.len.min(step.name.place.len)),
+                    text,
+                    hint,
+                );
                 return None;
             }
         };
         Some(ListStep { filter, place })
     }
 
-    fn extension(&mut self, place: crate::place::Place, name: &str, word: &str, context: &Context<'_>) -> Option<Filter> {
+    fn extension(
+        &mut self,
+        place: crate::place::Place,
+        name: &str,
+        word: &str,
+        context: &Context<'_>,
+    ) -> Option<Filter> {
         let url = context.words.extension(word);
         let known = matches!(name, "extension" | "modifierExtension");
         let Some(url) = url.filter(|_| known) else {
@@ -264,7 +294,9 @@ impl Compiler<'_, '_> {
         };
         let (system, value) = match value.split_once('|') {
             Some((system, code)) => (Some(context.words.system(system).unwrap_or(system).to_owned()), code.to_owned()),
-            None if kind.name() == "Identifier" && key == "type" => (Some(IDENTIFIER_TYPES.to_owned()), value.to_owned()),
+            None if kind.name() == "Identifier" && key == "type" => {
+                (Some(IDENTIFIER_TYPES.to_owned()), value.to_owned())
+            }
             None if form == FilterForm::Text => (None, context.words.system(value).unwrap_or(value).to_owned()),
             None => (None, value.to_owned()),
         };
@@ -291,7 +323,8 @@ pub(crate) fn short(binding: &ValueSet) -> String {
 
 /// All JSON member names of a type.
 pub(crate) fn member_names(kind: TypeId) -> Vec<String> {
-    let names = |element: &'static Element| element.types.iter().map(|content| element.json_name(content.kind)).collect();
+    let names =
+        |element: &'static Element| element.types.iter().map(|content| element.json_name(content.kind)).collect();
     let mut all: Vec<String> = kind.elements().flat_map(|element| -> Vec<String> { names(element) }).collect();
     all.dedup();
     all

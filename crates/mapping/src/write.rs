@@ -6,11 +6,13 @@ use dukou_fhir::{IssueType, Object, ResourceKey, Severity, Text, Value};
 use dukou_terminology::{Table, Translation};
 use dukou_wire::{Node, Presence};
 
+use crate::concept::concept_with;
 use crate::finish::lacks;
 use crate::identify;
-use crate::lens::{self, Hand, Made, Outcome, Refusal, choice_name};
+use crate::lens::{self, Hand, Made, Outcome, choice_name};
 use crate::plan::{Constant, LensUse, Operation, PathPlan, RestPlan, TargetPlan, Write, borrowed};
 use crate::reading::{At, Found, first_leaf, part, valued};
+use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
 use crate::run::{Mention, Run, Standing};
 use crate::sheet::{Put, Sheet, align};
@@ -64,11 +66,14 @@ impl<'m> Run<'m> {
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> bool {
-        let others: Vec<Vec<Found<'m>>> = operation.sources[1..].iter().map(|paths| {
-            let mut nodes = Vec::new();
-            self.found(paths, at, &mut nodes);
-            nodes
-        }).collect();
+        let others: Vec<Vec<Found<'m>>> = operation.sources[1..]
+            .iter()
+            .map(|paths| {
+                let mut nodes = Vec::new();
+                self.found(paths, at, &mut nodes);
+                nodes
+            })
+            .collect();
         let says = nodes.iter().chain(others.iter().flatten()).any(|found| valued(found.node));
         if !says {
             self.unsaid(operation, write, nodes, claim, sheet, standing, at);
@@ -192,7 +197,10 @@ impl<'m> Run<'m> {
             self.place(write, None, 0, value, sheet, standing);
         } else if write.required {
             let target = write.targets.first().map_or("", |target| target.text.as_str());
-            let text = Text::new(format!("the source of {target} is required and has no value"), format!("{target} 的来源字段为必填，但没有值"));
+            let text = Text::new(
+                format!("the source of {target} is required and has no value"),
+                format!("{target} 的来源字段为必填，但没有值"),
+            );
             let path = at.segment.map_or_else(String::new, |segment| segment.path().to_string());
             self.issue(Severity::Error, IssueType::Required, "source-required", text, path);
         }
@@ -278,7 +286,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn refused(&mut self, operation: &Operation, given: Given<'_, 'm>, point: usize, mentions: usize, refusal: Refusal) {
+    fn refused(
+        &mut self,
+        operation: &Operation,
+        given: Given<'_, 'm>,
+        point: usize,
+        mentions: usize,
+        refusal: Refusal,
+    ) {
         self.tally.back(point);
         self.mentions.truncate(mentions);
         let span = given.span();
@@ -314,7 +329,9 @@ impl<'m> Run<'m> {
                 }
                 made
             }
-            LensUse::Composite(lens) => Ok(self.compose(*lens, given.inner, claim, standing)?.map(|(value, _)| Made::new(value))),
+            LensUse::Composite(lens) => {
+                Ok(self.compose(*lens, given.inner, claim, standing)?.map(|(value, _)| Made::new(value)))
+            }
             LensUse::Resource(lens) => self.mention(*lens, given.inner, claim, standing),
             LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => Ok(None),
         }
@@ -359,11 +376,12 @@ impl<'m> Run<'m> {
         let plan = &self.program.lenses[lens];
         let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
         let Some((value, mut sheet)) = self.compose(lens, inner, claim, standing)? else { return Ok(None) };
-        let identifier = value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
+        let identifier =
+            value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
         let display = crate::display::of(&value);
         let cells: Vec<Node<'m>> = inner.part.iter().flat_map(Node::children).collect();
         let inner = At { cells: &cells, ..inner };
-        let keyed = identify::key(id, self.site.id, kind, None, inner, &self.reading, self.systems(), None);
+        let keyed = identify::key(self.maker(), id, kind, None, inner, None);
         let mut reference = Object::new();
         if let (Some(keyed), Value::Object(object)) = (keyed, value) {
             let key = ResourceKey::new(kind, keyed.id(1));
@@ -520,48 +538,6 @@ impl<'m> Run<'m> {
     }
 }
 
-/// The translated coding stands first; the sender's own stays behind it unless the two say the same: same code and
-/// system, no system, or the system of a table (`source`) that leads back from the translation.
-fn concept_with<'m>(
-    mut concept: Object<'m>,
-    translated: Option<Object<'m>>,
-    source: Option<&str>,
-    text: &str,
-) -> Object<'m> {
-    // A bare code comes as a coding without a concept around it.
-    let bare = concept.contains("code") && !concept.contains("coding");
-    let own: Vec<Value<'m>> = match concept.remove("coding") {
-        Some(Value::Array(own)) => own,
-        _ if bare => vec![Value::Object(std::mem::take(&mut concept))],
-        _ => Vec::new(),
-    };
-    let Some(mut translated) = translated else {
-        if !concept.contains("text") {
-            concept.insert("text", text.to_owned());
-        }
-        return concept;
-    };
-    let mut codings = Vec::with_capacity(own.len() + 1);
-    let same = |coding: &Value<'m>, translated: &Object<'m>| {
-        let equal = |name: &str| coding.get(name) == translated.get(name);
-        let own = coding.text_at("system");
-        let leads_back = source.is_some_and(|source| own == Some(source) && coding.text_at("code") == Some(text));
-        leads_back || (equal("code") && (equal("system") || own.is_none()))
-    };
-    let mut own = own;
-    own.retain(|coding| {
-        let twin = same(coding, &translated);
-        if twin && let Some(display) = coding.get("display") {
-            translated.insert("display", display.clone());
-        }
-        !twin
-    });
-    codings.push(Value::Object(translated));
-    codings.extend(own);
-    concept.insert("coding", Value::Array(codings));
-    concept
-}
-
 /// Component number and text of the leaf that starts at an offset.
 fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m, str>)> {
     for (number, child) in (1..).zip(node.children()) {
@@ -603,31 +579,5 @@ impl<'m> Given<'_, 'm> {
             (None, Some(segment)) => segment.span(),
             (None, None) => 0..0,
         }
-    }
-}
-
-impl Refusal {
-    /// The text of a refusal in both languages; holds no value.
-    fn text(self) -> Text {
-        let (en, zh) = match self.0 {
-            "not-yes-no" => ("the value is neither Y nor N", "该值既不是 Y 也不是 N"),
-            "not-a-number" => ("the value is no number that FHIR can hold", "该值不是有效数字"),
-            "not-a-range" => ("the value is no range", "该值不是有效范围"),
-            "time-invalid" => ("the value is no time of day", "该值不是有效时间"),
-            "date-invalid" => ("the value is no date", "该值不是有效日期"),
-            "date-imprecise" => ("the time lacks the seconds that the element needs", "时间缺少该元素要求的秒"),
-            "zone-missing" => ("the time has no offset and the rule names no zone", "时间没有时区，规则也未指定"),
-            "code-unknown" => ("the code is in neither table nor value set", "代码不在代码表或值集中"),
-            "not-base64" => ("the data is no base64", "数据不是有效的 base64"),
-            "not-hex" => ("the data is not hexadecimal", "数据不是有效的十六进制"),
-            "encoding-unknown" => ("the encoding of the data is unknown", "数据编码方式未知"),
-            "not-a-url" => ("the pointer is no url", "指针不是有效的网址"),
-            "format-invalid" => ("the value has not the form of the element", "该值不符合元素的格式"),
-            "part-missing" => ("a part that FHIR requires is missing", "缺少 FHIR 要求的部分"),
-            "value-conflict" => ("another place of the message has set this element already", "该元素已由消息中其他位置赋值"),
-            "check-digit" => ("the check digit of the identity number is wrong", "身份证号校验位错误"),
-            _ => ("the value is refused", "该值被拒绝"),
-        };
-        Text::new(en, zh)
     }
 }

@@ -29,13 +29,7 @@ impl Tree {
 /// Reads one file. Every fault is a finding; a file with a fault gives no tree.
 pub(crate) fn load(file: u32, text: &str, findings: &mut Findings<'_>) -> Option<Tree> {
     let tabs = tab_faults(file, text, findings);
-    let mut loader = Loader {
-        parser: Parser::new_from_str(text),
-        file,
-        text,
-        findings,
-        faulty: tabs,
-    };
+    let mut loader = Loader { parser: Parser::new_from_str(text), file, text, findings, faulty: tabs };
     let tree = match loader.document() {
         Ok(tree) => tree,
         Err(error) => {
@@ -83,7 +77,12 @@ impl<'t> Loader<'t, '_, '_> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents == 2 {
-                        self.fault("E-YAML-DOCUMENTS", self.place(span), "a second document begins", "one file, one document");
+                        self.fault(
+                            "E-YAML-DOCUMENTS",
+                            self.place(span),
+                            "a second document begins",
+                            "one file, one document",
+                        );
                     }
                 }
                 Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
@@ -230,7 +229,9 @@ fn second_colon(line: &str) -> Option<u32> {
     for (at, c) in chars.iter().enumerate() {
         match c {
             '"' => quoted = !quoted,
-            '{' | '[' if !quoted && seen == 1 && chars[..at].iter().rev().find(|c| **c != ' ') == Some(&':') => return None,
+            '{' | '[' if !quoted && seen == 1 && chars[..at].iter().rev().find(|c| **c != ' ') == Some(&':') => {
+                return None;
+            }
             ':' if !quoted && chars.get(at + 1).is_none_or(|next| *next == ' ') => {
                 seen += 1;
                 if seen == 2 {

@@ -1,0 +1,35 @@
+//! Why a lens refused a value, in words.
+
+use dukou_fhir::Text;
+
+/// Why a lens refused: a stable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) &'static str);
+
+impl Refusal {
+    /// The text of a refusal in both languages; holds no value.
+    pub(crate) fn text(self) -> Text {
+        let (en, zh) = match self.0 {
+            "not-yes-no" => ("the value is neither Y nor N", "该值既不是 Y 也不是 N"),
+            "not-a-number" => ("the value is no number that FHIR can hold", "该值不是有效数字"),
+            "not-a-range" => ("the value is no range", "该值不是有效范围"),
+            "time-invalid" => ("the value is no time of day", "该值不是有效时间"),
+            "date-invalid" => ("the value is no date", "该值不是有效日期"),
+            "date-imprecise" => ("the time lacks the seconds that the element needs", "时间缺少该元素要求的秒"),
+            "zone-missing" => ("the time has no offset and the rule names no zone", "时间没有时区，规则也未指定"),
+            "code-unknown" => ("the code is in neither table nor value set", "代码不在代码表或值集中"),
+            "not-base64" => ("the data is no base64", "数据不是有效的 base64"),
+            "not-hex" => ("the data is not hexadecimal", "数据不是有效的十六进制"),
+            "encoding-unknown" => ("the encoding of the data is unknown", "数据编码方式未知"),
+            "not-a-url" => ("the pointer is no url", "指针不是有效的网址"),
+            "format-invalid" => ("the value has not the form of the element", "该值不符合元素的格式"),
+            "part-missing" => ("a part that FHIR requires is missing", "缺少 FHIR 要求的部分"),
+            "value-conflict" => {
+                ("another place of the message has set this element already", "该元素已由消息中其他位置赋值")
+            }
+            "check-digit" => ("the check digit of the identity number is wrong", "身份证号校验位错误"),
+            _ => ("the value is refused", "该值被拒绝"),
+        };
+        Text::new(en, zh)
+    }
+}
