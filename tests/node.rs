@@ -62,9 +62,8 @@ impl Node {
     }
 
     /// SIGKILL, as a power switch for the process.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// SIGTERM; the exit code.
@@ -97,6 +96,15 @@ impl Node {
 
     pub(crate) fn audit_folder(folder: &Path) -> PathBuf {
         folder.join("site/data/audit")
+    }
+}
+
+/// A test that fails must not leave its node running.
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 
