@@ -4,6 +4,7 @@
 
 mod corpus;
 mod crossing;
+mod doors;
 mod golden;
 mod ledger;
 mod node;

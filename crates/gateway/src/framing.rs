@@ -219,7 +219,8 @@ impl Head {
         if let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?'])) {
             self.authority = Some(rest.split(['/', '?']).next().unwrap_or("").to_ascii_lowercase());
         }
-        (!method.is_empty() && !target.is_empty()).then_some(())
+        // No tunnel is ever opened, and what follows a CONNECT is not ours to read.
+        (!method.is_empty() && !target.is_empty() && method != "CONNECT").then_some(())
     }
 
     /// How the body is framed.
@@ -327,6 +328,7 @@ mod tests {
             "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
             "GET /\r\n\r\n",
+            "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
             "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
         ] {
             assert!(verdict(stream).is_err_and(|refused| refused.in_head), "{stream:?}");

@@ -89,8 +89,7 @@ fn builder() -> Builder<TokioExecutor> {
         // hyper's own timer would cut connections that idle between two requests; `Line` tells the two apart.
         .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEAD_FIELDS_MAX)
-        .pipeline_flush(true);
+        .max_headers(HEAD_FIELDS_MAX);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
@@ -178,12 +177,22 @@ impl Front {
         });
         let connection = self.http.serve_connection(TokioIo::new(line), service).into_owned();
         if let Err(error) = watcher.watch(connection).await
-            && let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse())
+            && let Some(status) = error.downcast_ref::<hyper::Error>().and_then(fault_of_the_peer)
         {
             // hyper has answered and closed; what is left is the count.
-            let status = if error.is_parse_too_large() { 431 } else { 400 };
             drop(self.gate.summarise(&peer, Summary { status, ..BAD_HTTP }, ()));
         }
+    }
+}
+
+/// The status that hyper answered a broken stream with, 0 over HTTP/2; none where the connection merely ended.
+fn fault_of_the_peer(error: &hyper::Error) -> Option<u16> {
+    let ended = error.is_incomplete_message() || error.is_closed() || error.is_canceled() || error.is_shutdown();
+    let broke = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+    match error.is_parse() {
+        true if error.is_parse_too_large() => Some(431),
+        true => Some(400),
+        false => (!ended && !broke).then_some(0),
     }
 }
 

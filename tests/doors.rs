@@ -1,0 +1,10 @@
+//! The doors as a stranger meets them: a real process, raw bytes over real sockets, and the ledger read afterwards.
+
+mod canary;
+mod house;
+mod http;
+mod mllp;
+mod routes;
+mod stop;
+mod tls;
+mod trail;

@@ -1,0 +1,186 @@
+//! A gateway with a configuration of its own, as a process.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::node::{Answer, http};
+
+use super::trail::Trail;
+
+/// A folder with a site that can be changed before it is served.
+pub(crate) struct House {
+    folder: tempfile::TempDir,
+    /// The sections of the configuration behind `[node]`.
+    pub(crate) listen: String,
+    pub(crate) limits: String,
+    pub(crate) log: &'static str,
+}
+
+/// A gateway that serves a house.
+pub(crate) struct Doors {
+    child: Child,
+    /// Address of the FHIR listener.
+    pub(crate) fhir: String,
+    pub(crate) admin: String,
+    pub(crate) mllp: Vec<String>,
+    /// The token of the client `system`.
+    pub(crate) token: String,
+}
+
+impl House {
+    /// A new site as `dukou init` writes it.
+    pub(crate) fn new() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Command::new(NODE).args(["init", "--site", "t01"]).arg(folder.path().join("site")).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let listen = "[listen]\nadmin = \"127.0.0.1:0\"\n[listen.fhir]\naddress = \"127.0.0.1:0\"\n\
+                      [[mllp]]\nname = \"hl7\"\naddress = \"127.0.0.1:0\"\n";
+        House { folder, listen: listen.to_owned(), limits: String::new(), log: "info" }
+    }
+
+    /// A path inside the site.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("site").join(name)
+    }
+
+    /// Adds to the partner file.
+    pub(crate) fn add_partner(&self, text: &str) {
+        let file = self.path("partners/house.toml");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + text).unwrap();
+    }
+
+    fn write(&self) {
+        let text = format!(
+            "[node]\nsite = \"t01\"\ndata = \"data\"\nkeys = \"keys\"\npartners = \"partners\"\n{}\n[audit]\norigin = \"t01/ledger\"\n\
+             segment_bytes = 1048576\nreserve_bytes = 1048576\n[limits]\n{}\n[telemetry]\nlog = \"{}\"\n",
+            self.listen, self.limits, self.log
+        );
+        fs::write(self.path("dukou.toml"), text).unwrap();
+    }
+
+    /// Serves the site.
+    pub(crate) fn open(&self) -> Doors {
+        self.write();
+        // Left by the run before; a missing one is as good.
+        let _absent = fs::remove_file(self.path("log"));
+        let log = fs::File::create(self.path("log")).unwrap();
+        let child = self.command().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let token = fs::read_to_string(self.path("tokens/system")).unwrap();
+        let mut doors = Doors { child, fhir: String::new(), admin: String::new(), mllp: Vec::new(), token };
+        let begun = Instant::now();
+        while !doors.read_addresses(&self.printed()) {
+            let ended = doors.child.try_wait().unwrap().is_some();
+            assert!(!ended && begun.elapsed() < Duration::from_secs(30), "{}", self.printed());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        doors
+    }
+
+    /// Tries to serve a site that should not be served.
+    pub(crate) fn refused(&self) -> Output {
+        self.write();
+        self.command().output().unwrap()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(NODE);
+        command.arg("serve").arg("--config").arg(self.path("dukou.toml")).stdin(Stdio::null());
+        command
+    }
+
+    /// Everything the process printed.
+    pub(crate) fn printed(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// The ledger of a stopped site, after both verifiers found it whole and without a crash.
+    pub(crate) fn trail(&self) -> Trail {
+        Trail::of(&self.path("data/audit"))
+    }
+}
+
+impl Doors {
+    /// Takes the addresses from the line that says that the doors are open.
+    fn read_addresses(&mut self, printed: &str) -> bool {
+        let Some(line) = printed.lines().find(|line| line.contains("serving fhir=") && line.ends_with(']')) else {
+            return false;
+        };
+        let value = |name: &str| line.split_once(name).unwrap().1.split(' ').next().unwrap().to_owned();
+        (self.fhir, self.admin) = (value("fhir="), value("admin="));
+        let listed = line.split_once("mllp=[").unwrap().1.trim_end_matches(']');
+        self.mllp = listed.split(", ").filter(|at| !at.is_empty()).map(str::to_owned).collect();
+        true
+    }
+
+    /// One request of the client `system`.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        http(&format!("http://{}/fhir", self.fhir), &self.token, method, path, body.as_bytes()).unwrap()
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        let answer = http(&format!("http://{}/metrics", self.admin), "", "GET", "", b"").unwrap();
+        assert_eq!(answer.status, 200);
+        String::from_utf8(answer.body).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn tell(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        self.tell("-TERM");
+        self.child.wait().unwrap().code()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Doors {
+    fn drop(&mut self) {
+        // A test that failed leaves its process behind otherwise; one that ended is gone already.
+        let _gone = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+/// A connection from an address of its own, so that the ledger tells the callers apart.
+pub(crate) fn connect_from(from: IpAddr, to: &str) -> TcpStream {
+    let to: SocketAddr = to.parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
+        socket.connect(to).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// A folder of cases below `fixtures/hostile`, sorted by name.
+pub(crate) fn cases(group: &str) -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/hostile").join(group);
+    let mut cases: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path))
+        .collect();
+    cases.sort();
+    cases
+}
+
+pub(crate) const NODE: &str = env!("CARGO_BIN_EXE_dukou-node");
