@@ -67,6 +67,7 @@ impl Change<'_> {
         for list in &self.lists {
             if !self.set.contains(&list.plan.element) {
                 self.keep_unclaimed(&mut object, list);
+                remove_empty(&mut object, &list.plan.element);
             }
         }
         for (name, value) in self.set.iter() {
@@ -91,7 +92,9 @@ impl Change<'_> {
             Some(list) => self.keep_unclaimed(object, list),
             None if self.mention => {}
             None => {
-                object.remove(name);
+                if let Some(Value::Array(stored)) = object.get_mut(name) {
+                    stored.clear();
+                }
             }
         }
         match object.get_mut(name) {
@@ -119,9 +122,12 @@ impl Change<'_> {
             let slice = most_specific(&list.plan.filters, item);
             !list.claimed.contains(&slice)
         });
-        if stored.is_empty() {
-            object.remove(name);
-        }
+    }
+}
+
+fn remove_empty(object: &mut Object<'_>, name: &str) {
+    if object.get(name).and_then(Value::as_array).is_some_and(<[_]>::is_empty) {
+        object.remove(name);
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod corpus;
 mod faults;
-mod properties;
 mod promises;
+mod properties;
 
 use std::fs;
 use std::path::{Path, PathBuf};
