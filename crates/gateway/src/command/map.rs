@@ -70,10 +70,11 @@ fn check(dir: Option<&std::path::Path>, warnings: bool) -> Result<bool, MapError
                 for warning in program.warnings().iter().filter(|_| warnings) {
                     eprintln!("{warning}\n");
                 }
-                let failures = program.run_tests();
+                // Examples say what the base does; an overlay is there to change that.
+                let failures = if overlay.is_none() { program.run_tests() } else { Vec::new() };
                 failures.iter().for_each(|failure| eprintln!("{failure}\n"));
                 fine &= failures.is_empty();
-                let (rules, examples) = (program.rules().len(), program.test_count());
+                let (rules, examples) = (program.rules().len(), if overlay.is_none() { program.test_count() } else { 0 });
                 println!("{name}: {rules} rules, {} warnings, {examples} examples, {} failed", program.warnings().len(), failures.len());
             }
         }
