@@ -9,6 +9,22 @@
 //!
 //! Start with [`Store`], then [`Batch`] and [`Put`]. [`sqlite::Sqlite`] is the durable engine, [`model::Model`] keeps the same
 //! promises in memory for tests and simulation.
+//!
+//! ```
+//! use dukou_fhir::{Draft, ResourceKey, json, search::Site};
+//! use dukou_store::{Expect, How, Put};
+//!
+//! let content = json::parse(
+//!     br#"{"resourceType":"Observation","id":"o1","status":"final","subject":{"reference":"Patient/p1"}}"#,
+//!     &json::Limits::default(),
+//! )?;
+//! let key = ResourceKey::parse("Observation/o1").ok_or("not a key")?;
+//! let draft = Draft::new(&content, key.clone())?;
+//! let put = Put::write(key, How::Create, Expect::Absent, &content, draft, Site::default());
+//! assert_eq!(put.references()[0].to_string(), "Patient/p1");
+//! assert_eq!(put.patients()[0].as_str(), "p1");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 mod apply;
