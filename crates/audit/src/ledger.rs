@@ -200,9 +200,10 @@ impl Ledger {
                 Err(error) => return Err(CompleteError::Io(error)),
             }
         }
-        if self.supply.successor().is_some() {
+        if let Some(taken) = self.supply.successor() {
             let first = Segment::place(&*self.files, segment::NEXT, writer.tree.size());
             writer.segment = Some(first.map_err(CompleteError::Io)?);
+            self.supply.placed(taken);
         }
         Ok(())
     }

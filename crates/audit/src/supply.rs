@@ -12,7 +12,15 @@ use crate::storage::{Files, Mode};
 pub(crate) enum Stock {
     Wanted,
     Ready,
+    /// The writer is moving the file into place; a new one made now would take its name away.
+    Moving,
     NoSpace,
+}
+
+impl Stock {
+    fn is_missing(self) -> bool {
+        matches!(self, Self::Wanted | Self::NoSpace)
+    }
 }
 
 /// Which prepared file a rotation takes.
@@ -66,7 +74,7 @@ impl Supply {
             let state = self.state();
             (state.next, state.reserve, state.next_bytes)
         };
-        if next != Stock::Ready {
+        if next.is_missing() {
             let made = settle(segment::prepare(files, SEGMENTS, NEXT, bytes))?;
             let mut state = self.state();
             state.next = made;
@@ -75,7 +83,7 @@ impl Supply {
             }
         }
         self.changed.notify_all();
-        if reserve != Stock::Ready {
+        if reserve.is_missing() {
             let made = settle(segment::prepare(files, "", RESERVE, self.reserve_bytes))?;
             self.state().reserve = made;
         }
@@ -88,7 +96,8 @@ impl Supply {
         (state.next, state.reserve)
     }
 
-    /// Takes the next file, or the reserve where the next one cannot be made. Waits while it is being made.
+    /// Takes the next file, or the reserve where the next one cannot be made. Waits while it is being made. A new one is made only
+    /// after [`Supply::placed`].
     pub(crate) fn successor(&self) -> Option<Successor> {
         let mut state = self.state();
         while state.next == Stock::Wanted && !state.ended {
@@ -96,18 +105,27 @@ impl Supply {
         }
         let taken = match (state.next, state.reserve) {
             (Stock::Ready, _) => {
-                state.next = Stock::Wanted;
+                state.next = Stock::Moving;
                 Successor::Next
             }
             (_, Stock::Ready) => {
-                state.reserve = Stock::Wanted;
+                state.reserve = Stock::Moving;
                 Successor::Reserve
             }
             _ => return None,
         };
+        Some(taken)
+    }
+
+    /// The file taken has its own name now.
+    pub(crate) fn placed(&self, taken: Successor) {
+        let mut state = self.state();
+        match taken {
+            Successor::Next => state.next = Stock::Wanted,
+            Successor::Reserve => state.reserve = Stock::Wanted,
+        }
         drop(state);
         self.changed.notify_all();
-        Some(taken)
     }
 
     /// The reserve became the first segment of a run.

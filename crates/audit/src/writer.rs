@@ -46,12 +46,12 @@ pub(crate) struct Writer {
 /// Why a frame was not written.
 enum Refused {
     NoRoom,
-    Failed,
+    Failed(io::Error),
 }
 
 impl From<io::Error> for Refused {
-    fn from(_: io::Error) -> Self {
-        Self::Failed
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -138,7 +138,7 @@ impl Writer {
                 self.shared.made_room();
             }
             Err(Refused::NoRoom) => self.fill_up(batch),
-            Err(Refused::Failed) => self.shared.poison("a write or sync of the ledger failed"),
+            Err(Refused::Failed(error)) => self.shared.poison(&format!("a write or sync of the ledger failed: {error}")),
         }
     }
 
@@ -186,6 +186,7 @@ impl Writer {
             Successor::Reserve => segment::RESERVE,
         };
         self.segment = Some(Segment::place(&*self.files, from, self.tree.size())?);
+        self.supply.placed(successor);
         Ok(())
     }
 

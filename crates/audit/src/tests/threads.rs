@@ -192,3 +192,30 @@ fn a_poisoned_ledger_says_so_once() {
     assert_eq!(told.load(Ordering::SeqCst), 1);
     assert_eq!(bench.disk.syncs_after_failure(), 0);
 }
+
+#[test]
+fn a_segment_that_fills_while_the_next_is_made_is_followed_by_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = crate::storage::Disk::new(dir.path());
+    let keys = || Keys::generate(&SeededRandom::new(7)).unwrap();
+    let small = || Options { segment_bytes: 64 << 10, first_segment_bytes: 64 << 10, reserve_bytes: 64 << 10, ..Options::default() };
+    Ledger::create(&disk, &keys(), ORIGIN, &small(), &ManualClock::new(WALL_NS)).unwrap();
+    let clock = Arc::new(Machine(Instant::now()));
+    let mut opened = Ledger::open(Arc::new(disk), keys(), small(), clock, Arc::new(SeededRandom::new(1))).unwrap();
+    opened.ledger.complete(0, Vec::new()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1_500 {
+                    let answer = opened.gate.read(who(Interaction::Read), |_| {
+                        Ok::<_, Refusal>(Unreleased::new(&opened.seal, Text("{}"), shown(&["p1"])))
+                    });
+                    assert!(answer.wait().is_ok());
+                }
+            });
+        }
+    });
+    assert!(!opened.ledger.poisoned());
+    opened.ledger.stop().unwrap();
+    assert!(std::fs::read_dir(dir.path().join("seg")).unwrap().count() > 10, "the run changed segments again and again");
+}
