@@ -8,13 +8,11 @@ use dukou_fhir::{Object, Value};
 use dukou_wire::Node;
 
 use crate::lens::{Hand, Made, Outcome};
-use crate::reading::part;
+use crate::reading::{first_leaf, part, valued};
 use crate::refusal::Refusal;
 
 /// ED (HL7 v2 chapter 2A): source, type, subtype, encoding, data.
 pub(crate) fn embedded<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
-    let kind = hand.text(part(node, 2));
-    let subtype = hand.text(part(node, 3));
     let encoding = hand.text(part(node, 4));
     let Some(data) = hand.text(part(node, 5)) else { return Ok(None) };
     let encoding = encoding.as_deref().map(str::trim).unwrap_or_default().to_ascii_lowercase();
@@ -24,11 +22,26 @@ pub(crate) fn embedded<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'
         "a" | "" => Cow::Owned(STANDARD.encode(data.as_bytes())),
         _ => return Err(Refusal("encoding-unknown")),
     };
-    let mut attachment = Object::new();
-    if let Some(media) = media_type(kind.as_deref(), subtype.as_deref()) {
-        attachment.insert("contentType", media);
-    }
+    let attachment = with_media(Object::new(), part(node, 2), part(node, 3), hand);
     Ok(Some(Made::new(attachment.with("data", data))))
+}
+
+/// The attachment with its media type, where type and subtype give one; else the two are not carried.
+fn with_media<'m>(attachment: Object<'m>, kind: Node<'m>, subtype: Node<'m>, hand: &mut Hand<'_, 'm>) -> Object<'m> {
+    let said = |node| valued(node).then(|| first_leaf(node).text());
+    match media_type(said(kind).as_deref(), said(subtype).as_deref()) {
+        Some(media) => {
+            let _carried = (hand.text(kind), hand.text(subtype));
+            attachment.with("contentType", media)
+        }
+        None => attachment,
+    }
+}
+
+/// Plain text as a document.
+pub(crate) fn of_text<'m>(text: &str) -> Made<'m> {
+    let attachment = Object::new().with("contentType", "text/plain; charset=utf-8");
+    Made::new(attachment.with("data", STANDARD.encode(text.as_bytes())))
 }
 
 /// RP (HL7 v2 chapter 2A): pointer, application, type, subtype.
@@ -37,12 +50,7 @@ pub(crate) fn pointer<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m
     if url.contains(char::is_whitespace) {
         return Err(Refusal("not-a-url"));
     }
-    let kind = hand.text(part(node, 3));
-    let subtype = hand.text(part(node, 4));
-    let mut attachment = Object::new();
-    if let Some(media) = media_type(kind.as_deref(), subtype.as_deref()) {
-        attachment.insert("contentType", media);
-    }
+    let attachment = with_media(Object::new(), part(node, 3), part(node, 4), hand);
     Ok(Some(Made::new(attachment.with("url", Value::from(url)))))
 }
 
@@ -73,10 +81,10 @@ fn media_type(kind: Option<&str>, subtype: Option<&str>) -> Option<String> {
     let kind = kind.map(|kind| kind.trim().to_ascii_lowercase()).unwrap_or_default();
     let subtype = subtype.map(|subtype| subtype.trim().to_ascii_lowercase()).unwrap_or_default();
     if kind.contains('/') {
-        return Some(kind);
+        return Some(kind).filter(|kind| is_media_type(kind));
     }
     let (kind, usual) = match kind.as_str() {
-        "" if subtype.contains('/') => return Some(subtype),
+        "" if subtype.contains('/') => return Some(subtype).filter(|subtype| is_media_type(subtype)),
         "" if matches!(subtype.as_str(), "pdf" | "xml" | "json" | "rtf" | "octet-stream") => ("application", ""),
         "" if matches!(subtype.as_str(), "jpeg" | "jpg" | "png" | "gif" | "tiff" | "bmp") => ("image", ""),
         "application" | "ap" => ("application", "octet-stream"),
@@ -94,6 +102,12 @@ fn media_type(kind: Option<&str>, subtype: Option<&str>) -> Option<String> {
         "txt" => "plain",
         other => other,
     };
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+');
-    (!subtype.is_empty() && subtype.chars().all(fits)).then(|| format!("{kind}/{subtype}"))
+    Some(format!("{kind}/{subtype}")).filter(|media| is_media_type(media))
+}
+
+fn is_media_type(text: &str) -> bool {
+    let token = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '+'))
+    };
+    text.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
 }

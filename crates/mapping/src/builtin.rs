@@ -16,6 +16,7 @@ pub(crate) enum Builtin {
     Time,
     Period,
     TextJoin,
+    TextAttachment,
     FormattedLines,
     Join,
     Prefix,
@@ -92,7 +93,7 @@ const fn lens(
     BuiltinFacts { name, lens, class, gives, all: false, inverse: true, reads }
 }
 
-static ALL: [BuiltinFacts; 26] = [
+static ALL: [BuiltinFacts; 27] = [
     lens("text", Builtin::Text, "iso", Reads::Text, TEXTS),
     lens("ID/code", Builtin::Code, "prism", Reads::Plain, &["code"]),
     lens("ID/yn", Builtin::YesNo, "prism", Reads::Plain, &["boolean"]),
@@ -105,6 +106,7 @@ static ALL: [BuiltinFacts; 26] = [
     lens("DTM/instant", Builtin::Instant, "prism", Reads::Moment, &["instant"]),
     lens("DTM/time", Builtin::Time, "prism", Reads::Moment, &["time"]),
     lens("DTM/period", Builtin::Period, "prism", Reads::Moment, &["Period"]),
+    BuiltinFacts { all: true, ..lens("TX/attachment", Builtin::TextAttachment, "lens", Reads::Plain, &["Attachment"]) },
     BuiltinFacts { all: true, ..lens("TX/join", Builtin::TextJoin, "lens", Reads::Plain, &["string", "markdown"]) },
     lens("FT/lines", Builtin::FormattedLines, "lens", Reads::Plain, &["string", "markdown"]),
     lens("join", Builtin::Join, "lens", Reads::Plain, &["string", "markdown"]),

@@ -6,7 +6,7 @@ use std::fmt;
 use dukou_fhir::schema::TypeId;
 use dukou_fhir::{Object, ResourceKey, Value};
 
-use crate::plan::{Filter, ItemPlace, ListPlan, TargetPlan, borrowed};
+use crate::plan::{Body, Filter, ItemPlace, ListPlan, TargetPlan, borrowed};
 
 /// What one message says about one resource: elements set, elements cleared, lists replaced slice by slice.
 ///
@@ -21,6 +21,12 @@ pub struct Change<'m> {
     pub clear: Vec<Clear<'m>>,
     /// Which parts of lists the message speaks about.
     pub(crate) lists: Vec<ListChange<'m>>,
+    /// The plans behind the change.
+    pub(crate) bodies: Vec<&'m Body>,
+    /// Plans that say all there is to say: what they can write and did not write is cleared.
+    pub(crate) whole: Vec<&'m Body>,
+    /// Elements that give way to what is stored.
+    pub(crate) once: Vec<&'m str>,
     /// Whether lists replace lists; otherwise items are aligned by their keys.
     pub snapshot: bool,
     /// Whether the id is that of the message only, since no business key was valued.
@@ -60,9 +66,18 @@ impl Change<'_> {
             return Value::Object(whole.collect());
         };
         let mut object = stored.clone();
+        for body in &self.whole {
+            self.clear_unsaid(&mut object, body);
+        }
         let kind = TypeId::of(self.key.kind);
         for clear in &self.clear {
-            clear.remove(&mut object);
+            // Where the element is said as well, what is said takes its place; of a list the slice is claimed.
+            let said = clear.target.steps.first().is_some_and(|step| {
+                self.set.contains(&step.name) && (step.list.is_some() || clear.target.steps.len() == 1)
+            });
+            if !said {
+                clear.remove(&mut object);
+            }
         }
         for list in &self.lists {
             if !self.set.contains(&list.plan.element) {
@@ -71,6 +86,9 @@ impl Change<'_> {
             }
         }
         for (name, value) in self.set.iter() {
+            if self.once.contains(&name) && object.contains(name) {
+                continue;
+            }
             other_choices(&mut object, kind, name);
             if !name.starts_with('_') && !self.set.contains(&format!("_{name}")) && is_primitive(value) {
                 object.remove(&format!("_{name}"));
@@ -86,7 +104,9 @@ impl Change<'_> {
             return;
         };
         let list = self.lists.iter().find(|list| list.plan.element == name);
+        let grows = self.bodies.iter().any(|body| body.links.iter().any(|link| link == name));
         match list {
+            _ if grows => {}
             Some(list) if self.snapshot => self.keep_unclaimed(object, list),
             Some(list) if !list.plan.keys.is_empty() => remove_equal_keys(object, name, new, &list.plan.keys),
             Some(list) => self.keep_unclaimed(object, list),
@@ -107,6 +127,27 @@ impl Change<'_> {
             }
             _ => {
                 object.insert(name, borrowed(value));
+            }
+        }
+    }
+
+    /// Takes away what a plan can write and the message does not say.
+    fn clear_unsaid(&self, object: &mut Object<'_>, body: &Body) {
+        for name in &body.writes {
+            if body.links.contains(name) || self.once.contains(&name.as_str()) {
+                continue;
+            }
+            let Some(list) = body.lists.iter().find(|list| list.element == *name) else {
+                if !self.set.contains(name) {
+                    object.remove(name);
+                }
+                continue;
+            };
+            if let Some(Value::Array(stored)) = object.get_mut(name) {
+                stored.retain(|item| !list.unsliced && most_specific(&list.filters, item) == 0);
+            }
+            if !self.set.contains(name) {
+                remove_empty(object, name);
             }
         }
     }

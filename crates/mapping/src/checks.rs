@@ -109,6 +109,8 @@ pub(crate) fn bodies(
         let body = &mut bodies.emits[emit];
         body.required = required(*root, *place, linked, &writes, rules, findings);
         body.lists = lists(&writes, rules);
+        body.writes = written(&writes);
+        body.links = linked.iter().map(|name| (*name).to_owned()).collect();
     }
     for (rule, mut placed) in placed {
         for mut write in placed.writes.drain(..) {
@@ -290,7 +292,8 @@ fn nested_fills(any: &[String], write: &WriteFacts, path: &[String]) -> bool {
 }
 
 fn fills(any: &[String], write: &WriteFacts, step: &crate::plan::StepPlan) -> bool {
-    any.contains(&step.name) || write.typed.plan.choices.iter().any(|(_, name)| any.contains(name))
+    any.iter().any(|name| *name == step.name.trim_start_matches('_'))
+        || write.typed.plan.choices.iter().any(|(_, name)| any.contains(name))
 }
 
 fn names(element: &'static Element) -> Vec<String> {
@@ -316,6 +319,22 @@ fn claim(write: &WriteFacts, body: &Body) -> (u16, u16) {
     (at as u16 + 1, filter.map_or(0, |filter| filter as u16 + 1))
 }
 
+/// Members at the top, each with the one that holds its extensions.
+fn written(writes: &[(usize, u32, &WriteFacts)]) -> Vec<String> {
+    let mut names = Vec::new();
+    for (_, _, write) in writes {
+        let plan = &write.typed.plan;
+        let Some(step) = plan.steps.first() else { continue };
+        let choices = plan.choices.iter().filter(|_| plan.steps.len() == 1).map(|(_, name)| name.clone());
+        for name in choices.chain([step.name.clone(), format!("_{}", step.name)]) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
 fn lists(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule]) -> Vec<ListPlan> {
     let mut lists: Vec<ListPlan> = Vec::new();
     for (rule, _, write) in writes {
@@ -324,10 +343,16 @@ fn lists(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule]) -> Vec<ListPlan> 
         let at = match lists.iter().position(|known| known.element == step.name) {
             Some(at) => at,
             None => {
-                lists.push(ListPlan { element: step.name.clone(), filters: Vec::new(), keys: Vec::new() });
+                lists.push(ListPlan {
+                    element: step.name.clone(),
+                    filters: Vec::new(),
+                    keys: Vec::new(),
+                    unsliced: false,
+                });
                 lists.len() - 1
             }
         };
+        lists[at].unsliced |= list.filter.is_none();
         if let Some(filter) = &list.filter
             && !lists[at].filters.contains(filter)
         {

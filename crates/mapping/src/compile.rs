@@ -311,6 +311,10 @@ fn emit_plan(
     };
     let id = id_plan(id, context, &head.per, compiler)?;
     let guard = compiler.tests(&emit.guard, context, &head.per)?;
+    let mention = match &emit.mention {
+        Some(tests) => Some(compiler.tests(tests, context, &head.per)?),
+        None => None,
+    };
     let link = match &emit.link {
         Some(link) => Some(link_plan(link, head, context, groups, compiler)?),
         None => None,
@@ -322,6 +326,8 @@ fn emit_plan(
         guard,
         under: head.under.clone(),
         link,
+        mention,
+        whole: emit.whole,
         id,
         body,
     })

@@ -51,6 +51,10 @@ pub(crate) struct Emit {
     pub(crate) guard: Vec<Test>,
     pub(crate) under: Vec<Word>,
     pub(crate) link: Option<Target>,
+    /// Where it holds, the message only mentions the resource.
+    pub(crate) mention: Option<Vec<Test>>,
+    /// The message says all there is to say of the resource.
+    pub(crate) whole: bool,
     pub(crate) id: Option<Id>,
 }
 
@@ -216,6 +220,7 @@ fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Optio
         return None;
     };
     let guard = section.text("if", findings).map(|text| grammar::guard(&text));
+    let mention = section.text("mention", findings).map(|text| grammar::guard(&text));
     let link = section.text("link", findings).map(|text| grammar::target(&text));
     Some(Emit {
         fhir,
@@ -223,6 +228,8 @@ fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Optio
         guard: taken(guard, findings).unwrap_or_default(),
         under: section.words("under", findings),
         link: taken(link, findings),
+        mention: taken(mention, findings),
+        whole: section.text("whole", findings).is_some_and(|word| word.value == "true"),
         id: id(section, findings),
         name,
     })
@@ -391,7 +398,9 @@ pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
     if near.is_empty() { format!("known: {}", known.join(", ")) } else { near }
 }
 
-const MAP_KEYS: [&str; 17] = [
+const MAP_KEYS: [&str; 19] = [
+    "mention",
+    "whole",
     "map",
     "version",
     "v2",
@@ -410,6 +419,6 @@ const MAP_KEYS: [&str; 17] = [
     "tests",
     "note",
 ];
-const EMIT_KEYS: [&str; 6] = ["fhir", "per", "if", "under", "link", "id"];
+const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "id", "mention", "whole"];
 const LENS_KEYS: [&str; 10] =
     ["lens", "version", "v2", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];

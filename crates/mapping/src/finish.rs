@@ -95,7 +95,8 @@ impl<'m> Run<'m> {
 /// Whether a parent lacks the element; parents below the top that lack it are taken away.
 pub(crate) fn lacks(object: &mut Object<'_>, required: &Required) -> bool {
     fn has(object: &Object<'_>, required: &Required) -> bool {
-        required.any.iter().any(|name| object.contains(name))
+        // Extensions of a primitive, such as the reason why it is absent, stand for it.
+        required.any.iter().any(|name| object.contains(name) || object.contains(&format!("_{name}")))
     }
     let Some((last, above)) = required.parent.split_last() else { return !has(object, required) };
     let mut lacking = false;

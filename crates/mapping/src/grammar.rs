@@ -232,6 +232,7 @@ impl Reader {
             "rest" => clauses.rest = self.rest()?,
             "ref" => clauses.reference = Some(self.need("a resource type")?),
             "required" => clauses.required = true,
+            "once" => clauses.once = true,
             "prec" => clauses.precision = self.precision()?,
             "zone" => clauses.zone = Some(self.need("site or an offset")?),
             "trim" => clauses.trim = true,
@@ -343,5 +344,5 @@ pub(crate) fn same_field(left: &Path, right: &Path) -> bool {
     name(left) == name(right) && group(left) == group(right) && own(left) == own(right)
 }
 
-const CLAUSES: [&str; 13] =
-    ["via", "if", "else", "key", "table", "default", "null", "rest", "ref", "required", "prec", "zone", "trim"];
+const CLAUSES: [&str; 14] =
+    ["once", "via", "if", "else", "key", "table", "default", "null", "rest", "ref", "required", "prec", "zone", "trim"];

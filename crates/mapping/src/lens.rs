@@ -86,6 +86,7 @@ pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Option<Node<'m>>], hand: &mut Ha
     match lens {
         Builtin::Period => return period(nodes.first().copied().flatten(), second, hand),
         Builtin::TextJoin => return Ok(lines(nodes, hand).map(Made::new)),
+        Builtin::TextAttachment => return Ok(lines(nodes, hand).map(|text| attachment::of_text(&text))),
         Builtin::FormattedLines => return Ok(lines(nodes.get(..1).unwrap_or_default(), hand).map(Made::new)),
         Builtin::Join => return Ok(joined(nodes, hand).map(Made::new)),
         _ => {}

@@ -200,6 +200,7 @@ impl Compiler<'_, '_> {
             null: rule.clauses.null,
             rest,
             required: rule.clauses.required,
+            once: rule.clauses.once,
             trim: rule.clauses.trim,
             whole_segment: paths.first().is_some_and(|path| path.plan.field == 0 && path.plan.root != Root::Part),
             code_table: paths.first().and_then(|path| path.table).map(code_table),
@@ -258,16 +259,14 @@ impl Compiler<'_, '_> {
         }
         let path = paths.first()?;
         if path.plan.field == 0 && path.plan.root != Root::Part {
-            let segment = rule.sources[0].alternatives.iter().find_map(|alternative| match alternative {
-                Alternative::Path(path) => path.segment.as_ref(),
-                Alternative::Constant(_) => None,
-            })?;
-            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == segment.value);
+            // The type of a whole segment is its own name.
+            let segment = path.types.first()?;
+            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == *segment);
             if rule.via.is_some() {
                 return self.small_resource(rule, kind, resource, &path.types);
             }
             if !made {
-                let text = format!("no map makes a {resource} per {}", segment.value);
+                let text = format!("no map makes a {resource} per {segment}");
                 self.findings.error("E-REF", kind.place, text, "");
                 return None;
             }

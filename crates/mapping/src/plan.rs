@@ -76,6 +76,8 @@ pub(crate) struct EmitPlan {
     pub(crate) guard: Vec<TestPlan>,
     pub(crate) under: Vec<usize>,
     pub(crate) link: Option<TargetPlan>,
+    pub(crate) mention: Option<Vec<TestPlan>>,
+    pub(crate) whole: bool,
     pub(crate) id: IdPlan,
     pub(crate) body: Body,
 }
@@ -89,6 +91,10 @@ pub(crate) struct Body {
     pub(crate) required: Vec<Required>,
     /// Lists at the top of a resource that rules write, with their slices.
     pub(crate) lists: Vec<ListPlan>,
+    /// Members at the top that rules can write.
+    pub(crate) writes: Vec<String>,
+    /// Lists of references to children; they only grow.
+    pub(crate) links: Vec<String>,
 }
 
 /// An element that R4 requires wherever its parent is made.
@@ -105,6 +111,8 @@ pub(crate) struct ListPlan {
     pub(crate) element: String,
     pub(crate) filters: Vec<Filter>,
     pub(crate) keys: Vec<String>,
+    /// Whether a rule writes items outside of all slices.
+    pub(crate) unsliced: bool,
 }
 
 #[derive(Debug)]
@@ -174,6 +182,8 @@ pub(crate) struct Write {
     pub(crate) null: NullPolicy,
     pub(crate) rest: RestPlan,
     pub(crate) required: bool,
+    /// Written only where nothing is stored.
+    pub(crate) once: bool,
     pub(crate) trim: bool,
     /// The rule does something though its source is empty: a default, a missing value that is told, a reference.
     pub(crate) speaks_unasked: bool,

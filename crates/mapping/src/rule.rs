@@ -115,6 +115,7 @@ pub(crate) struct Clauses {
     pub(crate) rest: Rest,
     pub(crate) reference: Option<Word>,
     pub(crate) required: bool,
+    pub(crate) once: bool,
     pub(crate) precision: Precision,
     pub(crate) zone: Option<Word>,
     pub(crate) trim: bool,

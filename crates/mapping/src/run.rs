@@ -49,6 +49,7 @@ pub(crate) struct Instance<'m> {
     /// Nothing where the resource is not made: its operations may still write into its parent.
     id: Option<LogicalId>,
     weak: bool,
+    mention: bool,
 }
 
 /// A small resource made from a mention.
@@ -155,7 +156,8 @@ impl<'m> Run<'m> {
             if id.is_some() {
                 self.made.entry((emit.kind, segment.index())).or_insert(self.instances.len());
             }
-            self.instances.push(Instance { map, emit, segment: segment.index(), parents, id, weak });
+            let mention = emit.mention.as_ref().is_some_and(|tests| self.reading.holds(tests, at));
+            self.instances.push(Instance { map, emit, segment: segment.index(), parents, id, weak, mention });
             self.sheets.push(Sheet::default());
         }
     }
@@ -432,7 +434,10 @@ impl<'m> Run<'m> {
                 &instance.emit.body,
                 std::mem::take(&mut self.sheets[at]),
             );
-            let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, ..change };
+            let mention = instance.mention;
+            let whole = instance.emit.whole && !mention;
+            let whole = if whole { vec![&instance.emit.body] } else { Vec::new() };
+            let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, mention, whole, ..change };
             self.unite(&mut changes, &mut known, change, at as u32, fallen);
         }
         for mention in std::mem::take(&mut self.mentions) {
@@ -476,6 +481,9 @@ impl<'m> Run<'m> {
         crate::finish::unite(&mut own.set, change.set);
         own.clear.extend(change.clear);
         own.lists.extend(change.lists);
+        own.bodies.extend(change.bodies);
+        own.whole.extend(change.whole);
+        own.once.extend(change.once);
         own.mention &= change.mention;
         own.snapshot &= change.snapshot;
     }
@@ -537,7 +545,18 @@ fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Change<'m> 
         }
     }
     let clear = sheet.clears.into_iter().map(|target| Clear { target }).collect();
-    Change { key, set: sheet.object, clear, lists, snapshot: true, weak: false, mention: false }
+    Change {
+        key,
+        set: sheet.object,
+        clear,
+        lists,
+        bodies: vec![body],
+        whole: Vec::new(),
+        once: sheet.once,
+        snapshot: true,
+        weak: false,
+        mention: false,
+    }
 }
 
 impl MapPlan {

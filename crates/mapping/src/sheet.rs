@@ -16,6 +16,8 @@ pub(crate) struct Sheet<'m> {
     pub(crate) claims: Vec<(u16, u16)>,
     /// Targets whose source was null.
     pub(crate) clears: Vec<&'m TargetPlan>,
+    /// Elements that are written only where none is stored.
+    pub(crate) once: Vec<&'m str>,
 }
 
 /// What became of a value.
@@ -75,10 +77,12 @@ fn write<'m>(
         if below.is_empty() {
             return set(object, member, value);
         }
-        return match child(object, member) {
-            Some(inner) => write(inner, below, name, ordinal, items, value),
-            None => Put::Taken,
-        };
+        let Some(inner) = child(object, member) else { return Put::Taken };
+        let put = write(inner, below, name, ordinal, items, value);
+        if inner.is_empty() {
+            object.remove(member);
+        }
+        return put;
     };
     if let ItemPlace::Each(group) = list.place {
         return each(object, member, list, group, below, name, ordinal, items, value);
@@ -95,6 +99,7 @@ fn write<'m>(
     if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
         return beside(array, usize::from(number), below, name, ordinal, items, value);
     }
+    let before = array.len();
     let index = item(array, list, ordinal, items, below.is_empty());
     if below.is_empty() {
         return match array.get_mut(index) {
@@ -105,10 +110,21 @@ fn write<'m>(
             }
         };
     }
-    match &mut array[index] {
+    let put = match &mut array[index] {
         Value::Object(inner) => write(inner, below, name, ordinal, items, value),
         _ => Put::Taken,
+    };
+    // An item made for a value that found no room goes again.
+    if put != Put::Done && array.len() > before {
+        array.truncate(before);
+        if let ItemPlace::Zip(group) = list.place {
+            items.retain(|(own, repeat, _)| *own != group || *repeat != ordinal);
+        }
+        if array.is_empty() {
+            object.remove(member);
+        }
     }
+    put
 }
 
 /// Writes into the list beside a list of primitives, where `null` keeps the numbers aligned.

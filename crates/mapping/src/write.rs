@@ -518,13 +518,32 @@ impl<'m> Run<'m> {
         let Some((last, others)) = write.targets.split_last() else { return put };
         for target in others {
             let name = kind.and_then(|kind| choice_name(&target.choices, kind));
-            put = self.sheet(target, sheet, standing).put(target, name, ordinal, value.clone());
+            put = self.put(write, target, name, ordinal, value.clone(), sheet, standing);
         }
         let name = kind.and_then(|kind| choice_name(&last.choices, kind));
-        match self.sheet(last, sheet, standing).put(last, name, ordinal, value) {
+        match self.put(write, last, name, ordinal, value, sheet, standing) {
             Put::Nowhere => put,
             other => other,
         }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
+    fn put(
+        &mut self,
+        write: &Write,
+        target: &'m TargetPlan,
+        name: Option<&'m str>,
+        ordinal: u32,
+        value: Value<'m>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> Put {
+        let sheet = self.sheet(target, sheet, standing);
+        let put = sheet.put(target, name, ordinal, value);
+        if let (true, Put::Done, Some(step)) = (write.once, put, target.steps.first()) {
+            sheet.once.push(name.unwrap_or(&step.name));
+        }
+        put
     }
 
     /// The sheet that a target belongs to: the own one or that of the parent.

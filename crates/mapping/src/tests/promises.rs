@@ -249,3 +249,81 @@ fn an_overlay_wins_and_is_named() {
     assert!(all[0].get("maritalStatus").is_none());
     assert_eq!(program.explain("Patient.gender")[0].overlays, ["overlay/site/a01/patient.fmap.yaml:3"]);
 }
+
+const RESULT: &str = "map: m\nmode: snapshot\nemit:\n\
+    \x20 report: {fhir: DiagnosticReport, per: OBR, id: {key: OBR-3, weak: error}}\n\
+    \x20 obs: {fhir: Observation, per: OBX, whole: true, mention: OBX-11 = X, under: report, link: \"report.result[*]\", id: {key: OBX-3.1, weak: error}}\nrules:\n\
+    \x20 code: OBR-4 -> report.code via CWE\n  status: OBR-25 -> report.status table s\n  none: =registered -> report.status once if OBR-25 empty\n\
+    \x20 o-code: OBX-3 -> obs.code via CWE\n  o-status: =final -> obs.status\n  o-value: OBX-5[first] -> obs.valueString\n\
+    \x20 o-flag: OBX-8[*] -> obs.interpretation[*].text\ntables:\n  s: [F <-> final, P <-> preliminary]\n";
+
+/// Applies messages one after the other to an empty store and gives the stored resources of a type.
+fn stored(messages: &[&str], kind: &str) -> Vec<dukou_fhir::Value<'static>> {
+    let program = program_of(RESULT);
+    let mut stored: Vec<(String, dukou_fhir::Value<'static>)> = Vec::new();
+    for body in messages {
+        let text = header("ORU^R01^ORU_R01") + body;
+        let message = read(&text);
+        for change in &program.to_fhir(&message, &SITE).changes {
+            let key = change.key.to_string();
+            let at = stored.iter().position(|(known, _)| *known == key);
+            let current = at.map(|at| stored[at].1.clone());
+            if change.mention && current.is_some() {
+                continue;
+            }
+            let after = change.apply(current.as_ref()).into_static();
+            match at {
+                Some(at) => stored[at].1 = after,
+                None => stored.push((key, after)),
+            }
+        }
+    }
+    stored.into_iter().filter(|(key, _)| key.starts_with(kind)).map(|(_, resource)| resource).collect()
+}
+
+const FIRST: &str = "OBR|1||F1|C^c|||||||||||||||||||||P\rOBX|1|ST|A^a||11.8|||H|||F\rOBX|2|ST|B^b||7|||N|||F\r";
+
+#[test]
+fn a_correction_takes_away_what_it_no_longer_says() {
+    let after = stored(&[FIRST, "OBR|1||F1|C^c|||||||||||||||||||||F\rOBX|1|ST|A^a||8.0|||||||F\r"], "Observation");
+    assert_eq!(after[0].text_at("valueString"), Some("8.0"));
+    assert!(after[0].get("interpretation").is_none());
+    assert_eq!(after[1].text_at("interpretation[0].text"), Some("N"), "another result is not touched");
+}
+
+#[test]
+fn a_single_corrected_result_leaves_the_others_in_the_report() {
+    let after = stored(&[FIRST, "OBR|1||F1|C^c\rOBX|1|ST|B^b||8|||||||F\r"], "DiagnosticReport");
+    assert_eq!(after[0].list_at("result").len(), 2);
+    assert_eq!(after[0].text_at("status"), Some("preliminary"), "a default gives way to what is stored");
+    assert_eq!(stored(&["OBR|1||F1|C^c\r"], "DiagnosticReport")[0].text_at("status"), Some("registered"));
+}
+
+#[test]
+fn a_mention_gives_way_to_what_is_stored() {
+    let after = stored(&[FIRST, "OBR|1||F1|C^c\rOBX|1|ST|A^a||0||||||X\r"], "Observation");
+    assert_eq!(after[0].text_at("valueString"), Some("11.8"));
+}
+
+#[test]
+fn a_lens_over_a_segment_refers_to_what_is_made_of_it() {
+    let maps = [
+        "map: e\nmode: snapshot\nfhir: Encounter\nper: PV1\nid: {key: PV1-19, weak: error}\nrules:\n\
+        \x20 status: =finished -> status\n  class: =AMB -> class.code\n  diagnosis: DG1[*] -> diagnosis[*] via DG1\n",
+        "map: c\nmode: snapshot\nfhir: Condition\nper: DG1\nid: {key: DG1-3.1, weak: error}\nrules:\n  who: PID -> subject ref Patient\n  code: DG1-3.2 -> code.text\n",
+        "lens: DG1\nv2: [DG1]\nfhir: Encounter.diagnosis\nrules:\n  what: self -> condition ref Condition\n  rank: 15 -> rank via NM/integer\n",
+    ];
+    let (mut files, tables) = super::sources(&super::fixtures().join("maps"));
+    for (name, text) in ["e", "c", "l"].into_iter().zip(maps) {
+        files.push(crate::SourceFile { name: name.into(), text: text.into() });
+    }
+    let program = crate::compile(&files, &tables).unwrap_or_else(|found| panic!("{}", found[0]));
+    let text = header("ADT^A03^ADT_A03")
+        + "PID|1||86001^^^GMSQ^MR\rPV1|1|O|||||||||||||||||V1\rDG1|1||J45^哮喘||||||||||||2\r";
+    let all = resources(&program, &text);
+    let encounter = of_type(&all, "Encounter")[0];
+    let condition = of_type(&all, "Condition")[0];
+    let expected = format!("Condition/{}", condition.text_at("id").unwrap());
+    assert_eq!(encounter.text_at("diagnosis[0].condition.reference"), Some(expected.as_str()));
+    assert_eq!(encounter.get("diagnosis[0].rank").and_then(|rank| rank.as_number()), Some("2"));
+}
