@@ -5,6 +5,7 @@
 mod corpus;
 mod crossing;
 mod doors;
+mod fuzz;
 mod golden;
 mod ledger;
 mod node;

@@ -10,6 +10,7 @@ mod contest;
 mod fault;
 mod heard;
 mod node;
+mod promises;
 mod record;
 mod rows;
 mod senders;
@@ -66,4 +67,4 @@ fn one_seed_is_one_run() {
     assert_ne!(leaves(3), leaves(4));
 }
 
-const STEPS: u64 = 50;
+const STEPS: u64 = 40;

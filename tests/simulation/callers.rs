@@ -225,7 +225,7 @@ const SEARCHES: [(&str, &str); 5] = [
     ("Patient", "birthdate=ge1979"),
 ];
 
-const STATUSES: Statuses = Statuses { effect, refusal: |_| 400 };
+pub(crate) const STATUSES: Statuses = Statuses { effect, refusal: |_| 400 };
 
 fn effect(effect: Effect) -> u16 {
     match effect {

@@ -168,7 +168,7 @@ fn once(world: &World, exchange: &Exchange, store: &dyn Store, permit: &Permit<'
     for value in 0..6 {
         assert!(count("Patient", &format!("urn:dukou:once|{value}")) <= 1, "a conditional create was done twice");
     }
-    for value in 0..200 {
+    for value in 1..=world.orders {
         let identifier = format!("urn:dukou:pair|{value}");
         let (patients, observations) = (count("Patient", &identifier), count("Observation", &identifier));
         assert!(patients <= 1 && observations <= 1, "a conditional create was done twice");

@@ -32,7 +32,8 @@ pub(crate) struct World {
     full_for: u64,
     /// Whether a fault of the ledger's disk is still to come, or came since the start.
     struck: bool,
-    fresh: u64,
+    /// Orders given so far: the numbers of the pairs.
+    pub(crate) orders: u64,
     log: Vec<String>,
     /// How many crashes it saw.
     pub(crate) crashes: u64,
@@ -71,7 +72,7 @@ impl World {
             rivals: Arc::default(),
             full_for: 0,
             struck: false,
-            fresh: 0,
+            orders: 0,
             log: Vec::new(),
             crashes: 0,
         }
@@ -190,8 +191,8 @@ impl World {
 
     fn order(&mut self, fault: Fault, cut: Cut) {
         let at = self.place(self.callers.len());
-        self.fresh += 1;
-        let order = self.callers[at].next(self.fresh, &self.choice);
+        self.orders += 1;
+        let order = self.callers[at].next(self.orders, &self.choice);
         let node = Arc::clone(self.node());
         if fault == Fault::Rival {
             let (node, rivals, rival) = (Arc::clone(&node), Arc::clone(&self.rivals), self.rival_of(&order));

@@ -22,10 +22,11 @@ impl Instant {
         self.0
     }
 
-    /// The instant of a FHIR instant: full date, seconds, zone.
+    /// The instant of a FHIR instant: full date, seconds, zone. In UTC it must lie in the years 1 to 9999, else it could not be printed.
     pub fn parse(text: &str) -> Option<Instant> {
         let parsed = FhirDateTime::parse(text)?;
-        matches!(parsed.precision(), Precision::Second | Precision::Fraction).then(|| parsed.low(Offset::UTC))
+        let exact = matches!(parsed.precision(), Precision::Second | Precision::Fraction);
+        Some(parsed.low(Offset::UTC)).filter(|instant| exact && (1..=9_999).contains(&instant.calendar().0))
     }
 
     /// The calendar day in UTC (year, month, day) and the milliseconds since its midnight.

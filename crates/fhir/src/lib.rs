@@ -29,6 +29,7 @@
 mod corpus;
 mod date_time;
 mod draft;
+pub mod invariants;
 mod issue;
 pub mod json;
 mod key;
