@@ -3,7 +3,7 @@
 //! Nothing is served before the ledger is complete: rows that the store committed and the ledger lacks go in first, with the same bytes.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -356,8 +356,17 @@ fn make_folder(path: &Path) -> Result<(), SiteError> {
 
 /// SHA-256 of the running program, or zeros where the system does not show it.
 fn program_sha256() -> [u8; 32] {
-    let program = std::env::current_exe().and_then(fs::read);
-    program.map_or([0; 32], |bytes| Sha256::digest(bytes).into())
+    let hashed = || {
+        let mut file = File::open(std::env::current_exe()?)?;
+        let (mut hash, mut part) = (Sha256::new(), vec![0; 64 * 1024]);
+        loop {
+            match file.read(&mut part)? {
+                0 => return Ok::<[u8; 32], io::Error>(hash.finalize().into()),
+                n => hash.update(&part[..n]),
+            }
+        }
+    };
+    hashed().unwrap_or([0; 32])
 }
 
 const PENDING_PAGE: usize = 1_000;
