@@ -1,7 +1,8 @@
 //! A gateway with a configuration of its own, as a process.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -120,6 +121,54 @@ impl Doors {
         http(&format!("http://{}/fhir", self.fhir), &self.token, method, path, body.as_bytes()).unwrap()
     }
 
+    /// One request with head lines of its own, `Name: value` each with its line end.
+    pub(crate) fn request(&self, method: &str, path: &str, lines: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let mut socket = TcpStream::connect(&self.fhir)?;
+        socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let length = body.len();
+        let close = "Connection: close\r\n\r\n";
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}Content-Length: {length}\r\n{close}", self.fhir);
+        socket.write_all(head.as_bytes())?;
+        socket.write_all(body)?;
+        let mut all = Vec::new();
+        socket.read_to_end(&mut all)?;
+        let end = all.windows(4).position(|w| w == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        let head = String::from_utf8_lossy(&all[..end]).into_owned();
+        let status = head.get(9..12).and_then(|s| s.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(Answer { status, head, body: all[end + 4..].to_vec() })
+    }
+
+    /// Sends the bytes of a case: `<<token>>` and `<<host>>` are filled in, `<<x*3>>` is `xxx`, `<<pause>>` waits, `<<end>>` half-closes.
+    pub(crate) fn send_raw(&self, socket: &mut TcpStream, raw: &[u8]) {
+        let mut out: Vec<u8> = Vec::new();
+        let mut rest = raw;
+        while let Some(at) = rest.windows(2).position(|two| two == b"<<") {
+            out.extend_from_slice(&rest[..at]);
+            let end = at + rest[at..].windows(2).position(|two| two == b">>").unwrap();
+            let word = std::str::from_utf8(&rest[at + 2..end]).unwrap();
+            match word {
+                "token" => out.extend_from_slice(self.token.as_bytes()),
+                "host" => out.extend_from_slice(self.fhir.as_bytes()),
+                "pause" | "end" => {
+                    // The gateway may have closed already: that is what some cases are about.
+                    let _told = socket.write_all(&std::mem::take(&mut out));
+                    if word == "end" {
+                        socket.shutdown(Shutdown::Write).unwrap();
+                    } else {
+                        std::thread::sleep(PAUSE);
+                    }
+                }
+                _ => {
+                    let (letter, times) = word.split_once('*').unwrap();
+                    out.extend_from_slice(letter.repeat(times.parse().unwrap()).as_bytes());
+                }
+            }
+            rest = &rest[end + 2..];
+        }
+        out.extend_from_slice(rest);
+        let _told = socket.write_all(&out);
+    }
+
     pub(crate) fn metrics(&self) -> String {
         let answer = http(&format!("http://{}/metrics", self.admin), "", "GET", "", b"").unwrap();
         assert_eq!(answer.status, 200);
@@ -183,4 +232,6 @@ pub(crate) fn cases(group: &str) -> Vec<(String, PathBuf)> {
     cases
 }
 
+/// Longer than the limits that the cases set.
+const PAUSE: Duration = Duration::from_millis(900);
 pub(crate) const NODE: &str = env!("CARGO_BIN_EXE_dukou-node");

@@ -1,7 +1,7 @@
 //! Requests that are cut, doubled, slow or too large: each gets its answer, its close and its place in the ledger.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -16,37 +16,6 @@ struct Heard {
     statuses: Vec<u64>,
     closed: bool,
     text: String,
-}
-
-/// The request of a case: `<<token>>` and `<<host>>` are filled in, `<<x*3>>` is `xxx`, `<<pause>>` waits, `<<end>>` half-closes.
-fn send(socket: &mut TcpStream, raw: &[u8], doors: &Doors) {
-    let mut out: Vec<u8> = Vec::new();
-    let mut rest = raw;
-    while let Some(at) = rest.windows(2).position(|two| two == b"<<") {
-        out.extend_from_slice(&rest[..at]);
-        let end = at + rest[at..].windows(2).position(|two| two == b">>").unwrap();
-        let word = std::str::from_utf8(&rest[at + 2..end]).unwrap();
-        match word {
-            "token" => out.extend_from_slice(doors.token.as_bytes()),
-            "host" => out.extend_from_slice(doors.fhir.as_bytes()),
-            "pause" | "end" => {
-                // The gateway may have closed already: that is what some cases are about.
-                let _told = socket.write_all(&std::mem::take(&mut out));
-                if word == "end" {
-                    socket.shutdown(Shutdown::Write).unwrap();
-                } else {
-                    thread::sleep(PAUSE);
-                }
-            }
-            _ => {
-                let (letter, times) = word.split_once('*').unwrap();
-                out.extend_from_slice(letter.repeat(times.parse().unwrap()).as_bytes());
-            }
-        }
-        rest = &rest[end + 2..];
-    }
-    out.extend_from_slice(rest);
-    let _told = socket.write_all(&out);
 }
 
 /// Reads until the connection ends or `answers` answers are there and nothing more comes.
@@ -108,7 +77,7 @@ fn run(doors: &Doors, place: usize, folder: &Path) -> (String, Value, Heard) {
     let raw = std::fs::read(folder.join("request.raw")).unwrap();
     let address = Ipv4Addr::new(127, 0, 1 + (place / 200) as u8, 1 + (place % 200) as u8);
     let mut socket = connect_from(IpAddr::V4(address), &doors.fhir);
-    send(&mut socket, &raw, doors);
+    doors.send_raw(&mut socket, &raw);
     let heard = listen(&mut socket, list(&expected["status"]).len());
     (address.to_string(), expected, heard)
 }
@@ -203,5 +172,4 @@ fn floods_of_http_2_end_the_connection_and_not_the_service() {
 }
 
 const SECRET: &str = "密渡秘";
-const PAUSE: Duration = Duration::from_millis(900);
 const SILENCE: Duration = Duration::from_millis(200);

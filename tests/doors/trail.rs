@@ -94,11 +94,12 @@ impl Trail {
         counts
     }
 
-    /// Everything about one address in words: `record 200`, `bad-http 400`, sorted.
+    /// Everything about one address in words: `record 200`, `record AA`, `bad-http 400`, sorted.
     pub(crate) fn about(&self, address: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for primary in self.primaries().iter().filter(|primary| primary.address == address) {
-            found.push(format!("record {}", primary.status));
+            let answer = if primary.ack.is_empty() { primary.status.to_string() } else { primary.ack.clone() };
+            found.push(format!("record {answer}"));
         }
         for ((_, what, status), count) in self.counts().iter().filter(|((of, ..), _)| of == address) {
             found.extend((0..*count).map(|_| format!("{what} {status}")));

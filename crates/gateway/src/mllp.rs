@@ -117,6 +117,7 @@ impl Door {
         let mut buffer = vec![0_u8; READ_BYTES];
         // When the frame that is open began.
         let mut begun: Option<Instant> = None;
+        let mut spoken = false;
         loop {
             loop {
                 match decoder.next_frame() {
@@ -151,7 +152,12 @@ impl Door {
                 Err(_) => decoder.idle(),
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(0)) => return Ok(decoder.end().map_or_else(|e| End::Broken(code_of(&e)), |()| End::Quiet)),
-                Ok(Ok(n)) => decoder.feed(&buffer[..n]),
+                // Discarding in silence would leave whoever took the wrong port waiting.
+                Ok(Ok(n)) if !spoken && speaks_otherwise(&buffer[..n]) => return Ok(End::Broken("mllp-preamble")),
+                Ok(Ok(n)) => {
+                    spoken = true;
+                    decoder.feed(&buffer[..n]);
+                }
             }
         }
     }
@@ -283,6 +289,11 @@ pub(crate) fn apply_again(site: &Site, access: Access, arrival: &Arrival<'_>, st
         Ok(released) => released.into_inner().is_ok(),
         Err(_) => false,
     }
+}
+
+/// The first bytes are those of TLS or HTTP.
+fn speaks_otherwise(first: &[u8]) -> bool {
+    [&b"\x16\x03"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"PRI * "].iter().any(|start| first.starts_with(start))
 }
 
 /// A stable word for what ended a stream, for logs and summaries.
