@@ -133,14 +133,19 @@ impl Order {
                 create_allowed: true,
             },
             Order::Patch { key, if_match, n } => {
-                let text = format!(r#"[{{"op":"add","path":"/implicitRules","value":"urn:dukou:rules:{n}"}}]"#);
-                let patch = Patch::parse(&value(&text)).map_err(|issue| Error::Invalid(vec![issue]))?;
-                Operation::Patch { key: key.clone(), patch, if_match: *if_match }
+                Operation::Patch { key: key.clone(), patch: patch(*n), if_match: *if_match }
             }
             Order::Delete { key } => Operation::Delete { key: key.clone(), if_match: None },
         };
         exchange.submit(permit, Mode::Single, &[Entry { full_url: None, operation }], STATUSES)
     }
+}
+
+/// Adds one more identifier, so that no patch hides another.
+pub(crate) fn patch(n: u64) -> Patch {
+    let text =
+        format!(r#"[{{"op":"add","path":"/identifier/-","value":{{"system":"urn:dukou:patch","value":"{n}"}}}}]"#);
+    Patch::parse(&value(&text)).unwrap()
 }
 
 fn create(content: Value<'static>) -> Operation {

@@ -10,7 +10,7 @@ use dukou_fhir::{ResourceKey, ResourceType, Value, json};
 use dukou_store::Store;
 use sha2::{Digest, Sha256};
 
-use super::callers::Order;
+use super::callers::{Order, patch};
 use super::node::Cut;
 use super::record;
 use super::world::World;
@@ -52,6 +52,7 @@ pub(crate) fn at_the_end(world: &mut World) {
         history
     });
     let history = history.unwrap();
+    patched(world, &history);
     drop(node);
     let disk = world.stopped().clone();
     sound(&disk);
@@ -156,6 +157,21 @@ fn gapless(history: &[Version]) {
         let before = versions.entry(&version.key).or_default();
         assert_eq!(version.version.number(), *before + 1, "{} has a gap", version.key);
         *before += 1;
+    }
+}
+
+/// A patch changes the version that stands just before the one it makes: nobody's change in between is lost.
+fn patched(world: &World, history: &[Version]) {
+    let bodies: BTreeMap<_, _> = history.iter().map(|v| ((&v.key, v.version.number()), &v.body)).collect();
+    let tree = |key: &ResourceKey, number: u64| {
+        let mut tree = json::parse(bodies[&(key, number)], &json::Limits::default()).unwrap().into_static();
+        drop(tree.as_object_mut().unwrap().remove("meta"));
+        tree
+    };
+    for (n, key, version) in &world.heard.patched {
+        let before = tree(key, version.number() - 1);
+        let after = patch(*n).apply(&before).unwrap();
+        assert_eq!(after, tree(key, version.number()), "{key} version {version} is the one before with the patch");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dukou_audit::{Receipt, RequestId};
-use dukou_exchange::{EntryResult, Error, Ingested};
+use dukou_exchange::{Done, EntryResult, Error, Ingested};
 use dukou_fhir::{ResourceKey, VersionId};
 
 use super::callers::{Order, shown, written};
@@ -25,6 +25,8 @@ pub(crate) struct Heard {
     pub(crate) shown: Vec<(u64, ResourceKey, VersionId)>,
     /// Conditional creates and pairs that were acknowledged.
     pub(crate) acknowledged: Vec<Order>,
+    /// Patches that were acknowledged, and the versions they made.
+    pub(crate) patched: Vec<(u64, ResourceKey, VersionId)>,
 }
 
 impl Heard {
@@ -58,6 +60,16 @@ impl Heard {
         let leaf = left.receipt.leaf();
         self.shown.extend(shown(results).into_iter().map(|(key, version)| (leaf, key, version)));
         self.versions.extend(written(results));
+        match (order, results.first()) {
+            (Order::Put { if_match, .. } | Order::Patch { if_match, .. }, Some(Ok(Done::Updated(version)))) => {
+                let expected = if_match.map(VersionId::next);
+                assert!(expected.is_none_or(|next| next == version.version), "If-Match holds up to the commit");
+                if let Order::Patch { n, .. } = order {
+                    self.patched.push((*n, version.key.clone(), version.version));
+                }
+            }
+            _ => {}
+        }
         if matches!(order, Order::Once { .. } | Order::Pair { .. }) {
             self.acknowledged.push(order.clone());
         }

@@ -15,7 +15,7 @@ use super::fault::{Fault, in_the_ledger};
 use super::heard::{Heard, is_conflict};
 use super::node::{Cut, Delivered, Ground, Node, keys, options};
 use super::rows::Rows;
-use super::senders::{Posted, Sender};
+use super::senders::{Letter, Posted, Sender};
 
 /// One run: everything in it follows from its seed.
 pub(crate) struct World {
@@ -41,7 +41,7 @@ pub(crate) struct World {
 
 /// What somebody else did while a request was under way.
 enum Overtook {
-    Message(usize, bytes::Bytes, Delivered),
+    Message(usize, Posted, bytes::Bytes, Delivered),
     Order(Order, Box<super::node::Left<Result<Vec<dukou_exchange::EntryResult>, dukou_exchange::Error>>>),
 }
 
@@ -169,13 +169,7 @@ impl World {
         let (posted, letter) = self.senders[at].next(now, &self.choice);
         let node = Arc::clone(self.node());
         if fault == Fault::Rival {
-            // The same message over a second connection.
-            let (node, rivals, raw) = (Arc::clone(&node), Arc::clone(&self.rivals), letter.raw.clone());
-            let (client, link) = (self.senders[at].client, self.senders[at].link.clone());
-            self.node().contest.set(Some(Box::new(move || {
-                let delivered = node.deliver(client, &link, &raw, Cut::Never);
-                rivals.lock().unwrap().push(Overtook::Message(at, raw, delivered));
-            })));
+            self.let_a_sender_overtake(at, &letter, now);
         }
         let sender = &mut self.senders[at];
         let delivered = node.deliver(sender.client, &sender.link, &letter.raw, cut);
@@ -187,6 +181,21 @@ impl World {
         if delivered.answered && posted == Posted::Head && !fault.silences() {
             sender.advance();
         }
+    }
+
+    /// The same message comes over a second connection, or another system speaks of the same people.
+    fn let_a_sender_overtake(&mut self, at: usize, letter: &Letter, now: Instant) {
+        let rival = self.place(self.senders.len());
+        let (posted, letter) = match rival == at {
+            true => (Posted::Again, letter.clone()),
+            false => self.senders[rival].next(now, &self.choice),
+        };
+        let (node, rivals) = (Arc::clone(self.node()), Arc::clone(&self.rivals));
+        let (client, link) = (self.senders[rival].client, self.senders[rival].link.clone());
+        self.node().contest.set(Some(Box::new(move || {
+            let delivered = node.deliver(client, &link, &letter.raw, Cut::Never);
+            rivals.lock().unwrap().push(Overtook::Message(rival, posted, letter.raw, delivered));
+        })));
     }
 
     fn order(&mut self, fault: Fault, cut: Cut) {
@@ -231,7 +240,12 @@ impl World {
     fn hear_rivals(&mut self) {
         for overtook in std::mem::take(&mut *self.rivals.lock().unwrap()) {
             match overtook {
-                Overtook::Message(at, raw, delivered) => self.heard.message(self.senders[at].client, &raw, &delivered),
+                Overtook::Message(at, posted, raw, delivered) => {
+                    self.heard.message(self.senders[at].client, &raw, &delivered);
+                    if delivered.answered && posted == Posted::Head {
+                        self.senders[at].advance();
+                    }
+                }
                 Overtook::Order(order, left) => self.heard.reply(&order, &left),
             }
         }
