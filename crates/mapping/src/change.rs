@@ -119,8 +119,9 @@ impl Change<'_> {
         }
         match object.get_mut(name) {
             Some(Value::Array(stored)) => {
+                let kept = stored.len();
                 for item in new {
-                    if !stored.contains(item) {
+                    if !stored[..kept].contains(item) {
                         stored.push(borrowed(item));
                     }
                 }
@@ -159,10 +160,11 @@ impl Change<'_> {
         }
         let name = list.plan.element.as_str();
         let Some(Value::Array(stored)) = object.get_mut(name) else { return };
-        stored.retain(|item| {
-            let slice = most_specific(&list.plan.filters, item);
-            !list.claimed.contains(&slice)
-        });
+        // An item may fall into the slice of another rule; then the message speaks about that slice, too.
+        let new = self.set.get(name).and_then(Value::as_array).unwrap_or_default();
+        let mut claimed = list.claimed.clone();
+        claimed.extend(new.iter().map(|item| most_specific(&list.plan.filters, item)));
+        stored.retain(|item| !claimed.contains(&most_specific(&list.plan.filters, item)));
     }
 }
 

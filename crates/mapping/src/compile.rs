@@ -215,7 +215,15 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         None => "2.1-2.8.2".to_owned(),
     };
     let emits = emit_heads(map, compiler);
-    if emits.len() != map.emits.len() {
+    if emits.is_empty() && map.emits.is_empty() && map.several {
+        compiler.findings.error(
+            "E-HEAD",
+            map.name.place,
+            "the map makes no resource",
+            "write: emit: {NAME: {fhir: TYPE, ..}}",
+        );
+    }
+    if emits.is_empty() || emits.len() != map.emits.len() {
         return None;
     }
     let context = Context {

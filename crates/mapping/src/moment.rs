@@ -14,7 +14,7 @@ pub(crate) struct Moment<'t> {
     minute: &'t str,
     second: &'t str,
     fraction: &'t str,
-    /// `+0800`, or empty.
+    /// `+0800`, `+08:00`, or empty.
     offset: &'t str,
 }
 
@@ -33,7 +33,11 @@ impl<'t> Moment<'t> {
         let (clock, offset) = text.split_at(at);
         let (digits, fraction) = clock.split_once('.').unwrap_or((clock, ""));
         let numbers = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let offset_fits = offset.is_empty() || (offset.len() == 5 && numbers(&offset[1..]));
+        // Many interfaces write the offset with a colon, as ISO 8601 does.
+        let (hours, minutes) =
+            (offset.get(1..3).unwrap_or(""), offset.get(offset.len().saturating_sub(2)..).unwrap_or(""));
+        let shape = offset.len() == 5 || (offset.len() == 6 && offset.as_bytes()[3] == b':');
+        let offset_fits = offset.is_empty() || (shape && numbers(hours) && numbers(minutes));
         if !numbers(digits) || !numbers(fraction) || !offset_fits || !matches!(digits.len(), 4 | 6 | 8 | 10 | 12 | 14) {
             return None;
         }
@@ -55,7 +59,8 @@ impl<'t> Moment<'t> {
 
     /// The offset as FHIR writes it.
     pub(crate) fn zone(&self) -> Option<String> {
-        (!self.offset.is_empty()).then(|| format!("{}:{}", &self.offset[..3], &self.offset[3..]))
+        let minutes = self.offset.len().checked_sub(2)?;
+        Some(format!("{}:{}", &self.offset[..3], &self.offset[minutes..]))
     }
 
     /// Year, month and day as far as they were said.
@@ -174,6 +179,7 @@ mod tests {
         assert_eq!(date_time("20240229", None), Ok("2024-02-29".into()));
         assert_eq!(date_time("202402291530", Some("+08:00")), Ok("2024-02-29T15:30:00+08:00".into()));
         assert_eq!(date_time("20240229153000.1234-0500", Some("+08:00")), Ok("2024-02-29T15:30:00.1234-05:00".into()));
+        assert_eq!(date_time("20240229153000+08:00", None), Ok("2024-02-29T15:30:00+08:00".into()));
         assert_eq!(date_time("2024022915", Some("+08:00")), Ok("2024-02-29".into()));
     }
 
@@ -182,7 +188,16 @@ mod tests {
         assert_eq!(date_time("20230229", None), Err("date-invalid"));
         assert_eq!(date_time("202402291530", None), Err("zone-missing"));
         assert_eq!(date_time("00000000", None), Err("date-invalid"));
-        for text in ["", "2024-02-29", "20240229T10", "abcd", "20240229153000.", "2024022915300", "202402291530+8"] {
+        for text in [
+            "",
+            "2024-02-29",
+            "20240229T10",
+            "abcd",
+            "20240229153000.",
+            "2024022915300",
+            "202402291530+8",
+            "20240229153000+8:000",
+        ] {
             assert_eq!(Moment::parse(text), None, "{text}");
         }
     }

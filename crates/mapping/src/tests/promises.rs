@@ -87,6 +87,17 @@ fn a_slice_that_was_said_replaces_only_itself() {
 }
 
 #[test]
+fn the_same_message_twice_changes_not_a_byte() {
+    let body = PATIENT.replace("~510105198001310016", "~77^^^X^SS~510105198001310016");
+    let text = header("ADT^A08^ADT_A01") + &body;
+    let (message, program) = (read(&text), program());
+    for change in &program.to_fhir(&message, &SITE).changes {
+        let once = change.apply(None);
+        assert_eq!(change.apply(Some(&once)), once);
+    }
+}
+
+#[test]
 fn what_is_no_date_is_refused_and_told_without_its_value() {
     let text = header("ADT^A08^ADT_A01") + "PID|1||86001^^^GMSQ^MR||||19801331|Q\r";
     let (message, program) = (read(&text), program());
