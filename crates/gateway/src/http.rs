@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
@@ -105,10 +106,10 @@ fn links(config: &Config) -> Links {
     Links { by_client: HashMap::new(), otherwise: Arc::new(link) }
 }
 
-/// Accepts connections until the node stops, then lets those open finish their request.
+/// Accepts connections until the node stops, then lets those open finish what they are answering.
 pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
     let front = Arc::new(front);
-    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     loop {
         let (stream, from) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -116,6 +117,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semap
                 // Out of file handles: waiting a little is all that can be done.
                 Err(_) => { tokio::time::sleep(ACCEPT_PAUSE).await; continue; }
             },
+            Some(_ended) = connections.join_next() => continue,
             _ = stop.changed() => break,
         };
         // Beyond the limit a connection is dropped at once; a queue of them would only hide the overload.
@@ -123,46 +125,50 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semap
             drop(front.gate.summarise(&peer(from), TOO_MANY, ()));
             continue;
         };
-        let (front, watcher) = (Arc::clone(&front), graceful.watcher());
-        tokio::spawn(async move {
-            front.connection(stream, from, watcher).await;
+        let (front, stop) = (Arc::clone(&front), stop.clone());
+        connections.spawn(async move {
+            front.connection(stream, from, stop).await;
             drop(place);
         });
     }
     drop(listener);
-    graceful.shutdown().await;
+    while connections.join_next().await.is_some() {}
 }
 
 impl Front {
-    async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, mut stop: watch::Receiver<bool>) {
         // Small answers must not wait for each other; a socket that refuses the option still works.
         let _best_effort = stream.set_nodelay(true);
         let peer = peer(from);
         let Some(acceptor) = &self.tls else {
             let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
             let caller = Connection { peer, channel, certificate: None, https: false };
-            return self.converse(stream, caller, watcher).await;
+            return self.converse(stream, caller, stop).await;
         };
-        match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)) => shaken,
+            _ = stop.changed() => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => {
                 let certificate = tls::peer_certificate(stream.get_ref().1);
                 let certificate = certificate.map(|sha256| ClientCertificate { sha256, subject_dn: String::new() });
                 let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
-                self.converse(stream, Connection { peer, channel, certificate, https: true }, watcher).await;
+                self.converse(stream, Connection { peer, channel, certificate, https: true }, stop).await;
             }
             Ok(Err(_)) | Err(_) => drop(self.gate.summarise(&peer, BAD_TLS, ())),
         }
     }
 
-    async fn converse<S>(&self, stream: S, caller: Connection, watcher: Watcher)
+    async fn converse<S>(&self, stream: S, caller: Connection, mut stop: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (peer, open) = (caller.peer.clone(), Open::default());
         let line = Line::new(stream, self.waits, open.clone());
-        let (door, gate) = (Arc::clone(&self.service), self.gate.clone());
+        let (door, gate, counter) = (Arc::clone(&self.service), self.gate.clone(), open.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (door, gate, caller, answering) = (Arc::clone(&door), gate.clone(), caller.clone(), open.enter());
+            let (door, gate, caller, answering) = (Arc::clone(&door), gate.clone(), caller.clone(), counter.enter());
             // The only thing that goes to the socket is what the gate released.
             async move {
                 let version = request.version();
@@ -175,8 +181,26 @@ impl Front {
                 Ok::<_, Infallible>(last_where_unread(Released::into_inner(released), version))
             }
         });
-        let connection = self.http.serve_connection(TokioIo::new(line), service).into_owned();
-        if let Err(error) = watcher.watch(connection).await
+        let mut connection = pin!(self.http.serve_connection(TokioIo::new(line), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            _ = stop.changed() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                // A peer in the middle of a head, or one that says nothing, has nothing to wait for.
+                loop {
+                    match tokio::time::timeout(LAST_WORDS, connection.as_mut()).await {
+                        Ok(ended) => break ended,
+                        Err(_) if open.idle() => break Ok(()),
+                        Err(_) => {}
+                    }
+                }
+            }
+        };
+        if let Err(error) = ended
             && let Some(status) = error.downcast_ref::<hyper::Error>().and_then(fault_of_the_peer)
         {
             // hyper has answered and closed; what is left is the count.
@@ -233,4 +257,6 @@ const HEAD_FIELDS_MAX: usize = 100;
 const STREAMS_MAX: u32 = 128;
 const STREAM_RESETS_MAX: usize = 20;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What an answer takes from the door into the socket's own buffer.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -37,9 +37,17 @@ pub(crate) struct Waits {
     pub(crate) idle: Duration,
 }
 
-/// Counts the requests of one connection that are being answered.
+/// What one connection still owes its peer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Open(Arc<AtomicUsize>);
+pub(crate) struct Open(Arc<Owed>);
+
+#[derive(Debug, Default)]
+struct Owed {
+    /// Requests that are being answered.
+    requests: AtomicUsize,
+    /// An answer waits for the peer to read.
+    unread: AtomicBool,
+}
 
 /// One request that is being answered.
 #[derive(Debug)]
@@ -48,18 +56,23 @@ pub(crate) struct Answering(Open);
 impl Open {
     /// One more, until the value is dropped.
     pub(crate) fn enter(&self) -> Answering {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
         Answering(self.clone())
     }
 
+    /// Nothing is being answered, and no answer waits for the peer to read it.
+    pub(crate) fn idle(&self) -> bool {
+        !self.any() && !self.0.unread.load(Ordering::Relaxed)
+    }
+
     fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+        self.0.requests.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -139,6 +152,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
 impl<S: AsyncWrite + Unpin> Line<S> {
     /// What a write came to; a peer that takes nothing for too long is given up.
     fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.open.0.unread.store(result.is_pending(), Ordering::Relaxed);
         match result {
             Poll::Ready(done) => {
                 self.moved = Instant::now();

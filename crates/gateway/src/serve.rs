@@ -11,7 +11,7 @@ use dukou_audit::{Interaction, Peer, Summary};
 use dukou_exchange::{Arrival, IngestStep, Link};
 use dukou_fhir::Instant;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -233,24 +233,31 @@ async fn accept_mllp(
         let _best_effort = stream.set_nodelay(true);
         let (door, tls, stop) = (Arc::clone(&door), tls.clone(), stop.clone());
         connections.spawn(async move {
-            match tls {
-                None => {
-                    let channel = if from.ip().is_loopback() { Channel::Loopback } else { Channel::Plain };
-                    door.serve(stream, Caller { peer, certificate: None, channel }, stop).await;
-                }
-                Some(acceptor) => match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        let certificate = tls::peer_certificate(stream.get_ref().1);
-                        let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
-                        door.serve(stream, Caller { peer, certificate, channel }, stop).await;
-                    }
-                    Ok(Err(_)) | Err(_) => drop(door.site.gate.summarise(&peer, http::BAD_TLS, ())),
-                },
-            }
+            mllp_connection(stream, peer, door, tls, stop).await;
             drop(place);
         });
     }
     while connections.join_next().await.is_some() {}
+}
+
+async fn mllp_connection(stream: TcpStream, peer: Peer, door: Arc<Door>, tls: Option<TlsAcceptor>, mut stop: watch::Receiver<bool>) {
+    let Some(acceptor) = tls else {
+        let loopback = stream.peer_addr().is_ok_and(|from| from.ip().is_loopback());
+        let channel = if loopback { Channel::Loopback } else { Channel::Plain };
+        return door.serve(stream, Caller { peer, certificate: None, channel }, stop).await;
+    };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)) => shaken,
+        _ = stop.changed() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => {
+            let certificate = tls::peer_certificate(stream.get_ref().1);
+            let channel = if certificate.is_some() { Channel::MutualTls } else { Channel::Tls };
+            door.serve(stream, Caller { peer, certificate, channel }, stop).await;
+        }
+        Ok(Err(_)) | Err(_) => drop(door.site.gate.summarise(&peer, http::BAD_TLS, ())),
+    }
 }
 
 /// Enhanced mode: messages that were accepted (CA) and not applied when the process ended are applied now.
