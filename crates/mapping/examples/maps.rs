@@ -112,6 +112,8 @@ struct Sums {
     dropped: u32,
     reported: u32,
     invalid: u32,
+    /// Changes that do something when they are applied a second time.
+    unstable: u32,
     reported_paths: BTreeMap<String, u32>,
     issues: BTreeMap<String, u32>,
     faults: BTreeMap<String, (u32, String)>,
@@ -155,6 +157,7 @@ impl Sums {
         let whole = mapped.to_bundle();
         for change in &mapped.changes {
             let resource = change.apply(None);
+            self.unstable += u32::from(change.apply(Some(&resource)) != resource);
             for fault in validate::validate(&resource, &validate::Options::default()) {
                 self.invalid += 1;
                 let place: String = fault.expression.join(",").chars().filter(|c| !c.is_ascii_digit()).collect();
@@ -171,9 +174,10 @@ impl Sums {
     }
 
     fn print(&self) {
+        let unstable = self.unstable;
         let Sums { messages, unreadable, leaves, emitted, complement, dropped, reported, invalid, .. } = self;
         println!(
-            "{messages} messages ({unreadable} unreadable), {leaves} leaves: {emitted} emitted, {complement} complement, {dropped} dropped, {reported} reported; {invalid} faults of R4"
+            "{messages} messages ({unreadable} unreadable), {leaves} leaves: {emitted} emitted, {complement} complement, {dropped} dropped, {reported} reported; {invalid} faults of R4, {unstable} changes are not idempotent"
         );
         let top = |map: &BTreeMap<String, u32>, title: &str| {
             let mut all: Vec<_> = map.iter().collect();

@@ -23,7 +23,7 @@ pub(crate) struct Made<'m> {
     /// The type by name, where the lens decides it.
     pub(crate) kind: Option<&'static str>,
     /// What did not fit: the member of an extension and its value.
-    pub(crate) rest: Option<(&'static str, Value<'m>)>,
+    pub(crate) rest: Option<Box<(&'static str, Value<'m>)>>,
 }
 
 impl<'m> Made<'m> {
@@ -237,7 +237,7 @@ fn dated<'m>(lens: Builtin, text: &str, point: usize, hand: &mut Hand<'_, 'm>) -
     let mut made = Made::new(text);
     if lens == Builtin::Date && moment.has_time() {
         let whole = moment.date_time(precision, hand.zone.or(hand.zone()));
-        made.rest = whole.ok().map(|written| ("valueDateTime", Value::from(written.text)));
+        made.rest = whole.ok().map(|written| Box::new(("valueDateTime", Value::from(written.text))));
     }
     Ok(Some(made))
 }

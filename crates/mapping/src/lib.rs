@@ -60,6 +60,7 @@ mod overlay;
 mod path_text;
 mod place;
 mod plan;
+mod quick;
 mod reading;
 mod refusal;
 mod rule;

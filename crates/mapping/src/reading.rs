@@ -1,7 +1,6 @@
 //! Finds the places of a message that paths name, relative to an instance.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -9,6 +8,7 @@ use dukou_wire::groups::{GroupId, Groups};
 use dukou_wire::{Level, Message, Node, Presence, Segment};
 
 use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
+use crate::quick::QuickMap;
 use crate::rule::TestKind;
 
 /// A message with its groups, ready to be looked up.
@@ -24,7 +24,7 @@ pub(crate) struct Reading<'m> {
     seen: RefCell<Seen>,
 }
 
-type Seen = HashMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>;
+type Seen = QuickMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>;
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
 #[derive(Clone, Copy, Default)]

@@ -1,7 +1,5 @@
 //! Applies a program to a message.
 
-use std::collections::HashMap;
-
 use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text, Value};
 use dukou_terminology::Table;
 use dukou_wire::{Message, Node};
@@ -12,6 +10,7 @@ use crate::identify::{self, Instead};
 use crate::mapped::{Facts, Mapped, Merge};
 use crate::moment::Moment;
 use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
+use crate::quick::QuickMap;
 use crate::reading::{At, Found, Reading};
 use crate::sheet::Sheet;
 use crate::tally::{Claim, LeafClass, Tally};
@@ -81,8 +80,8 @@ pub(crate) struct Run<'m> {
     pub(crate) arguments: Vec<Vec<Option<Node<'m>>>>,
     /// Refusals told already: code and place.
     pub(crate) told: std::collections::HashSet<(&'static str, u32)>,
-    made: HashMap<(ResourceType, usize), usize>,
-    keys_seen: HashMap<(usize, [u8; 32]), u32>,
+    made: QuickMap<(ResourceType, usize), usize>,
+    keys_seen: QuickMap<(usize, [u8; 32]), u32>,
 }
 
 /// For whom operations run.
@@ -115,8 +114,8 @@ impl<'m> Run<'m> {
             cells: Vec::new(),
             arguments: Vec::new(),
             told: std::collections::HashSet::new(),
-            made: HashMap::new(),
-            keys_seen: HashMap::new(),
+            made: QuickMap::default(),
+            keys_seen: QuickMap::default(),
         }
     }
 
@@ -422,7 +421,7 @@ impl<'m> Run<'m> {
         self.complete(fallen, &everything);
         self.refer_to_everything(&everything, fallen);
         let mut changes: Vec<Change<'m>> = Vec::with_capacity(self.instances.len() + self.mentions.len());
-        let mut known: HashMap<ResourceKey, usize> = HashMap::new();
+        let mut known: QuickMap<ResourceKey, usize> = QuickMap::default();
         for at in 0..self.instances.len() {
             if fallen.has(at as u32, 0) {
                 continue;
@@ -452,7 +451,7 @@ impl<'m> Run<'m> {
     fn unite(
         &mut self,
         changes: &mut Vec<Change<'m>>,
-        known: &mut HashMap<ResourceKey, usize>,
+        known: &mut QuickMap<ResourceKey, usize>,
         change: Change<'m>,
         owner: u32,
         fallen: &mut crate::finish::Fallen,

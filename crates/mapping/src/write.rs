@@ -451,7 +451,7 @@ impl<'m> Run<'m> {
         &mut self,
         write: &'m Write,
         given: Given<'_, 'm>,
-        rest: Option<(&'static str, Value<'m>)>,
+        rest: Option<Box<(&'static str, Value<'m>)>>,
         point: usize,
         claim: Claim,
         value: &mut Value<'m>,
@@ -467,7 +467,7 @@ impl<'m> Run<'m> {
             RestPlan::Extension(url) => {
                 let extension = Object::new().with("url", url.as_str());
                 match rest {
-                    Some((member, value)) => extension.with(member, value),
+                    Some(rest) => extension.with(rest.0, rest.1),
                     None => match given.first().and_then(|node| self.left_over(node, point, claim)) {
                         Some(parts) => extension.with("extension", parts),
                         None => return,
