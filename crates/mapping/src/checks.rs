@@ -112,7 +112,7 @@ pub(crate) fn bodies(
         body.writes = written(&writes);
         body.links = linked.iter().map(|name| (*name).to_owned()).collect();
     }
-    for (rule, mut placed) in placed {
+    for (_, mut placed) in placed {
         for mut write in placed.writes.drain(..) {
             let body = &bodies.emits[write.emit];
             write.typed.plan.region = region(&write, body);
@@ -121,7 +121,6 @@ pub(crate) fn bodies(
                 action.targets.push(write.typed.plan);
             }
         }
-        let _ = rule;
         match placed.emit {
             None => bodies.once.push(placed.operation),
             Some(emit) if placed.late => bodies.emits[emit].late.push(placed.operation),

@@ -397,7 +397,6 @@ fn id_plan(id: &Id, context: &Context<'_>, per: &str, compiler: &mut Compiler<'_
         }
         keys.push(KeyPlan::Source(alternatives));
     }
-    let _ = id.place;
     Some(IdPlan { keys, weak: id.weak })
 }
 

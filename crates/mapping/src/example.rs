@@ -16,7 +16,6 @@ use crate::yaml::Tree;
 pub(crate) struct Example {
     map: String,
     line: u32,
-    file: u32,
     message: String,
     get: Option<Tree>,
     absent: Vec<String>,
@@ -69,7 +68,6 @@ pub(crate) fn read(map: &MapFile, findings: &mut Findings<'_>) -> Vec<Example> {
         examples.push(Example {
             map: map.name.value.clone(),
             line: tree.place().line,
-            file: tree.place().file,
             message: message(&input.value, map),
             get: section.get("get").cloned(),
             absent,
@@ -136,7 +134,6 @@ impl Program {
             }
             Err(error) => differences.push(format!("the message cannot be read: {error}")),
         }
-        let _ = example.file;
         (!differences.is_empty()).then(|| ExampleFailure { map: example.map.clone(), line: example.line, differences })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Findings, nearest};
 use crate::grammar;
-use crate::place::{Place, Placed, Word};
+use crate::place::{Placed, Word};
 use crate::rule::{Rule, Source, Target, Test};
 use crate::section::Section;
 use crate::table_text::{InlineTable, inline_tables};
@@ -62,7 +62,6 @@ pub(crate) struct Emit {
 pub(crate) struct Id {
     pub(crate) keys: Vec<Key>,
     pub(crate) weak: Weak,
-    pub(crate) place: Place,
 }
 
 #[derive(Debug)]
@@ -264,7 +263,7 @@ fn id(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Id> {
         findings.error("E-HEAD", inner.place(), "the id has no key", "write: id: {key: PATH, weak: error}");
         return None;
     }
-    Some(Id { keys, weak, place: inner.place() })
+    Some(Id { keys, weak })
 }
 
 fn applies(section: &Section<'_>, findings: &mut Findings<'_>) -> Applies {

@@ -429,6 +429,26 @@ fn parts(node: Node<'_>, component: u16, subcomponent: u16) -> Node<'_> {
     part(part(node, component), subcomponent)
 }
 
+/// Component number and text of the leaf that starts at an offset.
+pub(crate) fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m, str>)> {
+    for (number, child) in (1..).zip(node.children()) {
+        let span = child.span();
+        if !(span.start..=span.end).contains(&start) {
+            continue;
+        }
+        for (inner, grandchild) in (1..).zip(child.children()) {
+            if grandchild.span().start == start {
+                let number = if child.child_count() > 1 { format!("{number}.{inner}") } else { format!("{number}") };
+                return Some((number, first_leaf(grandchild).text()));
+            }
+        }
+        if span.start == start {
+            return Some((format!("{number}"), child.text()));
+        }
+    }
+    (node.span().start == start).then(|| ("1".to_owned(), node.text()))
+}
+
 fn within(position: Position, number: u16) -> bool {
     match position {
         Position::All => true,

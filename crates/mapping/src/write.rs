@@ -11,7 +11,7 @@ use crate::finish::lacks;
 use crate::identify;
 use crate::lens::{self, Hand, Made, Outcome, choice_name};
 use crate::plan::{Constant, LensUse, Operation, PathPlan, RestPlan, TargetPlan, Write, borrowed};
-use crate::reading::{At, Found, first_leaf, part, valued};
+use crate::reading::{At, Found, first_leaf, locate, part, valued};
 use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
 use crate::run::{Mention, Run, Standing};
@@ -555,26 +555,6 @@ impl<'m> Run<'m> {
             None => own,
         }
     }
-}
-
-/// Component number and text of the leaf that starts at an offset.
-fn locate<'m>(node: Node<'m>, start: u32) -> Option<(String, std::borrow::Cow<'m, str>)> {
-    for (number, child) in (1..).zip(node.children()) {
-        let span = child.span();
-        if !(span.start..=span.end).contains(&start) {
-            continue;
-        }
-        for (inner, grandchild) in (1..).zip(child.children()) {
-            if grandchild.span().start == start {
-                let number = if child.child_count() > 1 { format!("{number}.{inner}") } else { format!("{number}") };
-                return Some((number, first_leaf(grandchild).text()));
-            }
-        }
-        if span.start == start {
-            return Some((format!("{number}"), child.text()));
-        }
-    }
-    (node.span().start == start).then(|| ("1".to_owned(), node.text()))
 }
 
 /// What a rule gives its lens.

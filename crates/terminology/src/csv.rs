@@ -36,7 +36,11 @@ impl Tables {
                 Ok(table) => {
                     let name = table.head().name.clone();
                     if tables.insert(name.clone(), table).is_some() {
-                        faults.push(LoadError { file, line: 1, text: format!("a second file makes the table '{name}'") });
+                        faults.push(LoadError {
+                            file,
+                            line: 1,
+                            text: format!("a second file makes the table '{name}'"),
+                        });
                     }
                 }
                 Err(found) => faults.extend(found),
@@ -57,55 +61,57 @@ impl Tables {
 }
 
 fn read(file: &str, text: &str) -> Result<Table, Vec<LoadError>> {
-    let mut faults = Vec::new();
-    let mut fault = |line: u32, text: String| faults.push(LoadError { file: file.to_owned(), line, text });
-    let mut head = Head::default();
-    let mut columns_seen = false;
-    let mut rows = Vec::new();
-    let mut lines = Vec::new();
-    let mut otherwise = None;
+    let mut reader = Reader { file, ..Reader::default() };
     for (number, line) in (1u32..).zip(text.trim_start_matches('\u{feff}').lines()) {
-        if line.trim().is_empty() || line.starts_with('#') {
-            continue;
+        if !line.trim().is_empty() && !line.starts_with('#') {
+            reader.line(number, line);
         }
+    }
+    reader.finish()
+}
+
+/// What is known of a file while its lines are read.
+#[derive(Default)]
+struct Reader<'f> {
+    file: &'f str,
+    head: Head,
+    columns_seen: bool,
+    rows: Vec<Row>,
+    /// The line of each row.
+    lines: Vec<u32>,
+    otherwise: Option<Otherwise>,
+    faults: Vec<LoadError>,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, line: u32, text: impl Into<String>) {
+        self.faults.push(LoadError { file: self.file.to_owned(), line, text: text.into() });
+    }
+
+    fn line(&mut self, number: u32, line: &str) {
         let cells = match cells(line) {
             Ok(cells) => cells,
-            Err(text) => {
-                fault(number, text.to_owned());
-                continue;
-            }
+            Err(text) => return self.fault(number, text),
         };
         let cell = |at: usize| cells.get(at).map_or("", |cell| cell.trim());
-        if !columns_seen {
-            match (cell(0), cell(1)) {
-                ("code", "op") => columns_seen = true,
-                ("table", value) => head.name = value.to_owned(),
-                ("source", value) => head.source = value.to_owned(),
-                ("target", value) => head.target = value.to_owned(),
-                ("version", value) => head.version = value.to_owned(),
-                ("date", value) => head.date = value.to_owned(),
-                (other, _) => fault(number, format!("unknown head line '{other}'; known: {HEAD_KEYS}")),
-            }
-            continue;
+        if !self.columns_seen {
+            return self.head_line(number, cell(0), cell(1));
         }
         let direction = match cell(1) {
             "<->" => Direction::Both,
             "->" => Direction::Forward,
             "<-" => Direction::Back,
-            other => {
-                fault(number, format!("'{other}' is no direction; write <->, -> or <-"));
-                continue;
-            }
+            other => return self.fault(number, format!("'{other}' is no direction; write <->, -> or <-")),
         };
         if cell(0) == "else" && direction == Direction::Forward {
-            if otherwise.replace(Otherwise::parse(cell(2))).is_some() {
-                fault(number, "a second else row".to_owned());
+            if self.otherwise.replace(Otherwise::parse(cell(2))).is_some() {
+                self.fault(number, "a second else row");
             }
-            continue;
+            return;
         }
         let filled = |at: usize| Some(cell(at)).filter(|text| !text.is_empty()).map(str::to_owned);
-        lines.push(number);
-        rows.push(Row {
+        self.lines.push(number);
+        self.rows.push(Row {
             code: cell(0).to_owned(),
             direction,
             target: cell(2).to_owned(),
@@ -113,22 +119,42 @@ fn read(file: &str, text: &str) -> Result<Table, Vec<LoadError>> {
             system: filled(4),
         });
     }
-    check_head(file, &head, columns_seen, &mut fault);
-    match Table::build(head, rows, otherwise.unwrap_or_default()) {
-        Ok(table) if faults.is_empty() => Ok(table),
-        Ok(_) => Err(faults),
-        Err(found) => {
-            for row_fault in found {
-                let text = match row_fault.kind {
-                    FaultKind::TargetTwice { other } | FaultKind::CodeTwice { other } => {
-                        format!("{} (line {})", row_fault.kind, lines[other])
-                    }
-                    FaultKind::Empty => row_fault.kind.to_string(),
-                };
-                faults.push(LoadError { file: file.to_owned(), line: lines[row_fault.row], text });
+
+    fn head_line(&mut self, number: u32, key: &str, value: &str) {
+        let slot = match key {
+            "code" if value == "op" => {
+                self.columns_seen = true;
+                return;
             }
-            faults.sort_by_key(|fault| fault.line);
-            Err(faults)
+            "table" => &mut self.head.name,
+            "source" => &mut self.head.source,
+            "target" => &mut self.head.target,
+            "version" => &mut self.head.version,
+            "date" => &mut self.head.date,
+            other => return self.fault(number, format!("unknown head line '{other}'; known: {HEAD_KEYS}")),
+        };
+        value.clone_into(slot);
+    }
+
+    fn finish(mut self) -> Result<Table, Vec<LoadError>> {
+        let (file, head, columns_seen) = (self.file, self.head.clone(), self.columns_seen);
+        check_head(file, &head, columns_seen, &mut |line, text| self.fault(line, text));
+        match Table::build(head, std::mem::take(&mut self.rows), self.otherwise.take().unwrap_or_default()) {
+            Ok(table) if self.faults.is_empty() => Ok(table),
+            Ok(_) => Err(self.faults),
+            Err(found) => {
+                for row_fault in found {
+                    let text = match row_fault.kind {
+                        FaultKind::TargetTwice { other } | FaultKind::CodeTwice { other } => {
+                            format!("{} (line {})", row_fault.kind, self.lines[other])
+                        }
+                        FaultKind::Empty => row_fault.kind.to_string(),
+                    };
+                    self.fault(self.lines[row_fault.row], text);
+                }
+                self.faults.sort_by_key(|fault| fault.line);
+                Err(self.faults)
+            }
         }
     }
 }

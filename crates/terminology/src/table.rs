@@ -222,7 +222,9 @@ impl Table {
             Otherwise::Text => return Translation::Text,
             Otherwise::Code(code) => (Cow::Borrowed(code.as_str()), self.target_system(), true),
             Otherwise::Keep => (Cow::Borrowed(code), self.source_system(), false),
-            Otherwise::Pattern { before, after } => (Cow::Owned(filled(before, code, after)), self.target_system(), false),
+            Otherwise::Pattern { before, after } => {
+                (Cow::Owned(filled(before, code, after)), self.target_system(), false)
+            }
         };
         Translation::Coded(Coded { code, system, display: None, lossy })
     }
