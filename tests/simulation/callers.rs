@@ -56,7 +56,7 @@ impl Caller {
             (4, Some((key, version))) if own_id(&key).is_some() => {
                 Order::Put { id: own_id(&key).unwrap_or(0), if_match: Some(version), n }
             }
-            (4 | 5, Some((key, version))) => Order::Patch { key, if_match: (n % 2 == 0).then_some(version), n },
+            (4 | 5, Some((key, version))) => Order::Patch { key, if_match: n.is_multiple_of(2).then_some(version), n },
             (6, _) => Order::Pair { value: fresh },
             (7, _) => Order::Batch { n },
             (8, Some((key, _))) if own_id(&key).is_some() => Order::Delete { key },

@@ -60,15 +60,14 @@ impl Heard {
         let leaf = left.receipt.leaf();
         self.shown.extend(shown(results).into_iter().map(|(key, version)| (leaf, key, version)));
         self.versions.extend(written(results));
-        match (order, results.first()) {
-            (Order::Put { if_match, .. } | Order::Patch { if_match, .. }, Some(Ok(Done::Updated(version)))) => {
-                let expected = if_match.map(VersionId::next);
-                assert!(expected.is_none_or(|next| next == version.version), "If-Match holds up to the commit");
-                if let Order::Patch { n, .. } = order {
-                    self.patched.push((*n, version.key.clone(), version.version));
-                }
+        if let Order::Put { if_match, .. } | Order::Patch { if_match, .. } = order
+            && let Some(Ok(Done::Updated(version))) = results.first()
+        {
+            let expected = if_match.map(VersionId::next);
+            assert!(expected.is_none_or(|next| next == version.version), "If-Match holds up to the commit");
+            if let Order::Patch { n, .. } = order {
+                self.patched.push((*n, version.key.clone(), version.version));
             }
-            _ => {}
         }
         if matches!(order, Order::Once { .. } | Order::Pair { .. }) {
             self.acknowledged.push(order.clone());

@@ -123,8 +123,8 @@ impl Sender {
             n: pick(100_000),
         };
         let text = match self.kind {
-            Kind::His if about.n % 6 == 0 => about.merge(),
-            Kind::His if about.n % 7 == 0 => about.unmapped(),
+            Kind::His if about.n.is_multiple_of(6) => about.merge(),
+            Kind::His if about.n.is_multiple_of(7) => about.unmapped(),
             Kind::His => about.registration("HIS", "|"),
             Kind::Lis => about.result("LIS", "|", ""),
             Kind::Booking => about.booking(),
@@ -211,7 +211,7 @@ impl About<'_> {
     }
 
     fn booking(&self) -> String {
-        let trigger = if self.n % 4 == 0 { "SIU^S15^SIU_S12" } else { "SIU^S12^SIU_S12" };
+        let trigger = if self.n.is_multiple_of(4) { "SIU^S15^SIU_S12" } else { "SIU^S12^SIU_S12" };
         let header = self.header("PACS", trigger, "|", UTF_8);
         let Self { event, n, .. } = self;
         let place = n % 5;

@@ -53,7 +53,7 @@ impl World {
             entropy: Arc::new(SeededRandom::new(seed ^ 0xd0c0)),
             program: Arc::clone(program),
             requests: Arc::new(AtomicU64::new(1)),
-            segment_bytes: if choice.number() % 2 == 0 { 64 << 10 } else { 256 << 10 },
+            segment_bytes: if choice.number().is_multiple_of(2) { 64 << 10 } else { 256 << 10 },
         };
         let disk = Faulty::new();
         Ledger::create(&disk, &keys(), "hospital.example/simulation", &options(ground.segment_bytes), &*ground.clock)
