@@ -28,9 +28,17 @@ pub(crate) enum TlsError {
     /// The key file can be read by others.
     #[error("private key {} is readable by others: chmod 600 it", .0.display())]
     KeyReadable(PathBuf),
-    /// The authorities or the revocation list do not make a verifier.
-    #[error("setting up client certificates")]
-    Verifier(#[source] rustls::server::VerifierBuilderError),
+    /// The authorities or the revocation lists do not make a verifier.
+    #[error("checking client certificates by {}{}", authorities.display(), beside(lists.as_deref()))]
+    Verifier {
+        /// The file of the authorities.
+        authorities: PathBuf,
+        /// The file of the revocation lists.
+        lists: Option<PathBuf>,
+        /// What rustls said.
+        #[source]
+        source: rustls::server::VerifierBuilderError,
+    },
     /// Certificate and key do not fit each other, or are of a kind that is not served.
     #[error("using certificate {}", file.display())]
     Certificate {
@@ -67,17 +75,26 @@ pub(crate) fn peer_certificate(connection: &rustls::ServerConnection) -> Option<
 
 fn verifier(tls: &Tls, ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates("client authorities", ca)?);
+    for authority in certificates("client authorities", ca)? {
+        roots.add(authority).map_err(|source| TlsError::Certificate { file: ca.to_path_buf(), source })?;
+    }
     let mut builder = WebPkiClientVerifier::builder(Arc::new(roots));
     if let Some(file) = &tls.client_crl {
-        let list = CertificateRevocationListDer::from_pem_file(file).map_err(|source| pem("revocation list", file, source))?;
+        let lists = CertificateRevocationListDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|source| pem("revocation lists", file, source))?;
         // An expired list refuses new connections: a partner whose list is stale cannot be told from a revoked one.
-        builder = builder.with_crls([list]).enforce_revocation_expiration();
+        builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     if !tls.client_certificate_required {
         builder = builder.allow_unauthenticated();
     }
-    builder.build().map_err(TlsError::Verifier)
+    let (authorities, lists) = (ca.to_path_buf(), tls.client_crl.clone());
+    builder.build().map_err(|source| TlsError::Verifier { authorities, lists, source })
+}
+
+fn beside(lists: Option<&Path>) -> String {
+    lists.map_or_else(String::new, |file| format!(" and {} (revocation lists of version 2, RFC 5280, 5.1)", file.display()))
 }
 
 fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
