@@ -127,7 +127,13 @@ pub fn plan(header: &Header<'_>) -> AckPlan {
     if accept.trim().is_empty() && application.trim().is_empty() {
         return AckPlan { mode: Mode::Original, accept: Owed::Never, application: Owed::Always };
     }
-    AckPlan { mode: Mode::Enhanced, accept: Owed::parse(&accept), application: Owed::parse(&application) }
+    let plan = AckPlan { mode: Mode::Enhanced, accept: Owed::parse(&accept), application: Owed::parse(&application) };
+    match plan.accept {
+        // MSH-15 asks for a conditional answer and MSH-16 says nothing: such senders wait for an answer to every message all the
+        // same, and one that hears nothing sends for ever. Who wants silence says NE.
+        Owed::OnError | Owed::OnSuccess if application.trim().is_empty() => AckPlan { accept: Owed::Always, ..plan },
+        _ => plan,
+    }
 }
 
 /// What an acknowledgement says about one finding. The text must hold no patient data.

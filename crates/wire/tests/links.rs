@@ -217,6 +217,8 @@ fn the_header_says_which_answers_are_owed() {
     );
     let enhanced = plan("|||AL|ER");
     assert_eq!((enhanced.mode, enhanced.accept, enhanced.application), (Mode::Enhanced, Owed::Always, Owed::OnError));
+    assert_eq!(plan("|||ER").accept, Owed::Always, "who says nothing of MSH-16 waits for an answer");
+    assert_eq!(plan("|||ER|NE").accept, Owed::OnError);
     let silent = plan("|||NE|NE");
     assert!(!silent.accept.applies(false) && !silent.application.applies(false));
     let answer = plan("\rMSA|AA|1");
