@@ -127,7 +127,8 @@ impl Doors {
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
         let length = body.len();
         let close = "Connection: close\r\n\r\n";
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}Content-Length: {length}\r\n{close}", self.fhir);
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}Content-Length: {length}\r\n{close}", self.fhir);
         socket.write_all(head.as_bytes())?;
         socket.write_all(body)?;
         let mut all = Vec::new();
@@ -173,10 +174,6 @@ impl Doors {
         let answer = http(&format!("http://{}/metrics", self.admin), "", "GET", "", b"").unwrap();
         assert_eq!(answer.status, 200);
         String::from_utf8(answer.body).unwrap()
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub(crate) fn tell(&self, signal: &str) {

@@ -49,7 +49,8 @@ fn list(value: &Value) -> Vec<Value> {
 /// What is wrong with the answer to a case, if anything.
 fn judge(name: &str, expected: &Value, heard: &Heard, recorded: &[String]) -> Vec<String> {
     let mut wrong = Vec::new();
-    let statuses: Vec<u64> = list(&expected["status"]).iter().filter_map(Value::as_u64).filter(|status| *status != 0).collect();
+    let statuses: Vec<u64> =
+        list(&expected["status"]).iter().filter_map(Value::as_u64).filter(|status| *status != 0).collect();
     if heard.statuses != statuses {
         wrong.push(format!("{name}: statuses {:?} instead of {statuses:?}", heard.statuses));
     }
@@ -63,7 +64,9 @@ fn judge(name: &str, expected: &Value, heard: &Heard, recorded: &[String]) -> Ve
     let mut wanted: Vec<String> = list(&expected["recorded"])
         .iter()
         .zip(&all)
-        .filter_map(|(word, status)| word.as_str().filter(|word| *word != "nothing").map(|word| format!("{word} {status}")))
+        .filter_map(|(word, status)| {
+            word.as_str().filter(|word| *word != "nothing").map(|word| format!("{word} {status}"))
+        })
         .collect();
     wanted.sort();
     if recorded != wanted {
@@ -95,7 +98,8 @@ fn hostile_requests_are_answered_closed_and_counted_once() {
     for part in places.chunks(24) {
         thread::scope(|scope| {
             let (doors, cases) = (&doors, &cases);
-            let threads: Vec<_> = part.iter().map(|place| scope.spawn(move || run(doors, *place, &cases[*place].1))).collect();
+            let threads: Vec<_> =
+                part.iter().map(|place| scope.spawn(move || run(doors, *place, &cases[*place].1))).collect();
             outcomes.extend(threads.into_iter().map(|thread| thread.join().unwrap()));
         });
     }
@@ -114,10 +118,21 @@ fn a_caller_that_knows_http_2_is_served() {
     if Command::new("curl").arg("-V").output().is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("HTTP2")) {
         let house = House::new();
         let doors = house.open();
-        let (bearer, url) = (format!("Authorization: Bearer {}", doors.token), format!("http://{}/fhir/Patient", doors.fhir));
+        let (bearer, url) =
+            (format!("Authorization: Bearer {}", doors.token), format!("http://{}/fhir/Patient", doors.fhir));
         for _ in 0..2 {
             let asked = Command::new("curl")
-                .args(["-s", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "-H", &bearer, &url])
+                .args([
+                    "-s",
+                    "--http2-prior-knowledge",
+                    "-o",
+                    "/dev/null",
+                    "-w",
+                    "%{http_version} %{http_code}",
+                    "-H",
+                    &bearer,
+                    &url,
+                ])
                 .output()
                 .unwrap();
             assert_eq!(String::from_utf8_lossy(&asked.stdout), "2 200");
@@ -159,7 +174,8 @@ fn floods_of_http_2_end_the_connection_and_not_the_service() {
     let doors = house.open();
     // GET / over http, by the static table, and `x` as the authority (RFC 7541).
     let head = [0x82, 0x86, 0x84, 0x41, 0x01, b'x'];
-    let resets = (0..5_000_u32).flat_map(|n| [frame(1, 5, 2 * n + 1, &head), frame(3, 0, 2 * n + 1, &8_u32.to_be_bytes())]);
+    let resets =
+        (0..5_000_u32).flat_map(|n| [frame(1, 5, 2 * n + 1, &head), frame(3, 0, 2 * n + 1, &8_u32.to_be_bytes())]);
     assert!(flood(&doors, 1, resets), "streams opened and reset at once");
     let continued = std::iter::once(frame(1, 1, 1, &head)).chain((0..5_000).map(|_| frame(9, 0, 1, &[0_u8; 1_000])));
     assert!(flood(&doors, 2, continued), "a head that never ends");

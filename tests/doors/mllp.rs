@@ -75,8 +75,11 @@ fn hostile_streams_are_answered_closed_and_counted_once() {
     let mut wrong = Vec::new();
     thread::scope(|scope| {
         let doors = &doors;
-        let threads: Vec<_> =
-            cases.iter().enumerate().map(|(place, (name, folder))| scope.spawn(move || run(doors, place, name, folder))).collect();
+        let threads: Vec<_> = cases
+            .iter()
+            .enumerate()
+            .map(|(place, (name, folder))| scope.spawn(move || run(doors, place, name, folder)))
+            .collect();
         wrong.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
     });
     assert_eq!(doors.stop(), Some(0));

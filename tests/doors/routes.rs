@@ -16,7 +16,14 @@ struct Ask {
     body: &'static str,
 }
 
-const fn ask(route: u16, class: u16, method: &'static str, path: &'static str, lines: &'static str, body: &'static str) -> Ask {
+const fn ask(
+    route: u16,
+    class: u16,
+    method: &'static str,
+    path: &'static str,
+    lines: &'static str,
+    body: &'static str,
+) -> Ask {
     Ask { route, class, method, path, lines, body }
 }
 
@@ -31,7 +38,8 @@ const BROKEN: &str = r#"{"resourceType":"Patient","gender":"#;
 const WRONG: &str = r#"{"resourceType":"Patient","gender":7}"#;
 const ACTIVE: &str = r#"[{"op":"add","path":"/active","value":true}]"#;
 const NOWHERE: &str = r#"[{"op":"replace","path":"/nothing/at/all","value":true}]"#;
-const BATCH: &str = r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/p1"}}]}"#;
+const BATCH: &str =
+    r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/p1"}}]}"#;
 const NO_TYPE: &str = r#"{"resourceType":"Bundle","type":"document"}"#;
 const MESSAGE: &str = "MSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|R-1|P|2.5.1\rEVN|A04|20261120081500\r\
                        PID|1||20000001^^^H1^MR||王一||19580312|M\rPV1|1|O\r";

@@ -33,7 +33,8 @@ fn ask(base: &str, token: &str, name: &str) -> Vec<(String, String)> {
 fn ask_on_one_connection(address: &str, token: &str) -> usize {
     let Ok(mut socket) = TcpStream::connect(address) else { return 0 };
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let request = format!("GET /fhir/Patient?_count=1 HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let request =
+        format!("GET /fhir/Patient?_count=1 HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
     let mut answers = 0;
     let mut buffer = vec![0_u8; 64 * 1024];
     loop {
@@ -91,11 +92,13 @@ fn a_stop_in_the_middle_of_the_work_finishes_what_was_taken() {
     let house = House::new();
     for round in 0..3 {
         let doors = house.open();
-        let (base, fhir, mllp, token) = (format!("http://{}/fhir", doors.fhir), doors.fhir.clone(), doors.mllp[0].clone(), doors.token.clone());
+        let (base, fhir, mllp, token) =
+            (format!("http://{}/fhir", doors.fhir), doors.fhir.clone(), doors.mllp[0].clone(), doors.token.clone());
         let on_one = AtomicUsize::new(0);
         let (seen, acknowledged) = thread::scope(|scope| {
             let (base, mllp, token, fhir, on_one) = (&base, &mllp, &token, &fhir, &on_one);
-            let asking: Vec<_> = (0..3).map(|n| scope.spawn(move || ask(base, token, &format!("r{round}t{n}")))).collect();
+            let asking: Vec<_> =
+                (0..3).map(|n| scope.spawn(move || ask(base, token, &format!("r{round}t{n}")))).collect();
             let sending: Vec<_> = (0..3).map(|n| scope.spawn(move || send(mllp, &format!("R{round}T{n}N")))).collect();
             scope.spawn(move || on_one.fetch_add(ask_on_one_connection(fhir, token), Ordering::Relaxed));
             // A connection in the middle of a head, and one that says nothing: neither may hold up the end.

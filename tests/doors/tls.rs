@@ -42,7 +42,17 @@ impl Authority {
     /// Status of one GET, 0 where no answer came; `client` names a certificate to show.
     fn get(&self, address: &str, path: &str, client: Option<&str>, token: Option<&str>) -> String {
         let mut curl = Command::new("curl");
-        curl.args(["-s", "-m", "10", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--cacert", &self.file("ca.pem")]);
+        curl.args([
+            "-s",
+            "-m",
+            "10",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{http_version}",
+            "--cacert",
+            &self.file("ca.pem"),
+        ]);
         if let Some(name) = client {
             curl.args(["--cert", &self.file(&format!("{name}.pem")), "--key", &self.file(&format!("{name}.key"))]);
         }
@@ -58,8 +68,7 @@ impl Authority {
         use std::io::Write;
         let mut command = Command::new("openssl");
         command.args(["s_client", "-quiet", "-connect", address, "-CAfile", &self.file("ca.pem")]).args(extra);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         // A refused handshake closes the pipe under us.
         let _told = child.stdin.take().unwrap().write_all(say);
         String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
@@ -67,7 +76,9 @@ impl Authority {
 }
 
 fn listeners(crl: &str) -> String {
-    let tls = format!("certificate = \"tls/server.pem\", key = \"tls/server.key\", client_ca = \"tls/ca.pem\", client_crl = \"tls/{crl}\"");
+    let tls = format!(
+        "certificate = \"tls/server.pem\", key = \"tls/server.key\", client_ca = \"tls/ca.pem\", client_crl = \"tls/{crl}\""
+    );
     format!(
         "[listen]\nadmin = \"127.0.0.1:0\"\n[listen.fhir]\naddress = \"127.0.0.1:0\"\ntls = {{ {tls} }}\n\
          [[mllp]]\nname = \"over-tls\"\naddress = \"127.0.0.1:0\"\ntls = {{ {tls}, client_certificate_required = true }}\n"
@@ -76,7 +87,8 @@ fn listeners(crl: &str) -> String {
 
 fn register(house: &House, authority: &Authority) {
     let names = ["bureau", "expired", "revoked", "server-only"];
-    let listed: Vec<String> = names.iter().map(|name| format!("\"{}\"", authority.fingerprint(&format!("{name}.pem")))).collect();
+    let listed: Vec<String> =
+        names.iter().map(|name| format!("\"{}\"", authority.fingerprint(&format!("{name}.pem")))).collect();
     house.add_partner(&format!(
         "\n[[client]]\nid = \"bureau\"\ncertificate_sha256 = [{}]\nscopes = \"system/*.cruds\"\ndefault_purpose = \"TREAT\"\n",
         listed.join(", ")
@@ -102,7 +114,8 @@ fn who_shows_a_registered_certificate_is_known_by_it_and_nobody_else_comes_in() 
     for name in ["stranger", "expired", "revoked", "server-only"] {
         assert_eq!(get(patients, Some(name), None), "000", "{name}");
     }
-    let old = authority.talk(&doors.fhir, &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], b"GET /fhir/metadata HTTP/1.0\r\n\r\n");
+    let old =
+        authority.talk(&doors.fhir, &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], b"GET /fhir/metadata HTTP/1.0\r\n\r\n");
     assert_eq!(old, "", "TLS 1.1 is not spoken");
     let newer = authority.talk(&doors.fhir, &["-tls1_2"], b"GET /fhir/metadata HTTP/1.0\r\n\r\n");
     assert!(newer.starts_with("HTTP/1.0 200"), "{newer}");
@@ -123,9 +136,17 @@ fn messages_over_tls_belong_to_the_client_of_the_certificate() {
     house.listen = listeners("ca.crl");
     house.limits = "idle_ms_max = 700".to_owned();
     let doors = house.open();
-    let message = b"\x0bMSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|T-1|P|2.5.1\rEVN|A04|20261120081500\r\
+    let message =
+        b"\x0bMSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|T-1|P|2.5.1\rEVN|A04|20261120081500\r\
                     PID|1||20000001^^^H1^MR||WANG||19580312|M\rPV1|1|O\r\x1c\r";
-    let shown = |name: &str| ["-cert".to_owned(), authority.file(&format!("{name}.pem")), "-key".to_owned(), authority.file(&format!("{name}.key"))];
+    let shown = |name: &str| {
+        [
+            "-cert".to_owned(),
+            authority.file(&format!("{name}.pem")),
+            "-key".to_owned(),
+            authority.file(&format!("{name}.key")),
+        ]
+    };
     let send = |name: &str| {
         let shown = shown(name);
         authority.talk(&doors.mllp[0], &shown.each_ref().map(String::as_str), message)
@@ -137,7 +158,8 @@ fn messages_over_tls_belong_to_the_client_of_the_certificate() {
     assert_eq!(authority.talk(&doors.mllp[0], &[], message), "", "nor does who shows none");
     assert_eq!(doors.stop(), Some(0));
     let trail = house.trail();
-    let clients: Vec<_> = trail.primaries().iter().map(|primary| (primary.client.clone(), primary.ack.clone())).collect();
+    let clients: Vec<_> =
+        trail.primaries().iter().map(|primary| (primary.client.clone(), primary.ack.clone())).collect();
     assert_eq!(clients, [("bureau".to_owned(), "AA".to_owned())]);
     let counts = trail.counts();
     let count = |what: &str| counts[&("127.0.0.1".to_owned(), what.to_owned(), 0)];

@@ -41,10 +41,12 @@ impl Trail {
 
     /// Reads a ledger as it lies there.
     pub(crate) fn read(folder: &Path) -> Trail {
-        let mut segments: Vec<_> = fs::read_dir(folder.join("seg")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut segments: Vec<_> =
+            fs::read_dir(folder.join("seg")).unwrap().map(|entry| entry.unwrap().path()).collect();
         segments.sort();
         let mut records = Vec::new();
-        for segment in segments.iter().filter(|path| path.file_stem().unwrap().to_string_lossy().parse::<u64>().is_ok()) {
+        for segment in segments.iter().filter(|path| path.file_stem().unwrap().to_string_lossy().parse::<u64>().is_ok())
+        {
             let bytes = fs::read(segment).unwrap();
             let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
             let mut at = 0;
@@ -87,7 +89,11 @@ impl Trail {
         let mut counts = BTreeMap::new();
         for (_, record) in self.records.iter().filter(|(kind, _)| *kind == AUTHN) {
             for line in record["29"]["counts"].as_array().unwrap() {
-                let key = (line[1].as_str().unwrap().to_owned(), line[2].as_str().unwrap().to_owned(), line[3].as_u64().unwrap());
+                let key = (
+                    line[1].as_str().unwrap().to_owned(),
+                    line[2].as_str().unwrap().to_owned(),
+                    line[3].as_u64().unwrap(),
+                );
                 *counts.entry(key).or_default() += line[5].as_u64().unwrap();
             }
         }

@@ -268,7 +268,8 @@ mod tests {
     fn verdict(stream: &str) -> Result<(), Refused> {
         let whole = Framing::new().look(stream.as_bytes());
         let mut framing = Framing::new();
-        let cut = stream.bytes().enumerate().find_map(|(at, byte)| framing.look(&[byte]).err().map(|refused| (at, refused)));
+        let cut =
+            stream.bytes().enumerate().find_map(|(at, byte)| framing.look(&[byte]).err().map(|refused| (at, refused)));
         assert_eq!(whole.is_err(), cut.is_some(), "{stream:?}");
         if let (Err(whole), Some((at, refused))) = (whole, cut) {
             assert!(whole.after <= at && whole.in_head == refused.in_head, "{stream:?}");
@@ -339,12 +340,24 @@ mod tests {
     fn a_body_is_followed_to_its_end() {
         let chunked = head("Transfer-Encoding: chunked\r\n");
         let long = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(64));
-        for body in ["x\r\n", "-1\r\n", "1 \r\n", "10000000000000000\r\n", "1\r\nab\r\n", "1\na", "0\r\nX-Sum: 1\r\n\r\n", &long] {
+        for body in [
+            "x\r\n",
+            "-1\r\n",
+            "1 \r\n",
+            "10000000000000000\r\n",
+            "1\r\nab\r\n",
+            "1\na",
+            "0\r\nX-Sum: 1\r\n\r\n",
+            &long,
+        ] {
             let refused = verdict(&(chunked.clone() + body)).unwrap_err();
             assert!(!refused.in_head, "{body:?}");
         }
         let second = head("Content-Length: 1\r\n") + "aGET / HTTP/1.1\nHost: a\r\n\r\n";
-        assert!(verdict(&second).is_err_and(|refused| refused.in_head), "the request behind a body is looked at as well");
+        assert!(
+            verdict(&second).is_err_and(|refused| refused.in_head),
+            "the request behind a body is looked at as well"
+        );
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dukou_access::Channel;
 use dukou_api::{ClientCertificate, Connection, Crew, CursorKey, Desk, Links, Runtime, Service};
 use dukou_audit::{Gate, Peer, Released, Summary};
 use dukou_exchange::Link;
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
@@ -41,8 +41,14 @@ pub(crate) struct Front {
 
 impl Front {
     /// The door over the parts of a node.
-    pub(crate) fn new(config: &Config, site: &Arc<Site>, readers: Arc<Crew>, writers: Arc<Crew>) -> Result<Front, TlsError> {
-        let tls = config.listen.fhir.tls.as_ref().map(|tls| tls::server_config(tls, &[b"h2", b"http/1.1"])).transpose()?;
+    pub(crate) fn new(
+        config: &Config,
+        site: &Arc<Site>,
+        readers: Arc<Crew>,
+        writers: Arc<Crew>,
+    ) -> Result<Front, TlsError> {
+        let tls =
+            config.listen.fhir.tls.as_ref().map(|tls| tls::server_config(tls, &[b"h2", b"http/1.1"])).transpose()?;
         let mut key = [0_u8; 32];
         site.random.fill(&mut key);
         let limits = dukou_api::Limits {
@@ -107,7 +113,12 @@ fn links(config: &Config) -> Links {
 }
 
 /// Accepts connections until the node stops, then lets those open finish what they are answering.
-pub(crate) async fn serve(listener: TcpListener, front: Front, places: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    front: Front,
+    places: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
     let front = Arc::new(front);
     let mut connections = JoinSet::new();
     loop {

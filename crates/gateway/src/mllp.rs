@@ -93,7 +93,9 @@ impl Door {
         let end = self.converse(&mut stream, &caller, &mut stop).await;
         match end {
             Ok(End::Quiet) => {}
-            Ok(End::Refused) => tracing::warn!(listener = %self.name, "an MLLP connection was closed without an answer"),
+            Ok(End::Refused) => {
+                tracing::warn!(listener = %self.name, "an MLLP connection was closed without an answer")
+            }
             Ok(End::Broken(what)) => {
                 drop(self.site.gate.summarise(&caller.peer, Summary { what, status: 0, route: 0 }, ()));
                 tracing::warn!(listener = %self.name, what, "an MLLP connection was closed");
@@ -293,7 +295,9 @@ pub(crate) fn apply_again(site: &Site, access: Access, arrival: &Arrival<'_>, st
 
 /// The first bytes are those of TLS or HTTP.
 fn speaks_otherwise(first: &[u8]) -> bool {
-    [&b"\x16\x03"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"PRI * "].iter().any(|start| first.starts_with(start))
+    [&b"\x16\x03"[..], b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"PRI * "]
+        .iter()
+        .any(|start| first.starts_with(start))
 }
 
 /// A stable word for what ended a stream, for logs and summaries.

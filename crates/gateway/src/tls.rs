@@ -94,7 +94,9 @@ fn verifier(tls: &Tls, ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsErro
 }
 
 fn beside(lists: Option<&Path>) -> String {
-    lists.map_or_else(String::new, |file| format!(" and {} (revocation lists of version 2, RFC 5280, 5.1)", file.display()))
+    lists.map_or_else(String::new, |file| {
+        format!(" and {} (revocation lists of version 2, RFC 5280, 5.1)", file.display())
+    })
 }
 
 fn certificates(what: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
