@@ -144,6 +144,23 @@ fn a_caller_that_knows_http_2_is_served() {
     }
 }
 
+#[test]
+fn a_request_whose_sender_vanishes_is_still_recorded() {
+    let house = House::new();
+    let doors = house.open();
+    let mut socket = connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 8, 1)), &doors.fhir);
+    let get = b"GET /fhir/metadata HTTP/1.1\r\nHost: <<host>>\r\n\r\n";
+    let post = b"POST /fhir/Patient HTTP/1.1\r\nHost: <<host>>\r\nAuthorization: Bearer <<token>>\r\nContent-Length: 99\r\n\r\n{";
+    doors.send_raw(&mut socket, get);
+    doors.send_raw(&mut socket, post);
+    thread::sleep(Duration::from_millis(200));
+    // The first answer was never read, so the system resets the connection.
+    drop(socket);
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(doors.stop(), Some(0));
+    assert_eq!(house.trail().about("127.0.8.1"), ["metadata 200", "record 400"]);
+}
+
 /// One frame of HTTP/2 (RFC 9113, 4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
@@ -180,8 +197,16 @@ fn floods_of_http_2_end_the_connection_and_not_the_service() {
     let continued = std::iter::once(frame(1, 1, 1, &head)).chain((0..5_000).map(|_| frame(9, 0, 1, &[0_u8; 1_000])));
     assert!(flood(&doors, 2, continued), "a head that never ends");
     assert!(flood(&doors, 3, std::iter::once(frame(0, 0, 1, b"no stream"))), "data on a stream that is not open");
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let bearer = [vec![0x40], text("authorization"), text(&format!("Bearer {}", doors.token))].concat();
+    // POST, http, /fhir, an authority and the token; no body follows, then the stream is taken back.
+    let post = [&[0x83, 0x86, 0x44][..], &text("/fhir"), &[0x41, 1, b'x'], &bearer].concat();
+    let taken_back = [frame(1, 4, 1, &post), frame(3, 0, 1, &8_u32.to_be_bytes())];
+    let taken_back = taken_back.into_iter().inspect(|_| thread::sleep(Duration::from_millis(100)));
+    flood(&doors, 4, taken_back);
     assert_eq!(doors.ask("GET", "/Patient?_summary=count", "").status, 200, "the doors are still open");
     assert_eq!(doors.stop(), Some(0));
+    assert_eq!(house.trail().about("127.0.9.4"), ["record 400"], "a request taken back is a request");
     for host in 1..4 {
         assert!(!house.trail().about(&format!("127.0.9.{host}")).is_empty(), "attacker {host} is in the ledger");
     }
