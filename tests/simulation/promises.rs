@@ -120,3 +120,34 @@ fn a_message_that_two_connections_carry_on_at_once_gets_one_answer() {
     let mine = send(&world, &message).steps[1].answer.ack.clone();
     assert_eq!(*answers.lock().unwrap(), [mine]);
 }
+
+#[test]
+fn an_entry_of_a_batch_that_the_writer_refuses_stays_alone() {
+    let world = world();
+    let observation = |subject: &str| {
+        super::callers::value(&format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"a"}},"subject":{{"reference":"{subject}"}}}}"#
+        ))
+    };
+    let entry = |content: dukou_fhir::Value<'static>| {
+        let kind = ResourceType::parse(content.resource_type().unwrap()).unwrap();
+        Entry { full_url: None, operation: Operation::Create { kind, content, if_none_exist: None } }
+    };
+    let entries = [
+        entry(observation("Patient/nobody")),
+        entry(super::callers::value(r#"{"resourceType":"Patient","birthDate":"1966-09-09"}"#)),
+        entry(observation("Patient/nobody-else")),
+    ];
+    let answer = |mode| {
+        let left = world.node().ask("portal", dukou_audit::Interaction::Batch, Cut::Never, |exchange, permit| {
+            exchange.submit(permit, mode, &entries, super::callers::STATUSES)
+        });
+        left.unwrap().answer
+    };
+    let results = answer(Mode::Batch).unwrap();
+    assert!(matches!(results[1], Ok(Done::Created(_))), "{results:?}");
+    for at in [0, 2] {
+        assert!(matches!(results[at], Err(dukou_exchange::Error::MissingReference { .. })), "{results:?}");
+    }
+    assert!(matches!(answer(Mode::Transaction), Err(dukou_exchange::Error::Entry { index: 0, .. })));
+}

@@ -1,6 +1,6 @@
 //! Preparing a write: ids, conditions, references and faults, all outside the store's writer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dukou_audit::{Permit, Right, Unreleased};
 use dukou_fhir::search::{self, Query};
@@ -45,13 +45,29 @@ impl Step {
             _ => None,
         }
     }
+
+    /// The refusal that this entry of a batch was given by the writer, if it is one of those.
+    pub(crate) fn refused(self, at: usize, refused: &BTreeSet<usize>) -> Option<(usize, Error)> {
+        match self.plan {
+            Plan::Failed(error) if refused.contains(&at) => Some((at, error)),
+            _ => None,
+        }
+    }
 }
 
 impl Prepared {
-    /// Prepares all entries. In a batch a failed entry stays alone; otherwise the first failure ends it.
-    pub(crate) fn of(exchange: &Exchange, permit: &Permit<'_>, mode: Mode, entries: &[Entry]) -> Result<Prepared, Error> {
+    /// Prepares all entries but those that the writer has refused. In a batch a failed entry stays alone; otherwise the first failure
+    /// ends it.
+    pub(crate) fn of(
+        exchange: &Exchange,
+        permit: &Permit<'_>,
+        mode: Mode,
+        entries: &[Entry],
+        refused: &BTreeMap<usize, Error>,
+    ) -> Result<Prepared, Error> {
         let mut work = Work::new(exchange, permit, mode);
-        let targets: Vec<Result<Target, Error>> = entries.iter().map(|entry| work.target(entry)).collect();
+        let target = |(at, entry)| if refused.contains_key(&at) { Ok(Target::Nothing) } else { work.target(entry) };
+        let targets: Vec<Result<Target, Error>> = entries.iter().enumerate().map(target).collect();
         if mode == Mode::Transaction {
             work.learn_names(entries, &targets);
         }

@@ -3,6 +3,8 @@
 //! Everything is prepared outside the store's writer (ids, conditions, references, validation, postings). The writer only looks again
 //! whether the versions and matches that this was prepared on still stand; if not, it is prepared again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dukou_audit::{self as audit, Permit, Settled, SubEntry};
 use dukou_fhir::search::Query;
 use dukou_fhir::{ResourceKey, ResourceType, Value, VersionId};
@@ -181,18 +183,28 @@ impl Exchange {
         statuses: Statuses,
     ) -> Result<Settled<Vec<EntryResult>>, Error> {
         let attempts = self.surroundings.limits.prepare_attempts_max;
-        for _ in 0..attempts {
-            let Prepared { steps, puts, conditions, reads } = Prepared::of(self, permit, mode, entries)?;
+        let mut left = attempts;
+        // Entries of a batch that the writer refused: the others go on without them.
+        let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
+        while left > 0 {
+            let Prepared { mut steps, puts, conditions, reads } = Prepared::of(self, permit, mode, entries, &refused)?;
+            let alone: BTreeSet<usize> = refused.keys().copied().collect();
+            refused.into_iter().for_each(|(index, error)| steps[index].plan = Plan::Failed(error));
             let mut record = permit.draft();
             let reads = record.carry(reads);
             let lines = lines(&steps, statuses);
             let verdict = Box::new(move |outcome: &store::Outcome| verdict(lines, mode, statuses, outcome));
             let batch = Batch { puts, conditions, integrity: self.surroundings.integrity, ..Batch::new(record, verdict) };
-            match self.store.commit(permit, batch) {
+            let found = match self.store.commit(permit, batch) {
                 Ok(settled) => return Ok(settled.with(reads).map(|(outcome, reads)| results(steps, &outcome, &reads))),
-                Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
-                Err(other) => return Err(located(other, &steps, mode)),
-            }
+                Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => None,
+                Err(other) => match located(other, &steps, mode) {
+                    Error::Entry { index, source } if mode == Mode::Batch => Some((index, *source)),
+                    other => return Err(other),
+                },
+            };
+            left -= u32::from(found.is_none());
+            refused = steps.into_iter().enumerate().filter_map(|(at, step)| step.refused(at, &alone)).chain(found).collect();
         }
         Err(Error::Contended { attempts })
     }
