@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     let mut code = String::from("&[\n");
     for file in files {
         let name = file.strip_prefix(&root).map_err(io::Error::other)?;
-        let _ = writeln!(code, "    ({:?}, include_str!({:?})),", name, file.canonicalize()?);
+        writeln!(code, "    ({:?}, include_str!({:?})),", name, file.canonicalize()?).map_err(io::Error::other)?;
     }
     code.push(']');
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;

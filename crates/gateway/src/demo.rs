@@ -85,7 +85,7 @@ impl Demo {
             }
             let senders = Sender::ALL.map(|sender| {
                 let walk = Walk { sender, to: running.mllp[0], pace: Duration::from_millis(self.pace_ms), limit: self.messages.unwrap_or(usize::MAX) };
-                tokio::spawn(walk.send(running.site.clone(), screen.clone(), running.stop.clone()))
+                tokio::spawn(walk.send(std::sync::Arc::clone(&running.site), screen, running.stop.clone()))
             });
             running.until_stopped().await;
             for sender in senders {

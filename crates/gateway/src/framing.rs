@@ -43,8 +43,9 @@ enum Place {
 struct Head {
     begun: bool,
     minor: u8,
-    authority: Option<String>,
-    host: Option<String>,
+    /// The authority of a target in absolute form.
+    authority: Option<Vec<u8>>,
+    host: bool,
     length: Option<u64>,
     chunked: bool,
     trailers: Vec<String>,
@@ -141,7 +142,8 @@ impl Framing {
     fn line_ended(&mut self, line: &[u8]) -> Option<()> {
         // A line ends in CR LF and holds no other control byte than a tab (RFC 9112, 2.2 and 5).
         let line = line.strip_suffix(b"\r\n")?;
-        if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        // Without an early end the compiler looks at many bytes at once.
+        if line.iter().fold(false, |found, byte| found | (byte.is_ascii_control() & (*byte != b'\t'))) {
             return None;
         }
         match self.place {
@@ -184,51 +186,57 @@ impl Head {
         }
         // A line that begins with a space would continue the one before (obsolete line folding): its name is no token.
         let (name, value) = field(line)?;
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let digits = std::str::from_utf8(value).ok()?;
-            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            let length = if plain { digits.parse().ok()? } else { return None };
-            return self.length.replace(length).is_none().then_some(());
+        match name.len() {
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.length(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                let fits = value.eq_ignore_ascii_case(b"chunked") && self.minor == 1 && !self.chunked;
+                self.chunked = true;
+                fits.then_some(())
+            }
+            // One Host, and no other authority in the target (RFC 9112, 3.2).
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                let differs = self.authority.as_ref().is_some_and(|authority| !value.eq_ignore_ascii_case(authority));
+                (!differs && !std::mem::replace(&mut self.host, true)).then_some(())
+            }
+            7 if name.eq_ignore_ascii_case(b"trailer") => {
+                let names = std::str::from_utf8(value).ok()?;
+                self.trailers.extend(names.split(',').map(|name| name.trim().to_owned()));
+                Some(())
+            }
+            // HTTP/2 may be offered and is then not taken up (RFC 9110, 7.8); nothing else can follow on this port.
+            7 if name.eq_ignore_ascii_case(b"upgrade") => value.eq_ignore_ascii_case(b"h2c").then_some(()),
+            _ => Some(()),
         }
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            let fits = value.eq_ignore_ascii_case(b"chunked") && self.minor == 1 && !self.chunked;
-            self.chunked = true;
-            return fits.then_some(());
-        }
-        if name.eq_ignore_ascii_case(b"host") {
-            let host = std::str::from_utf8(value).ok()?.to_ascii_lowercase();
-            return self.host.replace(host).is_none().then_some(());
-        }
-        if name.eq_ignore_ascii_case(b"trailer") {
-            let names = std::str::from_utf8(value).ok()?;
-            self.trailers.extend(names.split(',').map(|name| name.trim().to_owned()));
-        }
-        // HTTP/2 may be offered and is then not taken up (RFC 9110, 7.8); nothing else can follow on this port.
-        let known = !name.eq_ignore_ascii_case(b"upgrade") || value.eq_ignore_ascii_case(b"h2c");
-        known.then_some(())
+    }
+
+    fn length(&mut self, value: &[u8]) -> Option<()> {
+        let plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let length = std::str::from_utf8(value).ok().filter(|_| plain)?.parse().ok()?;
+        self.length.replace(length).is_none().then_some(())
     }
 
     fn request_line(&mut self, line: &[u8]) -> Option<()> {
-        let line = std::str::from_utf8(line).ok()?;
-        let [method, target, version] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let mut parts = std::str::from_utf8(line).ok()?.split(' ');
+        let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
         self.minor = match version {
             "HTTP/1.1" => 1,
             "HTTP/1.0" => 0,
             _ => return None,
         };
-        if let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?'])) {
-            self.authority = Some(rest.split(['/', '?']).next().unwrap_or("").to_ascii_lowercase());
+        if !target.starts_with('/')
+            && let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| !scheme.contains('?'))
+        {
+            self.authority = Some(rest.split(['/', '?']).next().unwrap_or("").as_bytes().to_vec());
         }
         // No tunnel is ever opened, and what follows a CONNECT is not ours to read.
-        (!method.is_empty() && !target.is_empty() && method != "CONNECT").then_some(())
+        let whole = parts.next().is_none() && !method.is_empty() && !target.is_empty();
+        (whole && method != "CONNECT").then_some(())
     }
 
     /// How the body is framed.
     fn ended(&self) -> Option<Place> {
-        // One Host in HTTP/1.1, at most one before, and no other authority in the target (RFC 9112, 3.2).
-        let missing = self.host.is_none() && self.minor == 1;
-        let differs = self.authority.is_some() && self.host.is_some() && self.authority != self.host;
-        if missing || differs || (self.chunked && self.length.is_some()) {
+        // HTTP/1.1 must name the host.
+        if (!self.host && self.minor == 1) || (self.chunked && self.length.is_some()) {
             return None;
         }
         Some(if self.chunked { Place::ChunkSize } else { Place::Body(self.length.unwrap_or(0)) })
@@ -239,8 +247,7 @@ impl Head {
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    (!name.is_empty() && name.iter().all(token)).then_some((name, value.trim_ascii()))
+    (!name.is_empty() && name.iter().all(|byte| TOKEN[usize::from(*byte)])).then_some((name, value.trim_ascii()))
 }
 
 /// Up to sixteen hexadecimal digits, then nothing or a short extension.
@@ -256,6 +263,21 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// Which bytes a field name is made of (RFC 9110, 5.6.2).
+const TOKEN: [bool; 256] = {
+    let (mut table, marks) = ([false; 256], b"!#$%&'*+-.^_`|~");
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut place = 0;
+    while place < marks.len() {
+        table[marks[place] as usize] = true;
+        place += 1;
+    }
+    table
+};
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const LINE_BYTES_MAX: usize = 128 * 1024;
 const CHUNK_EXTENSION_BYTES_MAX: usize = 64;
