@@ -1,6 +1,8 @@
 //! The doors under load, as whole processes: a FHIR read against a bare answer of the same bytes that waits for one grouped sync, durable
 //! MLLP ingest against the sync floor, ready time and idle memory. Build the gateway first: `cargo build --release`.
 
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 mod echo;
 mod load;
 
@@ -22,7 +24,11 @@ fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let gateway = Gateway::start(folder.path().join("site"), folder.path().join("info.json"))?;
     println!("{}", machine());
-    println!("ready after {:.2} s (wanted 1), idle {:.1} MiB (wanted 60)", gateway.ready.as_secs_f64(), gateway.idle_mib);
+    println!(
+        "ready after {:.2} s (wanted 1), idle {:.1} MiB (wanted 60)",
+        gateway.ready.as_secs_f64(),
+        gateway.idle_mib
+    );
     reads(&gateway)?;
     ingest(&gateway, folder.path())?;
     println!("after load {:.1} MiB", resident_mib(gateway.child.id()));
@@ -41,7 +47,8 @@ struct Gateway {
 
 impl Gateway {
     fn start(site: PathBuf, info: PathBuf) -> Outcome<Self> {
-        let program = std::env::current_exe()?.parent().and_then(|deps| deps.parent()).ok_or("no target folder")?.join("dukou");
+        let program =
+            std::env::current_exe()?.parent().and_then(|deps| deps.parent()).ok_or("no target folder")?.join("dukou");
         if !program.exists() {
             return Err(format!("{} is missing: run cargo build --release first", program.display()).into());
         }
@@ -79,7 +86,8 @@ fn reads(gateway: &Gateway) -> Outcome<()> {
     let patient = br#"{"resourceType":"Patient","identifier":[{"system":"urn:oid:2.16.840.1.113883.2.1","value":"b-1"}],"name":[{"family":"Wang","given":["Fang"]}],"gender":"female","birthDate":"1980-02-29"}"#;
     let made = load::once(&authority, &load::request("POST", "/fhir/Patient", &gateway.token, patient))?;
     let location = made.lines().find_map(|line| line.strip_prefix("location: ")).ok_or("no Location in the answer")?;
-    let path = location.split("/_history").next().and_then(|url| url.split_once("/fhir")).ok_or("no path")?.1.to_owned();
+    let path =
+        location.split("/_history").next().and_then(|url| url.split_once("/fhir")).ok_or("no path")?.1.to_owned();
     let read = load::request("GET", &format!("/fhir{path}"), &gateway.token, b"");
     let length = load::once(&authority, &read)?.len();
     let synced = Echo::start(length, "sync")?;
@@ -87,7 +95,11 @@ fn reads(gateway: &Gateway) -> Outcome<()> {
     let plain = load::request("GET", "/", &gateway.token, b"");
     let mut spent = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
-        let turns = [(gateway.child.id(), &authority, &read), (synced.child.id(), &synced.address, &plain), (bare.child.id(), &bare.address, &plain)];
+        let turns = [
+            (gateway.child.id(), &authority, &read),
+            (synced.child.id(), &synced.address, &plain),
+            (bare.child.id(), &bare.address, &plain),
+        ];
         for (place, (pid, address, request)) in turns.into_iter().enumerate() {
             let before = process_cpu(pid);
             let answers = load::hammer(address, request, CONNECTIONS, ROUND)?;
@@ -139,7 +151,8 @@ struct Echo {
 impl Echo {
     fn start(length: usize, mode: &str) -> Outcome<Self> {
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let child = Command::new(std::env::current_exe()?).args(["echo", &address, &length.to_string(), mode]).spawn()?;
+        let child =
+            Command::new(std::env::current_exe()?).args(["echo", &address, &length.to_string(), mode]).spawn()?;
         std::thread::sleep(Duration::from_millis(300));
         Ok(Self { child, address })
     }

@@ -38,7 +38,8 @@ pub(crate) fn serve(address: &str, length: usize, sync: bool) -> Result<(), Box<
                     }
                 });
                 // A client that goes away ends its connection, nothing else.
-                let _ended = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ended =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }
     })

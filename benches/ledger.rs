@@ -1,5 +1,7 @@
 //! The ledger's writer on the real disk, what one record costs, and how fast the independent verifier reads them.
 
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 use std::collections::VecDeque;
 use std::process::Command;
 use std::sync::Arc;
@@ -75,9 +77,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpu = (process_cpu(std::process::id()) - before).as_secs_f64() * 1e6 / asked as f64;
     opened.ledger.stop()?;
     println!("{}", machine());
-    println!("writer: {:.0} durable records/s with {IN_FLIGHT} in flight (wanted 50000), {refused} refused", asked as f64 / seconds);
+    println!(
+        "writer: {:.0} durable records/s with {IN_FLIGHT} in flight (wanted 50000), {refused} refused",
+        asked as f64 / seconds
+    );
     println!("        {cpu:.1} us CPU a record, gate, sealing, hashing and writing together");
-    let verifier = std::env::current_exe()?.parent().and_then(|deps| deps.parent()).ok_or("no target folder")?.join("dukou-verify");
+    let verifier = std::env::current_exe()?
+        .parent()
+        .and_then(|deps| deps.parent())
+        .ok_or("no target folder")?
+        .join("dukou-verify");
     let begun = Instant::now();
     let told = Command::new(&verifier).arg(folder.path()).output()?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -90,7 +99,12 @@ fn access() -> Option<Access> {
         request: RequestId([7; 16]),
         interaction: Interaction::Read,
         route: 3,
-        client: Client { id: ClientId::parse("bench")?, organisation: None, certificate_sha256: None, subject_dn: None },
+        client: Client {
+            id: ClientId::parse("bench")?,
+            organisation: None,
+            certificate_sha256: None,
+            subject_dn: None,
+        },
         peer: Peer { address: "127.0.0.1".to_owned(), port: 40_000, terminal: None },
         user: None,
         purpose: Purpose { codes: vec!["TREAT".to_owned()], ..Purpose::default() },

@@ -56,7 +56,12 @@ pub(crate) fn hammer(address: &str, request: &[u8], connections: usize, time: Du
 }
 
 /// Messages with ids of their own on several connections; how many were acknowledged, in how many seconds.
-pub(crate) fn messages(address: &str, message: &str, senders: usize, time: Duration) -> Result<(u64, f64), Box<dyn Error>> {
+pub(crate) fn messages(
+    address: &str,
+    message: &str,
+    senders: usize,
+    time: Duration,
+) -> Result<(u64, f64), Box<dyn Error>> {
     let acknowledged = AtomicU64::new(0);
     let begun = Instant::now();
     std::thread::scope(|scope| {
@@ -72,13 +77,18 @@ pub(crate) fn messages(address: &str, message: &str, senders: usize, time: Durat
                         return;
                     }
                     let id = format!("S{sender}N{n}");
-                    let text = message.replace("BENCH0001", &id).replace("10000001", &format!("3{sender:07}")).replace("000001", &id);
+                    let text = message
+                        .replace("BENCH0001", &id)
+                        .replace("10000001", &format!("3{sender:07}"))
+                        .replace("000001", &id);
                     let frame = [b"\x0B", text.as_bytes(), b"\x1C\r"].concat();
                     if stream.write_all(&frame).is_err() {
                         return;
                     }
                     match stream.read(&mut answer) {
-                        Ok(len) if answer[..len].windows(7).any(|w| w == b"MSA|AA|") => acknowledged.fetch_add(1, Ordering::Relaxed),
+                        Ok(len) if answer[..len].windows(7).any(|w| w == b"MSA|AA|") => {
+                            acknowledged.fetch_add(1, Ordering::Relaxed)
+                        }
                         _ => return,
                     };
                 }
@@ -102,7 +112,8 @@ fn receive(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
         answer.extend_from_slice(&buffer[..n]);
         let Some(end) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()).unwrap_or(0);
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()).unwrap_or(0);
         if answer.len() >= end + 4 + length {
             return Ok(());
         }

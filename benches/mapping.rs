@@ -32,7 +32,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     println!("{}", machine());
-    println!("ORU^R01, 100 OBX, {} bytes -> bundle of {} bytes; microseconds of CPU, best of 9 rounds", bytes.len(), out.len());
+    println!(
+        "ORU^R01, 100 OBX, {} bytes -> bundle of {} bytes; microseconds of CPU, best of 9 rounds",
+        bytes.len(),
+        out.len()
+    );
     println!("parse                          {parse:>9.1}");
     println!("map, every leaf accounted for  {map:>9.1}");
     println!("parse, map and print           {whole:>9.1}   (wanted 250)");

@@ -31,8 +31,12 @@ fn main() {
         Err(_) => 0,
     });
     let nearest = micros(|| hl7_parser::Message::parse(&text).map(|message| message.segments().count()).unwrap_or(0));
-    let most_used = micros(|| rusthl7::Message::try_from(text.as_str()).map(|message| message.segments.len()).unwrap_or(0));
-    let chinese = dukou_wire::Charset::Gb18030.encode(&text.replace("Analyte number", "血清或血浆葡萄糖测定")).map(|b| b.into_owned());
+    let most_used = micros(|| {
+        rusthl7::message::Message::try_from(text.as_str()).map(|message| message.segments.len()).unwrap_or(0)
+    });
+    let chinese = dukou_wire::Charset::Gb18030
+        .encode(&text.replace("Analyte number", "血清或血浆葡萄糖测定"))
+        .map(|b| b.into_owned());
     let chinese = chinese.unwrap_or_default();
     let gb18030 = micros(|| match parser.parse(&chinese, &limits, &site) {
         Ok((message, _)) => {

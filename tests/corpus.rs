@@ -48,11 +48,12 @@ fn every_leaf_of_every_message_is_accounted_for_and_every_resource_is_valid() {
                 *sum += u64::from(n);
             }
             for change in &mapped.changes {
-                let faults: Vec<_> = dukou_fhir::validate::validate(&change.apply(None), &dukou_fhir::validate::Options::default())
-                    .into_iter()
-                    .filter(|issue| issue.severity.is_error())
-                    .map(|issue| (issue.code, issue.expression))
-                    .collect();
+                let faults: Vec<_> =
+                    dukou_fhir::validate::validate(&change.apply(None), &dukou_fhir::validate::Options::default())
+                        .into_iter()
+                        .filter(|issue| issue.severity.is_error())
+                        .map(|issue| (issue.code, issue.expression))
+                        .collect();
                 assert!(faults.is_empty(), "{}: {}: {faults:?}", file.display(), change.key);
             }
         }

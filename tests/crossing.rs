@@ -159,7 +159,9 @@ fn a_full_disk_gives_no_data_leaves_mllp_unanswered_and_heals_when_space_returns
         let answer = node.get("/Patient?_count=1");
         match answer.status {
             200 => assert!(answer.header("x-audit-receipt").is_some(), "data only with its record"),
-            503 => assert!(answer.header("retry-after").is_some() && !String::from_utf8_lossy(&answer.body).contains('王')),
+            503 => {
+                assert!(answer.header("retry-after").is_some() && !String::from_utf8_lossy(&answer.body).contains('王'))
+            }
             other => panic!("status {other} on a full disk"),
         }
         answer.status == 503
@@ -204,7 +206,14 @@ fn a_failed_sync_ends_the_process_and_is_never_tried_again() {
         let trace = folder.path().join("trace");
         Node::start(folder.path()).kill();
         let mut command = Command::new("strace");
-        command.args(["-f", "-e", "trace=fsync,fdatasync", "-e", &format!("inject=fdatasync:error=EIO:when={nth}+"), "-o"]);
+        command.args([
+            "-f",
+            "-e",
+            "trace=fsync,fdatasync",
+            "-e",
+            &format!("inject=fdatasync:error=EIO:when={nth}+"),
+            "-o",
+        ]);
         command.arg(&trace).arg(env!("CARGO_BIN_EXE_dukou-node"));
         let Some(node) = Node::try_start(folder.path(), command) else { continue };
         let mut acknowledged = Vec::new();

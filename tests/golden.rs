@@ -14,7 +14,8 @@ fn program(overlays: &[&str]) -> Program {
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/hl7v2");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|p| p.is_dir()).collect();
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|p| p.is_dir()).collect();
     cases.sort();
     cases
 }
@@ -47,10 +48,18 @@ fn every_case_becomes_what_its_folder_says() {
         assert_eq!(er7::print(&message), raw, "{}: printing gives the bytes back", case.display());
         let mapped = program.to_fhir(&message, &dukou_mapping::Site { id: "fixture", zone: "+08:00" });
         let a = &mapped.accounts;
-        assert_eq!(a.leaves, a.emitted + a.complement + a.dropped + a.reported, "{}: every leaf is accounted for", case.display());
-        let issues: Vec<_> = wire_issues.iter().map(dukou_exchange::issues::of_wire).chain(mapped.issues.iter().cloned()).collect();
+        assert_eq!(
+            a.leaves,
+            a.emitted + a.complement + a.dropped + a.reported,
+            "{}: every leaf is accounted for",
+            case.display()
+        );
+        let issues: Vec<_> =
+            wire_issues.iter().map(dukou_exchange::issues::of_wire).chain(mapped.issues.iter().cloned()).collect();
         let outcome = OperationOutcome { issues }.to_value(Language::English);
-        for (name, found) in [("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))] {
+        for (name, found) in
+            [("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))]
+        {
             let file = case.join(name);
             let expected = fs::read_to_string(&file).unwrap_or_default();
             if bless {
@@ -75,11 +84,12 @@ fn a_translation_is_the_same_every_time_and_its_resources_are_valid() {
         assert_eq!(pretty(&one.to_bundle()), pretty(&two.to_bundle()), "{}", case.display());
         for change in &one.changes {
             let resource = change.apply(None);
-            let faults: Vec<String> = dukou_fhir::validate::validate(&resource, &dukou_fhir::validate::Options::default())
-                .into_iter()
-                .filter(|issue| issue.severity.is_error())
-                .map(|issue| format!("{:?} {}", issue.expression, issue.text.en))
-                .collect();
+            let faults: Vec<String> =
+                dukou_fhir::validate::validate(&resource, &dukou_fhir::validate::Options::default())
+                    .into_iter()
+                    .filter(|issue| issue.severity.is_error())
+                    .map(|issue| format!("{:?} {}", issue.expression, issue.text.en))
+                    .collect();
             assert!(faults.is_empty(), "{}: {}: {faults:?}", case.display(), change.key);
         }
     }

@@ -15,7 +15,6 @@ pub(crate) struct Node {
     pub(crate) fhir: String,
     pub(crate) mllp: String,
     pub(crate) token: String,
-    pub(crate) info: Value,
 }
 
 impl Node {
@@ -54,11 +53,7 @@ impl Node {
         let info: Value = serde_json::from_str(&fs::read_to_string(&info).unwrap()).unwrap();
         let text = |name: &str| info[name].as_str().unwrap().to_owned();
         let token = info["tokens"]["system"].as_str().unwrap().to_owned();
-        Some(Node { child, fhir: text("fhir"), mllp: text("mllp"), token, info })
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        Some(Node { child, fhir: text("fhir"), mllp: text("mllp"), token })
     }
 
     /// SIGKILL, as a power switch for the process.
@@ -148,7 +143,9 @@ pub(crate) fn http(base: &str, token: &str, method: &str, path: &str, body: &[u8
     let status = head.get(9..12).and_then(|s| s.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
     let answer = Answer { status, head, body: all[end + 4..].to_vec() };
     match answer.header("content-length").and_then(|n| n.parse::<usize>().ok()) {
-        Some(length) if length != answer.body.len() && method != "HEAD" => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        Some(length) if length != answer.body.len() && method != "HEAD" => {
+            Err(std::io::ErrorKind::UnexpectedEof.into())
+        }
         _ => Ok(answer),
     }
 }
@@ -189,7 +186,8 @@ impl Sender {
 
 /// MSA-1 and MSA-2 of an acknowledgement.
 pub(crate) fn msa(ack: &str) -> (String, String) {
-    let fields: Vec<&str> = ack.split(['\r', '\n']).find(|line| line.starts_with("MSA")).unwrap_or("MSA||").split('|').collect();
+    let fields: Vec<&str> =
+        ack.split(['\r', '\n']).find(|line| line.starts_with("MSA")).unwrap_or("MSA||").split('|').collect();
     (fields[1].to_owned(), fields.get(2).copied().unwrap_or("").to_owned())
 }
 

@@ -89,7 +89,9 @@ fn every_arrow_points_the_way_of_the_flow() {
 fn every_dependency_says_why_it_is_there() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let listed = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-    for line in listed.lines().filter(|line| line.contains('=') && !line.starts_with('#') && !line.starts_with("dukou-")) {
+    for line in
+        listed.lines().filter(|line| line.contains('=') && !line.starts_with('#') && !line.starts_with("dukou-"))
+    {
         assert!(line.contains(" # "), "no reason beside: {line}");
     }
 }
@@ -131,7 +133,9 @@ fn pure_crates_touch_neither_clock_nor_runtime_nor_environment() {
     for name in ["wire", "fhir", "access", "terminology", "mapping"] {
         for file in files(&root().join("crates").join(name).join("src"), ".rs").iter().filter(|file| !is_test(file)) {
             let text = shipped(file);
-            for word in ["tokio::", "SystemTime::now", "Instant::now", "std::env::", "async fn", "std::net::TcpS", "std::fs::"] {
+            for word in
+                ["tokio::", "SystemTime::now", "Instant::now", "std::env::", "async fn", "std::net::TcpS", "std::fs::"]
+            {
                 assert!(!text.contains(word), "{}: {word}", file.display());
             }
         }
@@ -151,7 +155,9 @@ fn only_the_gateway_names_sockets_and_only_exchange_names_the_data_methods_of_th
     for name in ["api", "gateway"] {
         for file in files(&root().join("crates").join(name).join("src"), ".rs").iter().filter(|file| !is_test(file)) {
             let text = shipped(file);
-            for word in ["store.read(", "store.vread(", "store.search(", "store.history(", "store.commit(", "store.basis("] {
+            for word in
+                ["store.read(", "store.vread(", "store.search(", "store.history(", "store.commit(", "store.basis("]
+            {
                 assert!(!text.contains(word), "{}: {word}", file.display());
             }
         }
@@ -164,7 +170,8 @@ fn no_number_of_a_specification_stands_in_the_house() {
         for ending in [".rs", ".md", ".yaml"] {
             for file in files(&root().join(folder), ending) {
                 for (n, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
-                    let numbered = line.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_requirement(word, line));
+                    let numbered =
+                        line.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_requirement(word, line));
                     assert!(numbered.is_none(), "{}:{}: {}", file.display(), n + 1, numbered.unwrap_or(""));
                 }
             }

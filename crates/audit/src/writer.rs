@@ -129,6 +129,11 @@ impl Writer {
 
     /// Writes these records as one frame and ends their tickets.
     pub(crate) fn write(&mut self, batch: Vec<Entry>, flags: u8) {
+        // The tree holds the frame that failed, and the file perhaps half of it: nothing may be written over that.
+        if self.shared.standing() == Standing::Poisoned {
+            batch.iter().for_each(|entry| entry.slot.failed(ClosedReason::Poisoned));
+            return;
+        }
         let started = self.shared.clock.mono_ns();
         match self.write_frame(&batch, flags) {
             Ok(skipped) => {
@@ -138,7 +143,9 @@ impl Writer {
                 self.shared.made_room();
             }
             Err(Refused::NoRoom) => self.fill_up(batch),
-            Err(Refused::Failed(error)) => self.shared.poison(&format!("a write or sync of the ledger failed: {error}")),
+            Err(Refused::Failed(error)) => {
+                self.shared.poison(&format!("a write or sync of the ledger failed: {error}"))
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! What a translated message does to what is stored: each change on its current version, older events held back, merges as links.
 
 use dukou_audit::Permit;
-use dukou_fhir::{Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, ResourceType, Text, Value, json};
+use dukou_fhir::{
+    Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, ResourceType, Text, Value, json,
+};
 use dukou_mapping::{Change, Mapped, Merge};
 use dukou_store::{Expect, How, Put, Version};
 
@@ -38,7 +40,11 @@ impl Exchange {
         let mut sheet = Sheet {
             exchange: self,
             event_time: mapped.facts.event_time.as_deref().and_then(|text| self.instant(text)),
-            rows: keys.into_iter().zip(basis.versions).map(|(key, current)| Row { key, current, content: None, held: false }).collect(),
+            rows: keys
+                .into_iter()
+                .zip(basis.versions)
+                .map(|(key, current)| Row { key, current, content: None, held: false })
+                .collect(),
             applied: Applied::nothing(),
         };
         for change in &mapped.changes {
@@ -103,7 +109,12 @@ impl Sheet<'_> {
         self.link(&merge.retired, "replaced-by", &merge.survivor)
     }
 
-    fn link(&mut self, from: &dukou_fhir::LogicalId, kind: &'static str, to: &dukou_fhir::LogicalId) -> Result<(), Error> {
+    fn link(
+        &mut self,
+        from: &dukou_fhir::LogicalId,
+        kind: &'static str,
+        to: &dukou_fhir::LogicalId,
+    ) -> Result<(), Error> {
         let Some(row) = self.rows.iter_mut().find(|row| row.key.kind == patient_type() && row.key.id == *from) else {
             return Ok(());
         };
@@ -164,12 +175,16 @@ fn patient_type() -> ResourceType {
 }
 
 fn older_event(key: &ResourceKey) -> Issue {
-    let en = format!("the message tells of an older event than the stored {}; that resource is left as it is", key.kind);
+    let en =
+        format!("the message tells of an older event than the stored {}; that resource is left as it is", key.kind);
     let zh = format!("消息中的事件早于已存的 {}；该资源保持不变", key.kind);
     Issue::warning(IssueType::Conflict, "older-event", Text::new(en, zh)).at(key.kind.to_string())
 }
 
 fn not_storable(key: &ResourceKey) -> Issue {
-    let text = Text::new(format!("the {} made of the message cannot be stored", key.kind), format!("由消息生成的 {} 无法存储", key.kind));
+    let text = Text::new(
+        format!("the {} made of the message cannot be stored", key.kind),
+        format!("由消息生成的 {} 无法存储", key.kind),
+    );
     Issue::error(IssueType::Processing, "not-storable", text)
 }

@@ -128,7 +128,9 @@ impl Error {
     pub fn issues(&self) -> Vec<Issue> {
         match self {
             Error::Invalid(issues) => issues.clone(),
-            Error::Entry { index, source } => source.issues().into_iter().map(|issue| within_entry(*index, issue)).collect(),
+            Error::Entry { index, source } => {
+                source.issues().into_iter().map(|issue| within_entry(*index, issue)).collect()
+            }
             other => vec![other.issue()],
         }
     }
@@ -150,12 +152,18 @@ impl Error {
     fn words(&self) -> (IssueType, &'static str, String, String) {
         let text = |kind, code, en: &str, zh: &str| (kind, code, en.to_owned(), zh.to_owned());
         match self {
-            Error::NotFound { key } => {
-                (IssueType::NotFound, "not-found", format!("{} is not here", key.kind), format!("未找到该 {}", key.kind))
-            }
-            Error::Gone { key, .. } => {
-                (IssueType::Deleted, "deleted", format!("this {} was deleted", key.kind), format!("该 {} 已被删除", key.kind))
-            }
+            Error::NotFound { key } => (
+                IssueType::NotFound,
+                "not-found",
+                format!("{} is not here", key.kind),
+                format!("未找到该 {}", key.kind),
+            ),
+            Error::Gone { key, .. } => (
+                IssueType::Deleted,
+                "deleted",
+                format!("this {} was deleted", key.kind),
+                format!("该 {} 已被删除", key.kind),
+            ),
             Error::VersionMismatch => text(
                 IssueType::Conflict,
                 "version-mismatch",
@@ -174,7 +182,9 @@ impl Error {
                 "the conditional reference matches nothing",
                 "条件引用没有匹配到任何资源",
             ),
-            Error::IdTaken => text(IssueType::Conflict, "id-taken", "the id belongs to another resource", "该 id 已属于另一个资源"),
+            Error::IdTaken => {
+                text(IssueType::Conflict, "id-taken", "the id belongs to another resource", "该 id 已属于另一个资源")
+            }
             Error::IdDiffers => text(
                 IssueType::Invalid,
                 "id-differs",
@@ -230,14 +240,21 @@ impl Error {
                 "the page link does not belong to this search",
                 "分页链接不属于本次检索",
             ),
-            Error::Forbidden => text(IssueType::Forbidden, "forbidden", "this client may not do that", "该客户端无权执行此操作"),
+            Error::Forbidden => {
+                text(IssueType::Forbidden, "forbidden", "this client may not do that", "该客户端无权执行此操作")
+            }
             Error::Contended { .. } => text(
                 IssueType::LockError,
                 "contended",
                 "others keep changing the same resources; try again",
                 "其他写入者正在修改相同资源；请稍后重试",
             ),
-            _ => text(IssueType::Transient, "unavailable", "the service cannot answer now; try again later", "服务暂不可用；请稍后重试"),
+            _ => text(
+                IssueType::Transient,
+                "unavailable",
+                "the service cannot answer now; try again later",
+                "服务暂不可用；请稍后重试",
+            ),
         }
     }
 }

@@ -176,16 +176,25 @@ impl Exchange {
             let reason = issues.first().map(|issue| issue.code);
             let inbox = place.step(arrival, state, reason, &answer);
             let written: Vec<ResourceKey> = applied.puts.iter().map(|put| put.key.clone()).collect();
-            let batch = Batch { puts: applied.puts, inbox: Some(inbox), integrity: store::Integrity::Warn, ..self.batch(permit, code) };
+            let batch = Batch {
+                puts: applied.puts,
+                inbox: Some(inbox),
+                integrity: store::Integrity::Warn,
+                ..self.batch(permit, code)
+            };
             match self.store.commit(permit, batch) {
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
                 Err(store::Error::Duplicate { row, same_hash: true }) => {
                     return Ok(replay(permit, place.step, &row, Some(message)));
                 }
-                Err(store::Error::Duplicate { same_hash: false, .. }) => return Ok(self.conflict(permit, message, place.step)),
+                Err(store::Error::Duplicate { same_hash: false, .. }) => {
+                    return Ok(self.conflict(permit, message, place.step));
+                }
                 // Another connection, or the start, has carried this message on meanwhile.
                 Err(store::Error::InboxState { .. }) => match self.store.inbox(permit, &place.key)? {
-                    Some(row) if !row.state.is_unfinished() => return Ok(replay(permit, place.step, &row, Some(message))),
+                    Some(row) if !row.state.is_unfinished() => {
+                        return Ok(replay(permit, place.step, &row, Some(message)));
+                    }
                     _ => {}
                 },
                 Err(other) => return Err(other.into()),
@@ -219,7 +228,9 @@ impl Exchange {
             Err(store::Error::Duplicate { row, same_hash: true }) => {
                 Ok(replay(permit, IngestStep::Accept, &row, Some(message)))
             }
-            Err(store::Error::Duplicate { same_hash: false, .. }) => Ok(self.conflict(permit, message, IngestStep::Accept)),
+            Err(store::Error::Duplicate { same_hash: false, .. }) => {
+                Ok(self.conflict(permit, message, IngestStep::Accept))
+            }
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested::bare(ack, AckCode::Ca))),
         }
@@ -282,7 +293,13 @@ struct Place {
 
 impl Place {
     /// A message of original mode is kept now; one of enhanced mode is in the inbox already and moves on.
-    fn step(&self, arrival: &Arrival<'_>, state: InboxState, reason: Option<&'static str>, answer: &Bytes) -> InboxWrite {
+    fn step(
+        &self,
+        arrival: &Arrival<'_>,
+        state: InboxState,
+        reason: Option<&'static str>,
+        answer: &Bytes,
+    ) -> InboxWrite {
         let answers = Answers { accept: None, application: Some(answer.clone()) };
         let reason = reason.filter(|_| state == InboxState::Error).map(str::to_owned);
         match self.kept {
@@ -336,7 +353,8 @@ fn inbox_key(arrival: &Arrival<'_>, message: &Message<'_>) -> InboxKey {
         "" => hexadecimal(&arrival.sha256),
         id => id.to_owned(),
     };
-    let day = if arrival.link.reuses_control_ids { header.date_time().chars().take(8).collect() } else { String::new() };
+    let day =
+        if arrival.link.reuses_control_ids { header.date_time().chars().take(8).collect() } else { String::new() };
     InboxKey {
         application: header.sending_application().into_owned(),
         facility: header.sending_facility().into_owned(),

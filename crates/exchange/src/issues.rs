@@ -22,7 +22,10 @@ pub fn of_wire(issue: &dukou_wire::Issue) -> Issue {
 
 /// The refusal of bytes that are no message.
 pub fn not_a_message(reason: &NotAMessage) -> Issue {
-    let text = Text::new(format!("this is no message that can be read: {reason}"), format!("无法读取该消息：{}", reason.code()));
+    let text = Text::new(
+        format!("this is no message that can be read: {reason}"),
+        format!("无法读取该消息：{}", reason.code()),
+    );
     Issue::error(IssueType::Structure, reason.code(), text)
         .with_diagnostics(format!("offset {} of the bytes sent", reason.raw_offset()))
 }

@@ -23,7 +23,8 @@ use dukou_mapping::Program;
 use dukou_store::Store;
 
 pub use dukou_store::{
-    Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page, SearchLimits, Version,
+    Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
+    SearchLimits, Version,
 };
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};

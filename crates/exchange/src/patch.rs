@@ -45,7 +45,8 @@ impl Patch {
 impl Step {
     fn parse(n: usize, step: &Value<'_>) -> Result<Step, Issue> {
         let place = format!("operation {n}");
-        let text = |name: &str| step.text_at(name).ok_or_else(|| malformed(&place, &format!("has no text in '{name}'")));
+        let text =
+            |name: &str| step.text_at(name).ok_or_else(|| malformed(&place, &format!("has no text in '{name}'")));
         let value = || {
             let value = step.as_object().and_then(|o| o.get("value")).cloned();
             value.map(Value::into_static).ok_or_else(|| malformed(&place, "has no 'value'"))
@@ -55,8 +56,12 @@ impl Step {
             "replace" => Verb::Replace(value()?),
             "remove" => Verb::Remove,
             "test" => Verb::Test(value()?),
-            "move" => Verb::Move(pointer(text("from")?).ok_or_else(|| malformed(&place, "has no JSON pointer in 'from'"))?),
-            "copy" => Verb::Copy(pointer(text("from")?).ok_or_else(|| malformed(&place, "has no JSON pointer in 'from'"))?),
+            "move" => {
+                Verb::Move(pointer(text("from")?).ok_or_else(|| malformed(&place, "has no JSON pointer in 'from'"))?)
+            }
+            "copy" => {
+                Verb::Copy(pointer(text("from")?).ok_or_else(|| malformed(&place, "has no JSON pointer in 'from'"))?)
+            }
             _ => return Err(malformed(&place, "has an 'op' that is none of add, replace, remove, test, move, copy")),
         };
         let path = pointer(text("path")?).ok_or_else(|| malformed(&place, "has no JSON pointer in 'path'"))?;
@@ -98,21 +103,25 @@ enum Fault {
 }
 
 fn at<'t>(tree: &'t Value<'static>, path: &[String]) -> Result<&'t Value<'static>, Fault> {
-    path.iter().try_fold(tree, |here, step| match here {
-        Value::Object(object) => object.get(step),
-        Value::Array(list) => index(step, list.len()).and_then(|n| list.get(n)),
-        _ => None,
-    }
-    .ok_or(Fault::NoSuchPlace))
+    path.iter().try_fold(tree, |here, step| {
+        match here {
+            Value::Object(object) => object.get(step),
+            Value::Array(list) => index(step, list.len()).and_then(|n| list.get(n)),
+            _ => None,
+        }
+        .ok_or(Fault::NoSuchPlace)
+    })
 }
 
 fn at_mut<'t>(tree: &'t mut Value<'static>, path: &[String]) -> Result<&'t mut Value<'static>, Fault> {
-    path.iter().try_fold(tree, |here, step| match here {
-        Value::Object(object) => object.get_mut(step),
-        Value::Array(list) => index(step, list.len()).and_then(|n| list.get_mut(n)),
-        _ => None,
-    }
-    .ok_or(Fault::NoSuchPlace))
+    path.iter().try_fold(tree, |here, step| {
+        match here {
+            Value::Object(object) => object.get_mut(step),
+            Value::Array(list) => index(step, list.len()).and_then(|n| list.get_mut(n)),
+            _ => None,
+        }
+        .ok_or(Fault::NoSuchPlace)
+    })
 }
 
 fn add(tree: &mut Value<'static>, path: &[String], value: Value<'static>) -> Result<(), Fault> {
@@ -180,7 +189,9 @@ fn malformed(place: &str, what: &str) -> Issue {
 
 fn refused(n: usize, fault: Fault) -> Issue {
     let (code, en, zh) = match fault {
-        Fault::NoSuchPlace => ("patch-no-such-place", "names a place that the resource does not have", "所指位置在资源中不存在"),
+        Fault::NoSuchPlace => {
+            ("patch-no-such-place", "names a place that the resource does not have", "所指位置在资源中不存在")
+        }
         Fault::TestFailed => ("patch-test-failed", "is a test that does not hold", "测试条件不成立"),
         Fault::IntoItself => ("patch-into-itself", "moves a value into itself", "不能把值移动到自身之内"),
     };
@@ -221,7 +232,11 @@ mod tests {
             (r#"{"a":[1,2]}"#, r#"[{"op":"remove","path":"/a/0"}]"#, r#"{"a":[2]}"#),
             (r#"{"a":1,"b":2}"#, r#"[{"op":"move","from":"/a","path":"/c"}]"#, r#"{"b":2,"c":1}"#),
             (r#"{"a":1}"#, r#"[{"op":"copy","from":"/a","path":"/c"}]"#, r#"{"a":1,"c":1}"#),
-            (r#"{"a/b":1,"m~n":2}"#, r#"[{"op":"test","path":"/a~1b","value":1},{"op":"remove","path":"/m~0n"}]"#, r#"{"a/b":1}"#),
+            (
+                r#"{"a/b":1,"m~n":2}"#,
+                r#"[{"op":"test","path":"/a~1b","value":1},{"op":"remove","path":"/m~0n"}]"#,
+                r#"{"a/b":1}"#,
+            ),
         ];
         for (content, patch, expected) in cases {
             assert_eq!(patched(content, patch).as_deref(), Ok(expected), "{patch}");

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dukou_audit::{Permit, Right, Unreleased};
 use dukou_fhir::search::{self, Query};
-use dukou_fhir::{Draft, Issue, IssueType, LogicalId, ResourceKey, ResourceType, Text, Value, VersionId, reference, validate};
+use dukou_fhir::{
+    Draft, Issue, IssueType, LogicalId, ResourceKey, ResourceType, Text, Value, VersionId, reference, validate,
+};
 use dukou_store::{Condition, Expect, How, Put, SearchLimits, Version};
 
 use crate::submit::{Done, Entry, Mode, Operation};
@@ -87,7 +89,12 @@ impl Prepared {
             let deletes = matches!(entry.operation, Operation::Delete { .. } | Operation::DeleteWhere { .. });
             steps[index] = Some(Step { interaction: interaction(&entry.operation), key, deletes, plan });
         }
-        Ok(Prepared { steps: steps.into_iter().flatten().collect(), puts: work.puts, conditions: work.conditions, reads: work.reads })
+        Ok(Prepared {
+            steps: steps.into_iter().flatten().collect(),
+            puts: work.puts,
+            conditions: work.conditions,
+            reads: work.reads,
+        })
     }
 }
 
@@ -128,7 +135,16 @@ struct Work<'w> {
 impl<'w> Work<'w> {
     fn new(exchange: &'w Exchange, permit: &'w Permit<'w>, mode: Mode) -> Work<'w> {
         let reads = permit.without_patient_data(Vec::new());
-        Work { exchange, permit, mode, names: HashMap::new(), puts: Vec::new(), conditions: Vec::new(), reads, reads_len: 0 }
+        Work {
+            exchange,
+            permit,
+            mode,
+            names: HashMap::new(),
+            puts: Vec::new(),
+            conditions: Vec::new(),
+            reads,
+            reads_len: 0,
+        }
     }
 
     /// Resolves what an entry is aimed at. Each resolved condition is tested again by the writer.
@@ -195,7 +211,9 @@ impl<'w> Work<'w> {
             (Operation::Update { content, if_match, create_allowed, .. }, Target::Existing(key)) => {
                 self.update(key, content.clone(), *if_match, *create_allowed)
             }
-            (Operation::UpdateWhere { content, .. }, Target::Existing(key)) => self.update(key, content.clone(), None, false),
+            (Operation::UpdateWhere { content, .. }, Target::Existing(key)) => {
+                self.update(key, content.clone(), None, false)
+            }
             (Operation::Patch { patch, if_match, .. }, Target::Existing(key)) => self.patch(key, patch, *if_match),
             (Operation::PatchWhere { patch, .. }, Target::Existing(key)) => self.patch(key, patch, None),
             (Operation::Delete { if_match, .. }, Target::Existing(key)) => self.delete(key, *if_match),
@@ -213,7 +231,10 @@ impl<'w> Work<'w> {
         }
     }
 
-    fn show(&mut self, read: impl FnOnce(&Exchange, &Permit<'_>) -> Result<Unreleased<Done>, Error>) -> Result<Plan, Error> {
+    fn show(
+        &mut self,
+        read: impl FnOnce(&Exchange, &Permit<'_>) -> Result<Unreleased<Done>, Error>,
+    ) -> Result<Plan, Error> {
         let one = read(self.exchange, self.permit)?;
         let so_far = std::mem::replace(&mut self.reads, self.permit.without_patient_data(Vec::new()));
         self.reads = so_far.and(one).map(|(mut all, one)| {
@@ -283,7 +304,13 @@ impl<'w> Work<'w> {
     }
 
     /// One resource to write: references resolved, faults named, postings made.
-    fn write(&mut self, key: ResourceKey, how: How, expect: Expect, mut content: Value<'static>) -> Result<Plan, Error> {
+    fn write(
+        &mut self,
+        key: ResourceKey,
+        how: How,
+        expect: Expect,
+        mut content: Value<'static>,
+    ) -> Result<Plan, Error> {
         if content.resource_type() != Some(key.kind.as_str()) {
             return Err(Error::Invalid(vec![other_type(key.kind)]));
         }
@@ -363,7 +390,10 @@ fn rank(operation: &Operation) -> u8 {
     match operation {
         Operation::Delete { .. } | Operation::DeleteWhere { .. } => 0,
         Operation::Create { .. } => 1,
-        Operation::Update { .. } | Operation::UpdateWhere { .. } | Operation::Patch { .. } | Operation::PatchWhere { .. } => 2,
+        Operation::Update { .. }
+        | Operation::UpdateWhere { .. }
+        | Operation::Patch { .. }
+        | Operation::PatchWhere { .. } => 2,
         Operation::Read { .. } | Operation::Search { .. } => 3,
     }
 }

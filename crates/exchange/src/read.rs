@@ -15,7 +15,12 @@ impl Exchange {
     }
 
     /// One version of a resource, by its number.
-    pub fn vread(&self, permit: &Permit<'_>, key: &ResourceKey, version: VersionId) -> Result<Unreleased<Version>, Error> {
+    pub fn vread(
+        &self,
+        permit: &Permit<'_>,
+        key: &ResourceKey,
+        version: VersionId,
+    ) -> Result<Unreleased<Version>, Error> {
         live(self.store.vread(permit, key, version)?, key)
     }
 

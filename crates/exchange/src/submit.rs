@@ -194,7 +194,8 @@ impl Exchange {
             let reads = record.carry(reads);
             let lines = lines(&steps, statuses);
             let verdict = Box::new(move |outcome: &store::Outcome| verdict(lines, mode, statuses, outcome));
-            let batch = Batch { puts, conditions, integrity: self.surroundings.integrity, ..Batch::new(record, verdict) };
+            let batch =
+                Batch { puts, conditions, integrity: self.surroundings.integrity, ..Batch::new(record, verdict) };
             let found = match self.store.commit(permit, batch) {
                 Ok(settled) => return Ok(settled.with(reads).map(|(outcome, reads)| results(steps, &outcome, &reads))),
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => None,
@@ -204,7 +205,8 @@ impl Exchange {
                 },
             };
             left -= u32::from(found.is_none());
-            refused = steps.into_iter().enumerate().filter_map(|(at, step)| step.refused(at, &alone)).chain(found).collect();
+            refused =
+                steps.into_iter().enumerate().filter_map(|(at, step)| step.refused(at, &alone)).chain(found).collect();
         }
         Err(Error::Contended { attempts })
     }
@@ -256,7 +258,12 @@ fn lines(steps: &[Step], statuses: Statuses) -> Vec<Line> {
 }
 
 /// What the record says: the status of the whole, and one line an entry of a Bundle.
-fn verdict(lines: Vec<Line>, mode: Mode, statuses: Statuses, outcome: &store::Outcome) -> (audit::Outcome, Vec<SubEntry>) {
+fn verdict(
+    lines: Vec<Line>,
+    mode: Mode,
+    statuses: Statuses,
+    outcome: &store::Outcome,
+) -> (audit::Outcome, Vec<SubEntry>) {
     let entries: Vec<SubEntry> = lines.into_iter().map(|line| sub_entry(line, statuses, outcome)).collect();
     match (mode, entries.first()) {
         (Mode::Single, Some(only)) => (audit::Outcome::http(only.status), Vec::new()),
@@ -280,7 +287,9 @@ fn sub_entry(line: Line, statuses: Statuses, outcome: &store::Outcome) -> SubEnt
 /// A refusal by the writer, with the entry it belongs to.
 fn located(error: store::Error, steps: &[Step], mode: Mode) -> Error {
     let put = match &error {
-        store::Error::MissingReference { put, .. } | store::Error::Referenced { put, .. } | store::Error::Twice { put } => Some(*put),
+        store::Error::MissingReference { put, .. }
+        | store::Error::Referenced { put, .. }
+        | store::Error::Twice { put } => Some(*put),
         _ => None,
     };
     let index = put.and_then(|put| steps.iter().position(|step| step.put() == Some(put)));

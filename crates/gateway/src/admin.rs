@@ -16,7 +16,12 @@ use tokio::sync::watch;
 use crate::site::Site;
 
 /// Serves the probes until the node stops.
-pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, metrics: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    site: Arc<Site>,
+    metrics: PrometheusHandle,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let stream = tokio::select! {

@@ -275,7 +275,10 @@ impl Config {
         }
         for listener in &self.mllp {
             if listener.tls.is_none() && listener.peers.is_empty() && !listener.address.ip().is_loopback() {
-                return Err(format!("mllp listener {} is plain and open: add tls, or list its peers", listener.address));
+                return Err(format!(
+                    "mllp listener {} is plain and open: add tls, or list its peers",
+                    listener.address
+                ));
             }
         }
         Ok(())

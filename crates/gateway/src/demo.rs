@@ -84,7 +84,12 @@ impl Demo {
                 write_info(file, &running, &config, &tokens)?;
             }
             let senders = Sender::ALL.map(|sender| {
-                let walk = Walk { sender, to: running.mllp[0], pace: Duration::from_millis(self.pace_ms), limit: self.messages.unwrap_or(usize::MAX) };
+                let walk = Walk {
+                    sender,
+                    to: running.mllp[0],
+                    pace: Duration::from_millis(self.pace_ms),
+                    limit: self.messages.unwrap_or(usize::MAX),
+                };
                 tokio::spawn(walk.send(std::sync::Arc::clone(&running.site), screen, running.stop.clone()))
             });
             running.until_stopped().await;
@@ -132,7 +137,9 @@ fn port(wanted: u16) -> SocketAddr {
 fn tokens(dir: &Path) -> Result<Vec<(&'static str, String)>, DemoError> {
     let read = |name: &'static str| {
         let path = dir.join("tokens").join(name);
-        std::fs::read_to_string(&path).map(|text| (name, text.trim().to_owned())).map_err(|source| DemoError::Io { path, source })
+        std::fs::read_to_string(&path)
+            .map(|text| (name, text.trim().to_owned()))
+            .map_err(|source| DemoError::Io { path, source })
     };
     TOKEN_CLIENTS.into_iter().map(read).collect()
 }

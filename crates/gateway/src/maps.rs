@@ -94,7 +94,8 @@ impl MapFiles {
     /// Compiles them; every fault of every file, or the program.
     pub(crate) fn compile(&self) -> Result<Program, MapError> {
         let codes = self.codes.clone();
-        let tables = Tables::load(codes).map_err(|faults| MapError::Faults(faults.iter().map(ToString::to_string).collect()))?;
+        let tables =
+            Tables::load(codes).map_err(|faults| MapError::Faults(faults.iter().map(ToString::to_string).collect()))?;
         dukou_mapping::compile(&self.maps, &tables).map_err(|found: Vec<Diagnostic>| {
             let errors = found.iter().filter(|one| one.severity == DiagnosticSeverity::Error);
             MapError::Faults(errors.map(ToString::to_string).collect())

@@ -112,7 +112,9 @@ where
 {
     let telemetry = Telemetry::start(&config.telemetry).map_err(ServeError::from)?;
     // A second recorder in one process is refused; its own handle then counts for itself.
-    let metrics = PrometheusBuilder::new().install_recorder().unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle());
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .unwrap_or_else(|_| PrometheusBuilder::new().build_recorder().handle());
     let site = Arc::new(Site::open(config).map_err(ServeError::from)?);
     let limits = &config.limits;
     let writers = Crew::start("dukou-writer", limits.writer_threads, limits.crew_queue).map_err(ServeError::Threads)?;
@@ -146,7 +148,8 @@ async fn serve<E: From<ServeError>>(
     let mut doors = JoinSet::new();
     let places = Arc::new(Semaphore::new(config.limits.connections_max));
     doors.spawn(admin::serve(admin_listener, Arc::clone(&site), metrics, stop.clone()));
-    let front = http::Front::new(config, &site, Arc::clone(&crews.readers), Arc::clone(&crews.writers)).map_err(ServeError::from)?;
+    let front = http::Front::new(config, &site, Arc::clone(&crews.readers), Arc::clone(&crews.writers))
+        .map_err(ServeError::from)?;
     doors.spawn(http::serve(fhir_listener, front, Arc::clone(&places), stop.clone()));
     let mut mllp = Vec::new();
     for settings in &config.mllp {
@@ -154,9 +157,17 @@ async fn serve<E: From<ServeError>>(
         mllp.push(at);
         let door = door(config, settings, &site, &crews.writers)?;
         resume(&site, &crews.writers, &door.link).await;
-        let acceptor = settings.tls.as_ref().map(|tls| tls::server_config(tls, &[])).transpose().map_err(ServeError::from)?;
+        let acceptor =
+            settings.tls.as_ref().map(|tls| tls::server_config(tls, &[])).transpose().map_err(ServeError::from)?;
         let peers = settings.peers.clone();
-        doors.spawn(accept_mllp(listener, Arc::new(door), acceptor.map(TlsAcceptor::from), peers, Arc::clone(&places), stop.clone()));
+        doors.spawn(accept_mllp(
+            listener,
+            Arc::new(door),
+            acceptor.map(TlsAcceptor::from),
+            peers,
+            Arc::clone(&places),
+            stop.clone(),
+        ));
     }
     let running = Running { site: Arc::clone(&site), fhir: fhir_at, admin: admin_at, mllp, stop: stop.clone() };
     let keeper = keep(Arc::clone(&site), Arc::clone(&crews.readers), stop_sender.clone());
@@ -240,7 +251,13 @@ async fn accept_mllp(
     while connections.join_next().await.is_some() {}
 }
 
-async fn mllp_connection(stream: TcpStream, peer: Peer, door: Arc<Door>, tls: Option<TlsAcceptor>, mut stop: watch::Receiver<bool>) {
+async fn mllp_connection(
+    stream: TcpStream,
+    peer: Peer,
+    door: Arc<Door>,
+    tls: Option<TlsAcceptor>,
+    mut stop: watch::Receiver<bool>,
+) {
     let Some(acceptor) = tls else {
         let loopback = stream.peer_addr().is_ok_and(|from| from.ip().is_loopback());
         let channel = if loopback { Channel::Loopback } else { Channel::Plain };

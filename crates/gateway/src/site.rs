@@ -118,7 +118,8 @@ impl Site {
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
         let Opened { mut ledger, gate, seal, last_jseq, unknown_outcomes, stopped_cleanly } = opened;
         let home = search::Site { zone, base: config.node.public_base.as_deref() };
-        let store = Sqlite::open(&data.join("store.sqlite"), &sqlite::Options::default(), home, seal, Arc::clone(&clock))?;
+        let store =
+            Sqlite::open(&data.join("store.sqlite"), &sqlite::Options::default(), home, seal, Arc::clone(&clock))?;
         complete(&mut ledger, &store, last_jseq)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let program = Arc::new(ArcSwap::from_pointee(program));

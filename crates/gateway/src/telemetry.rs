@@ -48,7 +48,8 @@ impl Telemetry {
         } else {
             fmt::layer().with_target(true).with_writer(std::io::stderr).boxed()
         };
-        let provider = settings.otlp_traces.as_deref().map(|url| exporter(url, settings.otlp_sample_percent)).transpose()?;
+        let provider =
+            settings.otlp_traces.as_deref().map(|url| exporter(url, settings.otlp_sample_percent)).transpose()?;
         let spans = provider.as_ref().map(|p| tracing_opentelemetry::layer().with_tracer(p.tracer("dukou")));
         // A second subscriber is refused by design of `tracing`; the first one goes on serving.
         let _kept = tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dukou_fhir::{Object, Value};
+use dukou_fhir::{FhirDateTime, Object, Offset, Value};
 
 use crate::plan::{Filter, ItemPlace, ListStep, StepPlan, TargetPlan};
 
@@ -238,6 +238,9 @@ fn item<'m>(
 }
 
 fn set<'m>(object: &mut Object<'m>, member: &'m str, value: Value<'m>) -> Put {
+    if member == "end" && ends_before_it_starts(object, &value) {
+        return Put::Taken;
+    }
     // Nearly always the member is new; where it is not, what stood there is put back.
     match object.insert(Cow::Borrowed(member), value) {
         None => Put::Done,
@@ -246,6 +249,13 @@ fn set<'m>(object: &mut Object<'m>, member: &'m str, value: Value<'m>) -> Put {
             None => Put::Done,
         },
     }
+}
+
+/// A period that ends before it starts is no period (FHIR R4, invariant per-1): the start stays, the end is refused.
+fn ends_before_it_starts(object: &Object<'_>, end: &Value<'_>) -> bool {
+    let start = object.get("start").and_then(Value::as_str).and_then(FhirDateTime::parse);
+    let end = end.as_str().and_then(FhirDateTime::parse);
+    matches!((start, end), (Some(start), Some(end)) if end.high(Offset::UTC) < start.low(Offset::UTC))
 }
 
 /// Adds what is missing; what stands already stays.

@@ -198,7 +198,12 @@ fn a_segment_that_fills_while_the_next_is_made_is_followed_by_it() {
     let dir = tempfile::tempdir().unwrap();
     let disk = crate::storage::Disk::new(dir.path());
     let keys = || Keys::generate(&SeededRandom::new(7)).unwrap();
-    let small = || Options { segment_bytes: 64 << 10, first_segment_bytes: 64 << 10, reserve_bytes: 64 << 10, ..Options::default() };
+    let small = || Options {
+        segment_bytes: 64 << 10,
+        first_segment_bytes: 64 << 10,
+        reserve_bytes: 64 << 10,
+        ..Options::default()
+    };
     Ledger::create(&disk, &keys(), ORIGIN, &small(), &ManualClock::new(WALL_NS)).unwrap();
     let clock = Arc::new(Machine(Instant::now()));
     let mut opened = Ledger::open(Arc::new(disk), keys(), small(), clock, Arc::new(SeededRandom::new(1))).unwrap();
@@ -217,5 +222,8 @@ fn a_segment_that_fills_while_the_next_is_made_is_followed_by_it() {
     });
     assert!(!opened.ledger.poisoned());
     opened.ledger.stop().unwrap();
-    assert!(std::fs::read_dir(dir.path().join("seg")).unwrap().count() > 10, "the run changed segments again and again");
+    assert!(
+        std::fs::read_dir(dir.path().join("seg")).unwrap().count() > 10,
+        "the run changed segments again and again"
+    );
 }

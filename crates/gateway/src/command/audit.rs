@@ -148,7 +148,13 @@ fn verify(dir: &Path, json: bool) -> Result<ExitCode, AuditError> {
         );
     } else {
         let end = if report.live { " (a gateway is running: checked up to its last note)" } else { "" };
-        println!("{}: {} records of {} under {} signed notes{end}", verdict.as_str(), report.leaves, report.origin, report.notes);
+        println!(
+            "{}: {} records of {} under {} signed notes{end}",
+            verdict.as_str(),
+            report.leaves,
+            report.origin,
+            report.notes
+        );
         for finding in &report.findings {
             println!("  {} at leaves {} to {}: {}", finding.verdict.as_str(), finding.from, finding.to, finding.what);
         }
@@ -176,7 +182,11 @@ impl Show {
             }
         })?;
         let mut out = io::stdout().lock();
-        writeln!(out, "{:<20} {:<20} {:<10} {:>8}  {:<25} {:<25}", "client", "user", "name", "entries", "first", "last")?;
+        writeln!(
+            out,
+            "{:<20} {:<20} {:<10} {:>8}  {:<25} {:<25}",
+            "client", "user", "name", "entries", "first", "last"
+        )?;
         for viewer in dukou_audit::viewers(&entries) {
             writeln!(out, "{}", viewer_line(&viewer))?;
         }
@@ -188,9 +198,10 @@ impl Show {
         let open = |source| AuditError::Open { folder: self.dir.clone(), source };
         let reader = Reader::open(Arc::new(Disk::new(&self.dir)), &keys).map_err(open)?;
         let patients: Vec<&str> = self.patient.iter().map(String::as_str).collect();
-        let request = self.request.as_deref().map(|text| {
-            RequestId::parse(text).ok_or_else(|| AuditError::Argument("--request", text.to_owned()))
-        });
+        let request = self
+            .request
+            .as_deref()
+            .map(|text| RequestId::parse(text).ok_or_else(|| AuditError::Argument("--request", text.to_owned())));
         let question = Question {
             patients: &patients,
             user: self.user.as_deref(),
@@ -233,11 +244,13 @@ fn line(entry: &Entry) -> String {
         (None, 0) => "-".to_owned(),
         (None, status) => status.to_string(),
     };
-    let patients: Vec<String> = entry.patients.iter().map(|(pseudonym, id)| id.clone().unwrap_or_else(|| hex(pseudonym))).collect();
+    let patients: Vec<String> =
+        entry.patients.iter().map(|(pseudonym, id)| id.clone().unwrap_or_else(|| hex(pseudonym))).collect();
     let user = entry.user.as_ref().map_or(String::new(), |(_, subject)| format!(" user {subject}"));
     let request = entry.request.map_or(String::new(), |id| format!(" request {id}"));
     let verb = if entry.interaction.is_empty() { format!("type-{}", entry.kind) } else { entry.interaction.clone() };
-    let shown = if entry.resources.is_empty() { String::new() } else { format!(" resources {}", entry.resources.len()) };
+    let shown =
+        if entry.resources.is_empty() { String::new() } else { format!(" resources {}", entry.resources.len()) };
     let about = if patients.is_empty() { String::new() } else { format!(" patients {}", patients.join(",")) };
     format!("{:>8} {time} {verb:<12} {ended:<4} {}{user}{about}{shown}{request}", entry.leaf, entry.client)
 }

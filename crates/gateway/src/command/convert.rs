@@ -68,7 +68,8 @@ impl Convert {
     pub(crate) fn run(&self) -> Result<bool, ConvertError> {
         let maps = Maps { folder: self.maps.clone(), overlays: self.overlay.clone() };
         let program = MapFiles::of(&maps)?.compile()?;
-        let charset = dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
+        let charset =
+            dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
         let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };
         let files = self.files()?;
         let mut account = self.account.as_deref().map(create).transpose()?;
@@ -82,7 +83,8 @@ impl Convert {
             self.write(name, &converted)?;
             if let Some((path, out)) = &mut account {
                 for line in &converted.lines {
-                    writeln!(out, "{}", line.json(name)).map_err(|source| ConvertError::Io { path: path.clone(), source })?;
+                    writeln!(out, "{}", line.json(name))
+                        .map_err(|source| ConvertError::Io { path: path.clone(), source })?;
                 }
             }
         }
@@ -153,13 +155,18 @@ impl Convert {
         let Some(out) = &self.out else {
             json::print(&bundle, &mut text);
             text.push(b'\n');
-            return io::stdout().write_all(&text).map_err(|source| ConvertError::Io { path: PathBuf::from("standard output"), source });
+            return io::stdout()
+                .write_all(&text)
+                .map_err(|source| ConvertError::Io { path: PathBuf::from("standard output"), source });
         };
         json::print_pretty(&bundle, &mut text);
         text.push(b'\n');
         put(&out.join(name.with_extension("bundle.json")), &text)?;
         text.clear();
-        json::print_pretty(&OperationOutcome { issues: converted.issues.clone() }.to_value(Language::English), &mut text);
+        json::print_pretty(
+            &OperationOutcome { issues: converted.issues.clone() }.to_value(Language::English),
+            &mut text,
+        );
         text.push(b'\n');
         put(&out.join(name.with_extension("issues.json")), &text)
     }
@@ -180,7 +187,8 @@ impl Converted {
         let entries = self.resources.iter().filter_map(|(key, content)| {
             let mut resource = content.clone()?;
             let members = resource.as_object_mut()?;
-            let mut placed = Object::new().with("resourceType", key.kind.as_str().to_owned()).with("id", key.id.to_string());
+            let mut placed =
+                Object::new().with("resourceType", key.kind.as_str().to_owned()).with("id", key.id.to_string());
             for (name, value) in std::mem::take(members) {
                 placed.insert(name, value);
             }
@@ -259,7 +267,9 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> io::
         let path = entry?.path();
         if path.is_dir() {
             walk(root, &path, files)?;
-        } else if path.extension().is_some_and(|e| e == "hl7") && !path.to_string_lossy().ends_with(".expected.roundtrip.hl7") {
+        } else if path.extension().is_some_and(|e| e == "hl7")
+            && !path.to_string_lossy().ends_with(".expected.roundtrip.hl7")
+        {
             let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
             files.push((path, name));
         }
@@ -281,6 +291,8 @@ fn put(path: &Path, text: &[u8]) -> Result<(), ConvertError> {
 fn folder_of(path: &Path) -> Result<(), ConvertError> {
     match path.parent().filter(|p| !p.as_os_str().is_empty()) {
         None => Ok(()),
-        Some(folder) => fs::create_dir_all(folder).map_err(|source| ConvertError::Io { path: folder.to_path_buf(), source }),
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(|source| ConvertError::Io { path: folder.to_path_buf(), source })
+        }
     }
 }

@@ -74,8 +74,13 @@ fn check(dir: Option<&std::path::Path>, warnings: bool) -> Result<bool, MapError
                 let failures = if overlay.is_none() { program.run_tests() } else { Vec::new() };
                 failures.iter().for_each(|failure| eprintln!("{failure}\n"));
                 fine &= failures.is_empty();
-                let (rules, examples) = (program.rules().len(), if overlay.is_none() { program.test_count() } else { 0 });
-                println!("{name}: {rules} rules, {} warnings, {examples} examples, {} failed", program.warnings().len(), failures.len());
+                let (rules, examples) =
+                    (program.rules().len(), if overlay.is_none() { program.test_count() } else { 0 });
+                println!(
+                    "{name}: {rules} rules, {} warnings, {examples} examples, {} failed",
+                    program.warnings().len(),
+                    failures.len()
+                );
             }
         }
     }

@@ -27,12 +27,18 @@ impl Screen {
         println!("  HL7 v2    mllp://{}", running.mllp[0]);
         println!("  Health    http://{}/ready", running.admin);
         println!("  Ledger    {}\n", running.site.audit_folder().display());
-        println!("Simulated HIS, LIS, exam booking and clinic send over MLLP. Five things to try in another terminal:\n");
+        println!(
+            "Simulated HIS, LIS, exam booking and clinic send over MLLP. Five things to try in another terminal:\n"
+        );
         println!("  T='Authorization: Bearer {token}'");
         println!("  curl -s -H \"$T\" '{fhir}/Patient?name=王&_pretty=true'");
         println!("  curl -s -H \"$T\" '{fhir}/DiagnosticReport?patient.identifier=10000002&_pretty=true'");
-        println!("  curl -s -H \"$T\" '{fhir}/Observation?code=http://loinc.org|2345-7&value-quantity=gt6&_pretty=true'");
-        println!("  curl -si -H \"$T\" '{fhir}/Appointment?date=ge2026-01-01&_summary=count' | grep -i x-audit-receipt");
+        println!(
+            "  curl -s -H \"$T\" '{fhir}/Observation?code=http://loinc.org|2345-7&value-quantity=gt6&_pretty=true'"
+        );
+        println!(
+            "  curl -si -H \"$T\" '{fhir}/Appointment?date=ge2026-01-01&_summary=count' | grep -i x-audit-receipt"
+        );
         println!("  dukou audit verify {}\n", running.site.audit_folder().display());
         println!("{:<10} {:<28} {:>6}  {:<8} answer", "sender", "message", "bytes", "charset");
     }

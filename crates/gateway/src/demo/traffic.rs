@@ -69,14 +69,70 @@ struct Person {
 }
 
 const PEOPLE: [Person; 8] = [
-    Person { mrn: "10000001", name: "王建国", sex: "M", born: "19580312", phone: "19900000001", district: "示范市渡口区" },
-    Person { mrn: "10000002", name: "李珅", sex: "M", born: "19790707", phone: "19900000002", district: "示范市江东区" },
-    Person { mrn: "10000003", name: "彭䶮", sex: "M", born: "19910101", phone: "19900000003", district: "示范市渡口区" },
-    Person { mrn: "10000004", name: "欧阳诚", sex: "M", born: "19850615", phone: "19900000004", district: "示范市河西区" },
-    Person { mrn: "10000005", name: "陈小芳", sex: "F", born: "19930820", phone: "19900000005", district: "示范市渡口区" },
-    Person { mrn: "10000006", name: "赵敏之", sex: "F", born: "19660909", phone: "19900000006", district: "示范市江东区" },
-    Person { mrn: "10000007", name: "周海燕", sex: "F", born: "20010228", phone: "19900000007", district: "示范市河西区" },
-    Person { mrn: "10000008", name: "吴桂英", sex: "F", born: "19471130", phone: "19900000008", district: "示范市渡口区" },
+    Person {
+        mrn: "10000001",
+        name: "王建国",
+        sex: "M",
+        born: "19580312",
+        phone: "19900000001",
+        district: "示范市渡口区",
+    },
+    Person {
+        mrn: "10000002",
+        name: "李珅",
+        sex: "M",
+        born: "19790707",
+        phone: "19900000002",
+        district: "示范市江东区",
+    },
+    Person {
+        mrn: "10000003",
+        name: "彭䶮",
+        sex: "M",
+        born: "19910101",
+        phone: "19900000003",
+        district: "示范市渡口区",
+    },
+    Person {
+        mrn: "10000004",
+        name: "欧阳诚",
+        sex: "M",
+        born: "19850615",
+        phone: "19900000004",
+        district: "示范市河西区",
+    },
+    Person {
+        mrn: "10000005",
+        name: "陈小芳",
+        sex: "F",
+        born: "19930820",
+        phone: "19900000005",
+        district: "示范市渡口区",
+    },
+    Person {
+        mrn: "10000006",
+        name: "赵敏之",
+        sex: "F",
+        born: "19660909",
+        phone: "19900000006",
+        district: "示范市江东区",
+    },
+    Person {
+        mrn: "10000007",
+        name: "周海燕",
+        sex: "F",
+        born: "20010228",
+        phone: "19900000007",
+        district: "示范市河西区",
+    },
+    Person {
+        mrn: "10000008",
+        name: "吴桂英",
+        sex: "F",
+        born: "19471130",
+        phone: "19900000008",
+        district: "示范市渡口区",
+    },
 ];
 
 impl Person {
@@ -92,7 +148,9 @@ impl Person {
     fn pid(&self) -> String {
         let Self { mrn, name, sex, born, phone, district } = self;
         let number = self.identity_number();
-        format!("PID|1||{mrn}^^^H1^MR~{number}^^^PRC^NNCHN||{name}||{born}|{sex}|||{district}人民路1号^^示范市^示范省^860100^CN^H||{phone}^PRN^CP")
+        format!(
+            "PID|1||{mrn}^^^H1^MR~{number}^^^PRC^NNCHN||{name}||{born}|{sex}|||{district}人民路1号^^示范市^示范省^860100^CN^H||{phone}^PRN^CP"
+        )
     }
 }
 
