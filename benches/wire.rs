@@ -4,9 +4,6 @@ use dukou_benches::{machine, micros, report};
 use dukou_wire::er7::Parser;
 use dukou_wire::{Limits, Site};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let bytes = report(100);
     let text = String::from_utf8(bytes.clone()).unwrap_or_default();
