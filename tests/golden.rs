@@ -94,3 +94,9 @@ fn a_translation_is_the_same_every_time_and_its_resources_are_valid() {
         }
     }
 }
+
+#[test]
+fn every_example_beside_a_map_holds() {
+    let failures: Vec<String> = program(&[]).run_tests().iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
