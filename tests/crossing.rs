@@ -243,3 +243,17 @@ fn a_second_process_does_not_open_the_same_data() {
     assert!(Node::try_start(folder.path(), Command::new(env!("CARGO_BIN_EXE_dukou-node"))).is_none());
     assert_eq!(node.stop(), Some(0));
 }
+
+#[test]
+fn a_batch_in_one_frame_is_answered_by_one_batch_and_applied_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path());
+    let mut sender = Sender::connect(&node.mllp).unwrap();
+    let batch = [b"BHS|^~\\&|LIS|H1\r".to_vec(), report("BATCH-1"), report("BATCH-2"), b"BTS|2\r".to_vec()].concat();
+    let answer = sender.send(&batch).unwrap();
+    assert!(answer.starts_with("BHS|") && answer.ends_with("BTS|2\r"), "{answer}");
+    assert_eq!(answer.matches("MSA|AA|BATCH-").count(), 2, "{answer}");
+    assert_eq!(sender.send(&batch).unwrap(), answer, "a batch sent again gets the stored answers");
+    assert_eq!((found(&node, "BATCH-1"), found(&node, "BATCH-2")), ((1, 1), (1, 1)));
+    assert_eq!(node.stop(), Some(0));
+}

@@ -12,6 +12,7 @@ use dukou_access::{Certificate, Channel, Credential, Request};
 use dukou_api::Crew;
 use dukou_audit::{Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, Settled, Summary};
 use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
+use dukou_wire::batch;
 use dukou_wire::mllp::{self, Decoder, Event, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -170,6 +171,9 @@ impl Door {
     where
         S: AsyncWrite + Unpin,
     {
+        if raw.starts_with(b"FHS") || raw.starts_with(b"BHS") {
+            return self.answer_batch(&raw, caller, stream).await;
+        }
         let Ok(access) = self.decide(caller) else { return Ok(false) };
         let client = access.client.id.to_string();
         let steps = Arrival::open(&raw, &client, &self.link).steps();
@@ -188,6 +192,32 @@ impl Door {
                 break;
             }
         }
+        Ok(true)
+    }
+
+    /// A frame that holds a batch is its messages one after another, each with its own record. Their answers leave as one batch when
+    /// all of them are durable; a batch sent again gets the stored ones (HL7 v2 chapter 2, batch protocol).
+    async fn answer_batch<S>(self: &Arc<Self>, raw: &Bytes, caller: &Caller, stream: &mut S) -> io::Result<bool>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        let messages: Vec<Bytes> =
+            batch::Reader::new(raw, &self.link.limits).map(|part| raw.slice_ref(part.bytes)).collect();
+        let (mut answers, mut count) = (b"BHS|^~\\&\r".to_vec(), 0);
+        for message in messages {
+            let Ok(access) = self.decide(caller) else { return Ok(false) };
+            let Some(ingested) = self.step(message, access, IngestStep::Whole).await else { return Ok(false) };
+            if let Some(ack) = ingested.ack {
+                answers.extend_from_slice(&ack);
+                count += 1;
+            }
+        }
+        answers.extend_from_slice(format!("BTS|{count}\r").as_bytes());
+        let mut out = Vec::new();
+        if mllp::encode(&answers, &mut out).is_err() {
+            return Ok(false);
+        }
+        timeout(self.frame, stream.write_all(&out)).await??;
         Ok(true)
     }
 
