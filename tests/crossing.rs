@@ -257,3 +257,30 @@ fn a_batch_in_one_frame_is_answered_by_one_batch_and_applied_once() {
     assert_eq!((found(&node, "BATCH-1"), found(&node, "BATCH-2")), ((1, 1), (1, 1)));
     assert_eq!(node.stop(), Some(0));
 }
+
+#[test]
+fn no_answer_leaves_before_a_sync_that_ended_after_its_request() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return println!("skipped: strace is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-s", "16", "-e", "trace=fdatasync,sendto,write,writev,sendmsg", "-o"]).arg(&trace);
+    command.arg(env!("CARGO_BIN_EXE_dukou-node"));
+    let node = Node::try_start(folder.path(), command).unwrap();
+    for _ in 0..200 {
+        assert_eq!(node.get("/Patient?_count=1").status, 200);
+    }
+    node.kill();
+    let (mut synced, mut answers) = (false, 0);
+    for line in std::fs::read_to_string(&trace).unwrap().lines() {
+        if line.contains("fdatasync") && line.ends_with("= 0") {
+            synced = true;
+        } else if line.contains("\"HTTP/1.1 200") {
+            assert!(synced, "answer {answers} left before its record was durable: {line}");
+            (synced, answers) = (false, answers + 1);
+        }
+    }
+    assert_eq!(answers, 200);
+}
