@@ -240,7 +240,9 @@ fn a_failed_sync_ends_the_process_and_is_never_tried_again() {
 fn a_second_process_does_not_open_the_same_data() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(folder.path());
-    assert!(Node::try_start(folder.path(), Command::new(env!("CARGO_BIN_EXE_dukou-node"))).is_none());
+    let mut second = Command::new(env!("CARGO_BIN_EXE_dukou-node"));
+    let told = second.args(["serve", "--config"]).arg(folder.path().join("site/dukou.toml")).output().unwrap();
+    assert_eq!(told.status.code(), Some(75), "{}", String::from_utf8_lossy(&told.stderr));
     assert_eq!(node.stop(), Some(0));
 }
 

@@ -62,13 +62,14 @@ pub fn built_in_program(overlays: &[String]) -> Result<dukou_mapping::Program, B
     Ok(maps::MapFiles::built_in().with_overlays(overlays).compile()?)
 }
 
-/// Runs the command line of this process and gives its exit code: 0 fine, 1 finding, 2 usage, 3 unavailable, 75 a failed disk.
+/// Runs the command line of this process and gives its exit code: 0 fine, 1 finding, 2 usage, 3 unavailable, 75 a failed disk
+/// or a data folder that another process owns.
 pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             report(error.as_ref());
-            ExitCode::from(3)
+            ExitCode::from(exit_of(error.as_ref()))
         }
     }
 }
@@ -83,6 +84,18 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Verb::Map(map) => map.run().map(finding).map_err(Into::into),
         Verb::Audit(audit) => audit.run().map_err(Into::into),
     }
+}
+
+/// 75 asks a supervisor to try again later: the data folder belongs to another process that may be about to end.
+fn exit_of(error: &(dyn Error + 'static)) -> u8 {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if matches!(inner.downcast_ref(), Some(site::SiteError::Locked(_))) {
+            return site::EXIT_TRY_AGAIN as u8;
+        }
+        cause = inner.source();
+    }
+    3
 }
 
 /// An error with its causes, one a line: what was attempted, then why it failed.

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, MllpListener};
 use crate::mllp::{Caller, Door};
-use crate::site::{EXIT_DISK_FAILED, Site, SiteError};
+use crate::site::{EXIT_TRY_AGAIN, Site, SiteError};
 use crate::telemetry::{Telemetry, TelemetryError};
 use crate::tls::{self, TlsError};
 use crate::{admin, http};
@@ -175,7 +175,7 @@ async fn serve<E: From<ServeError>>(
     let ended = tokio::select! {
         ended = body(running) => ended.map(|()| ExitCode::SUCCESS),
         () = told => Ok(ExitCode::SUCCESS),
-        () = keeper => Ok(ExitCode::from(EXIT_DISK_FAILED as u8)),
+        () = keeper => Ok(ExitCode::from(EXIT_TRY_AGAIN as u8)),
     };
     // Every door stops taking, finishes what it has, and is joined, bounded in time.
     stop_sender.send_replace(true);

@@ -288,7 +288,7 @@ fn open_ledger(
         // A failed write or sync leaves unknown what is on the disk: only a restart that reads it may go on.
         on_poison: Some(Box::new(|what| {
             eprintln!("dukou: the ledger's disk failed ({what}); a restart is needed");
-            std::process::exit(EXIT_DISK_FAILED)
+            std::process::exit(EXIT_TRY_AGAIN)
         })),
         ..Options::default()
     };
@@ -374,5 +374,5 @@ fn program_sha256() -> [u8; 32] {
 
 const PENDING_PAGE: usize = 1_000;
 
-/// Exit code of a failed disk (EX_TEMPFAIL): the supervisor restarts, and the start recovers.
-pub(crate) const EXIT_DISK_FAILED: i32 = 75;
+/// Exit code of a failed disk and of a folder in use (EX_TEMPFAIL): the supervisor starts again, and the start recovers.
+pub(crate) const EXIT_TRY_AGAIN: i32 = 75;
