@@ -48,6 +48,7 @@ mod exclusive;
 mod explain;
 mod file;
 mod finish;
+mod gate;
 mod grammar;
 mod identify;
 mod lens;

@@ -7,6 +7,7 @@ use dukou_terminology::Table;
 use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
+use crate::gate::Gate;
 use crate::rule::{NullPolicy, Precision, TestKind};
 
 /// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
@@ -86,6 +87,8 @@ pub(crate) struct EmitPlan {
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pub(crate) operations: Vec<Operation>,
+    /// What each of the operations reads.
+    pub(crate) gates: Vec<Gate>,
     /// Operations over items that exist, run after all others.
     pub(crate) late: Vec<Operation>,
     pub(crate) required: Vec<Required>,

@@ -225,7 +225,7 @@ impl<'m> Run<'m> {
     }
 
     pub(crate) fn body(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
-        self.chains(&body.operations, at, sheet, standing);
+        self.chains(body, at, sheet, standing);
         for operation in &body.late {
             if self.reading.holds(&operation.guard, at) {
                 self.operate(operation, at, sheet, standing);
@@ -233,9 +233,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn chains(&mut self, operations: &'m [Operation], at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
+    fn chains(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
+        let (operations, there) = (&body.operations, self.reading.there(at));
         let mut next = 0;
         while next < operations.len() {
+            if !body.gates[next].lets(there) {
+                next += 1;
+                continue;
+            }
             let chain = operations[next].chain;
             if chain == 0 {
                 let operation = &operations[next];
@@ -249,8 +254,8 @@ impl<'m> Run<'m> {
             let mut fired = None;
             while next < operations.len() && operations[next].chain == chain {
                 let operation = &operations[next];
-                let turn = fired.is_none_or(|rule| rule == operation.rule) && !self.idle(operation, at);
-                if turn && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
+                let turn = body.gates[next].lets(there) && fired.is_none_or(|rule| rule == operation.rule);
+                if turn && !self.idle(operation, at) && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
                     fired = Some(operation.rule);
                 }
                 next += 1;
