@@ -54,6 +54,7 @@ mod identify;
 mod lens;
 mod lens_choice;
 mod mapped;
+mod memory;
 mod moment;
 mod number;
 mod operations;

@@ -125,6 +125,8 @@ pub(crate) struct LensPlan {
     pub(crate) id: Option<IdPlan>,
     /// The target `self` of a lens to a primitive.
     pub(crate) primitive: bool,
+    /// It reads nothing but the part that it is given, so equal texts give equal values.
+    pub(crate) local: bool,
     pub(crate) body: Body,
 }
 
