@@ -6,14 +6,14 @@ use dukou_fhir::{Issue, IssueType, Object, ResourceKey, Severity, Text, Value};
 
 use crate::change::Change;
 use crate::plan::{Required, Write};
-use crate::quick::QuickMap;
+use crate::quick::{QuickHash, QuickMap};
 use crate::run::{Run, change};
 
 /// Resources, and parts of them, that were not made after all.
 #[derive(Debug, Default)]
 pub(crate) struct Fallen {
-    owners: HashSet<u32>,
-    regions: HashSet<(u32, u16)>,
+    owners: HashSet<u32, QuickHash>,
+    regions: HashSet<(u32, u16), QuickHash>,
 }
 
 impl Fallen {

@@ -1,6 +1,7 @@
 //! What lenses made of texts that a message repeats: one device stands in every result of a report.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use dukou_fhir::Value;
@@ -13,7 +14,7 @@ use crate::run::{Mention, Run, Standing};
 use crate::tally::{Claim, Pending};
 
 /// All on which the work of a lens depends that reads nothing but its own part.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Task<'m> {
     lens: usize,
     /// Whether a Reference is made instead of the object itself.
@@ -21,6 +22,14 @@ struct Task<'m> {
     level: Level,
     text: &'m str,
     code_table: Option<&'m str>,
+}
+
+impl Hash for Task<'_> {
+    /// Lens and text tell nearly all tasks apart.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.lens);
+        state.write(self.text.as_bytes());
+    }
 }
 
 /// What a lens made, and what it left behind on the way.

@@ -416,14 +416,5 @@ impl Filter {
 
 /// The same tree without copies of its texts.
 pub(crate) fn borrowed<'p>(value: &'p Value<'_>) -> Value<'p> {
-    match value {
-        Value::Null => Value::Null,
-        Value::Bool(flag) => Value::Bool(*flag),
-        Value::Number(text) => Value::Number(std::borrow::Cow::Borrowed(text)),
-        Value::String(text) => Value::String(std::borrow::Cow::Borrowed(text)),
-        Value::Array(items) => Value::Array(items.iter().map(borrowed).collect()),
-        Value::Object(object) => {
-            Value::Object(object.iter().map(|(name, value)| (name.into(), borrowed(value))).collect())
-        }
-    }
+    value.borrowed()
 }

@@ -136,6 +136,10 @@ impl<'m> Node<'m> {
         let mut start = (!self.absent && self.level != Level::Subcomponent).then_some(self.start);
         std::iter::from_fn(move || {
             let from = start?;
+            if parent.low == parent.high {
+                start = None;
+                return Some(parent.only_child(1));
+            }
             let inner = low;
             while low < parent.high && bytes[offsets[low as usize] as usize] != delimiter {
                 low += 1;
