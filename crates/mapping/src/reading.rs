@@ -124,8 +124,18 @@ impl<'m> Reading<'m> {
         see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(field) = self.field(segment, path.field) else { return ControlFlow::Continue(()) };
-        let mut counted = 0u16;
-        for (number, repetition) in (0u32..).zip(field.children()) {
+        // Most fields hold one plain value, and most paths want it.
+        if path.filter.is_none() && field.is_plain() {
+            if !within(path.position, 1) {
+                return ControlFlow::Continue(());
+            }
+            let node = parts(field.child(1), path.component, path.subcomponent);
+            return see(Found { node, ordinal: base });
+        }
+        let (mut counted, mut next) = (0u16, 0u32);
+        for repetition in field.children() {
+            let number = next;
+            next += 1;
             if let Some(filter) = &path.filter
                 && !filter.holds(repetition)
             {

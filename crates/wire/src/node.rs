@@ -163,6 +163,13 @@ impl<'m> Node<'m> {
         found.unwrap_or_else(|| Node::absent(self.message, self.child_level(), self.end()))
     }
 
+    /// Whether no delimiter stands inside, so that the node is one value or nothing.
+    #[inline]
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.low == self.high
+    }
+
     /// The first position below the node, or the node itself where it is one.
     #[inline]
     #[must_use]
