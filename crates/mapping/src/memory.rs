@@ -139,8 +139,10 @@ impl<'m> Mention<'m> {
 pub(crate) fn find_local(lenses: &mut [LensPlan]) {
     // A lens is local as long as no rule of it, nor a lens that it calls, says otherwise.
     loop {
-        let strays = |lens: &LensPlan| !lens.body.operations.iter().chain(&lens.body.late).all(|one| stays(one, lenses));
-        let found = lenses.iter().position(|lens| lens.local && (strays(lens) || !lens.id.as_ref().is_none_or(id_stays)));
+        let strays =
+            |lens: &LensPlan| !lens.body.operations.iter().chain(&lens.body.late).all(|one| stays(one, lenses));
+        let found =
+            lenses.iter().position(|lens| lens.local && (strays(lens) || !lens.id.as_ref().is_none_or(id_stays)));
         match found {
             Some(at) => lenses[at].local = false,
             None => return,

@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// A map whose keys are positions, names from maps and hashes: nothing in them is chosen by a sender.
 pub(crate) type QuickMap<K, V> = HashMap<K, V, QuickHash>;
 
+/// The hash itself, for sets.
 pub(crate) type QuickHash = BuildHasherDefault<Quick>;
 
 /// Multiplies and rotates, eight bytes at a time.

@@ -260,7 +260,11 @@ impl<'m> Run<'m> {
             while next < operations.len() && operations[next].chain == chain {
                 let operation = &operations[next];
                 let turn = body.gates[next].lets(there) && fired.is_none_or(|rule| rule == operation.rule);
-                if turn && !self.idle(operation, at) && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
+                if turn
+                    && !self.idle(operation, at)
+                    && self.reading.holds(&operation.guard, at)
+                    && self.operate(operation, at, sheet, standing)
+                {
                     fired = Some(operation.rule);
                 }
                 next += 1;
