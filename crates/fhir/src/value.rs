@@ -124,6 +124,18 @@ impl<'a> Value<'a> {
         matches!(self, Value::Null)
     }
 
+    /// The same tree without copies of its texts.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(flag) => Value::Bool(*flag),
+            Value::Number(text) => Value::Number(Cow::Borrowed(text)),
+            Value::String(text) => Value::String(Cow::Borrowed(text)),
+            Value::Array(values) => Value::Array(values.iter().map(Value::borrowed).collect()),
+            Value::Object(object) => Value::Object(object.borrowed()),
+        }
+    }
+
     /// The same tree owning its text.
     pub fn into_static(self) -> Value<'static> {
         match self {
@@ -193,6 +205,31 @@ impl<'a> Object<'a> {
     /// An object without members.
     pub fn new() -> Self {
         Object(Vec::new())
+    }
+
+    /// An object without members that has room for so many.
+    pub fn with_capacity(members: usize) -> Self {
+        Object(Vec::with_capacity(members))
+    }
+
+    /// The same object without copies of its texts.
+    pub fn borrowed(&self) -> Object<'_> {
+        Object(self.0.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.borrowed())).collect())
+    }
+
+    /// These members, and behind them those of another object without copies of its texts; a name that
+    /// stands already takes the other's value.
+    #[must_use]
+    pub fn followed_by(mut self, other: &'a Object<'_>) -> Self {
+        let own = self.0.len();
+        self.0.reserve(other.0.len());
+        for (name, value) in &other.0 {
+            match self.0[..own].iter_mut().find(|(known, _)| known == name) {
+                Some(slot) => slot.1 = value.borrowed(),
+                None => self.0.push((Cow::Borrowed(name.as_ref()), value.borrowed())),
+            }
+        }
+        self
     }
 
     /// The caller has checked that no name stands twice.

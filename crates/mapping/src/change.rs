@@ -61,9 +61,7 @@ impl Change<'_> {
     pub fn apply<'v>(&'v self, current: Option<&Value<'v>>) -> Value<'v> {
         let head = || Object::new().with("resourceType", self.key.kind.as_str()).with("id", self.key.id.as_str());
         let Some(Value::Object(stored)) = current else {
-            let set = self.set.iter().map(|(name, value)| (Cow::Borrowed(name), borrowed(value)));
-            let whole = head().into_iter().chain(set);
-            return Value::Object(whole.collect());
+            return Value::Object(head().followed_by(&self.set));
         };
         let mut object = stored.clone();
         for body in &self.whole {

@@ -127,6 +127,9 @@ pub(crate) fn bodies(
             Some(emit) => bodies.emits[emit].operations.push(placed.operation),
         }
     }
+    for body in &mut bodies.emits {
+        body.gates = crate::gate::of(body);
+    }
     bodies
 }
 

@@ -36,7 +36,7 @@ pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diag
     unique(&maps, &lenses, &mut compiler);
     let lenses = heads(lenses, &mut compiler);
     makers(&maps, &mut compiler);
-    let lens_plans: Vec<LensPlan> = lenses.iter().filter_map(|lens| lens_plan(lens, &mut compiler)).collect();
+    let mut lens_plans: Vec<LensPlan> = lenses.iter().filter_map(|lens| lens_plan(lens, &mut compiler)).collect();
     no_cycles(&lenses, &lens_plans, &mut compiler);
     let mut plans = Vec::new();
     let mut examples = Vec::new();
@@ -49,6 +49,7 @@ pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diag
     if compiler.findings.has_errors() {
         return Err(compiler.findings.sorted());
     }
+    crate::memory::find_local(&mut lens_plans);
     let hash = hash(files, codes);
     Ok(Program {
         maps: plans,
@@ -173,7 +174,7 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
     let primitive = matches!(kind.form(), dukou_fhir::schema::Form::Primitive(_));
     let resource = ResourceType::parse(&lens.fhir.value);
     let body = bodies.emits.pop().unwrap_or_default();
-    Some(LensPlan { resource, id, primitive, body })
+    Some(LensPlan { resource, id, primitive, local: true, body })
 }
 
 /// A lens that reaches itself would never come to an end.

@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 
-use dukou_fhir::{IssueType, Object, Severity, Text, Value};
+use dukou_fhir::{Issue, IssueType, Object, ResourceKey, Severity, Text, Value};
 
+use crate::change::Change;
 use crate::plan::{Required, Write};
-use crate::run::Run;
+use crate::quick::{QuickHash, QuickMap};
+use crate::run::{Run, change};
 
 /// Resources, and parts of them, that were not made after all.
 #[derive(Debug, Default)]
 pub(crate) struct Fallen {
-    owners: HashSet<u32>,
-    regions: HashSet<(u32, u16)>,
+    owners: HashSet<u32, QuickHash>,
+    regions: HashSet<(u32, u16), QuickHash>,
 }
 
 impl Fallen {
@@ -89,6 +91,76 @@ impl<'m> Run<'m> {
                 self.issue(Severity::Warning, IssueType::Required, "required-missing", text, path);
             }
         }
+    }
+}
+
+impl<'m> Run<'m> {
+    pub(crate) fn unite_mentions(
+        &mut self,
+        changes: &mut Vec<Change<'m>>,
+        known: &mut QuickMap<ResourceKey, usize>,
+        fallen: &mut Fallen,
+    ) {
+        let mentions = std::mem::take(&mut self.mentions);
+        let mut clashed = vec![false; mentions.len()];
+        for (number, mention) in mentions.into_iter().enumerate() {
+            // What was said once adds nothing when it is said again; a clash is told again.
+            if let Some(first) = mention.again {
+                if clashed[first] {
+                    self.clash(&mention.key);
+                }
+                continue;
+            }
+            let change = change(mention.key, mention.lists, mention.sheet);
+            let change = Change { snapshot: true, mention: true, ..change };
+            clashed[number] = !self.unite(changes, known, change, mention.owner, fallen);
+        }
+    }
+
+    /// Adds a change, or unites it with one of the same resource; false where the two do not agree.
+    pub(crate) fn unite(
+        &mut self,
+        changes: &mut Vec<Change<'m>>,
+        known: &mut QuickMap<ResourceKey, usize>,
+        change: Change<'m>,
+        owner: u32,
+        fallen: &mut Fallen,
+    ) -> bool {
+        let Some(at) = known.get(&change.key) else {
+            known.insert(change.key.clone(), changes.len());
+            changes.push(change);
+            return true;
+        };
+        let own = &mut changes[*at];
+        let agreed = agree(&own.set, &change.set);
+        if !agreed {
+            if !change.mention {
+                fallen.add(owner);
+            }
+            self.clash(&change.key);
+            if !change.mention {
+                return false;
+            }
+        }
+        unite(&mut own.set, change.set);
+        own.clear.extend(change.clear);
+        own.lists.extend(change.lists);
+        own.bodies.extend(change.bodies);
+        own.whole.extend(change.whole);
+        own.once.extend(change.once);
+        own.mention &= change.mention;
+        own.snapshot &= change.snapshot;
+        agreed
+    }
+
+    fn clash(&mut self, key: &ResourceKey) {
+        let kind = key.kind;
+        let text = Text::new(
+            format!("two places of the message make the same {kind} with different content; the first one stands"),
+            format!("消息中两处生成同一 {kind} 但内容不同，以先出现者为准"),
+        );
+        let issue = Issue::new(Severity::Warning, IssueType::Conflict, "E-ID-CLASH", text);
+        self.issues.push(issue.at(key.to_string()));
     }
 }
 

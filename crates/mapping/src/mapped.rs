@@ -1,6 +1,6 @@
 //! What comes out of one message.
 
-use dukou_fhir::{Issue, LogicalId, Object, Value};
+use dukou_fhir::{Issue, LogicalId, Object, ResourceKey, Value};
 
 use crate::change::Change;
 use crate::tally::Accounts;
@@ -38,7 +38,14 @@ pub struct Merge {
     pub retired: LogicalId,
 }
 
-impl Mapped<'_> {
+impl<'m> Mapped<'m> {
+    /// The same as [`Mapped::to_bundle`] for a caller who needs nothing else: contents move instead of being built anew.
+    pub fn into_bundle(self) -> Value<'m> {
+        let entries: Vec<Value<'m>> = self.changes.into_iter().map(|change| entry(&change.key, change.set)).collect();
+        let bundle = Object::new().with("resourceType", "Bundle").with("type", "transaction");
+        Value::Object(bundle.with("entry", Value::Array(entries)))
+    }
+
     /// The changes as a transaction Bundle of updates against an empty store.
     pub fn to_bundle(&self) -> Value<'_> {
         let entries = self.changes.iter().map(|change| {
@@ -53,4 +60,18 @@ impl Mapped<'_> {
         let bundle = Object::new().with("resourceType", "Bundle").with("type", "transaction");
         Value::Object(bundle.with("entry", Value::Array(entries.collect())))
     }
+}
+
+/// The update that makes a resource.
+fn entry<'m>(key: &ResourceKey, set: Object<'m>) -> Value<'m> {
+    let url = key.to_string();
+    let mut resource = Object::with_capacity(set.len() + 2);
+    resource.insert("resourceType", key.kind.as_str());
+    resource.insert("id", key.id.as_str().to_owned());
+    for (name, value) in set {
+        resource.insert(name, value);
+    }
+    let full_url = format!("urn:dukou:{}", url.replace('/', ":"));
+    let request = Object::new().with("method", "PUT").with("url", url);
+    Value::Object(Object::new().with("fullUrl", full_url).with("resource", resource).with("request", request))
 }

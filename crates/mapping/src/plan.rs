@@ -7,6 +7,7 @@ use dukou_terminology::Table;
 use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
+use crate::gate::Gate;
 use crate::rule::{NullPolicy, Precision, TestKind};
 
 /// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
@@ -86,6 +87,8 @@ pub(crate) struct EmitPlan {
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pub(crate) operations: Vec<Operation>,
+    /// What each of the operations reads.
+    pub(crate) gates: Vec<Gate>,
     /// Operations over items that exist, run after all others.
     pub(crate) late: Vec<Operation>,
     pub(crate) required: Vec<Required>,
@@ -122,6 +125,8 @@ pub(crate) struct LensPlan {
     pub(crate) id: Option<IdPlan>,
     /// The target `self` of a lens to a primitive.
     pub(crate) primitive: bool,
+    /// It reads nothing but the part that it is given, so equal texts give equal values.
+    pub(crate) local: bool,
     pub(crate) body: Body,
 }
 
@@ -411,14 +416,5 @@ impl Filter {
 
 /// The same tree without copies of its texts.
 pub(crate) fn borrowed<'p>(value: &'p Value<'_>) -> Value<'p> {
-    match value {
-        Value::Null => Value::Null,
-        Value::Bool(flag) => Value::Bool(*flag),
-        Value::Number(text) => Value::Number(std::borrow::Cow::Borrowed(text)),
-        Value::String(text) => Value::String(std::borrow::Cow::Borrowed(text)),
-        Value::Array(items) => Value::Array(items.iter().map(borrowed).collect()),
-        Value::Object(object) => {
-            Value::Object(object.iter().map(|(name, value)| (name.into(), borrowed(value))).collect())
-        }
-    }
+    value.borrowed()
 }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map whose keys are positions, names from maps and hashes: nothing in them is chosen by a sender.
-pub(crate) type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+pub(crate) type QuickMap<K, V> = HashMap<K, V, QuickHash>;
+
+/// The hash itself, for sets.
+pub(crate) type QuickHash = BuildHasherDefault<Quick>;
 
 /// Multiplies and rotates, eight bytes at a time.
 #[derive(Default)]

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use dukou_wire::groups::{GroupId, Groups};
 use dukou_wire::{Level, Message, Node, Presence, Segment};
 
+use crate::gate::{self, Gate};
 use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
 use crate::quick::QuickMap;
 use crate::rule::TestKind;
@@ -20,6 +21,8 @@ pub(crate) struct Reading<'m> {
     /// The first fields of every segment, one segment after the other, and where each segment's begin.
     fields: Vec<Node<'m>>,
     first_field: Vec<u32>,
+    /// Which fields of a segment are filled.
+    filled: Vec<u64>,
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
     seen: RefCell<Seen>,
 }
@@ -84,7 +87,9 @@ impl<'m> Reading<'m> {
             fields.extend(segment.fields().take(FIELDS_HELD).map(|(_, field)| field));
         }
         first_field.push(fields.len() as u32);
-        Reading { message, groups, first_child, next_sibling, fields, first_field, seen: RefCell::default() }
+        let of_segment = |ends: &[u32]| &fields[ends[0] as usize..ends[1] as usize];
+        let filled = first_field.windows(2).map(|ends| gate::bits(of_segment(ends).iter().map(is_filled))).collect();
+        Reading { message, groups, first_child, next_sibling, fields, first_field, filled, seen: RefCell::default() }
     }
 
     /// Shows every node that the path names, in order, until the visitor has seen enough.
@@ -119,8 +124,18 @@ impl<'m> Reading<'m> {
         see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(field) = self.field(segment, path.field) else { return ControlFlow::Continue(()) };
-        let mut counted = 0u16;
-        for (number, repetition) in (0u32..).zip(field.children()) {
+        // Most fields hold one plain value, and most paths want it.
+        if path.filter.is_none() && field.is_plain() {
+            if !within(path.position, 1) {
+                return ControlFlow::Continue(());
+            }
+            let node = parts(field.child(1), path.component, path.subcomponent);
+            return see(Found { node, ordinal: base });
+        }
+        let (mut counted, mut next) = (0u16, 0u32);
+        for repetition in field.children() {
+            let number = next;
+            next += 1;
             if let Some(filter) = &path.filter
                 && !filter.holds(repetition)
             {
@@ -150,7 +165,12 @@ impl<'m> Reading<'m> {
             None if fields.len() < FIELDS_HELD => return None,
             None => segment.field(number),
         };
-        (!matches!(field.presence(), Presence::Absent | Presence::Empty)).then_some(field)
+        is_filled(&field).then_some(field)
+    }
+
+    /// What operations can read at a place.
+    pub(crate) fn there(&self, at: At<'_, 'm>) -> Gate {
+        Gate::there(at.segment.map_or(u64::MAX, |segment| self.filled[segment.index()]), at)
     }
 
     /// Whether a path surely names nothing; a cheap look before anything else is tried.
@@ -392,6 +412,11 @@ fn one_holds(kind: &TestKind, node: Node<'_>) -> bool {
     }
 }
 
+/// Whether anything stands in a field.
+fn is_filled(field: &Node<'_>) -> bool {
+    !field.raw().is_empty()
+}
+
 /// Whether the node holds anything but delimiters, blanks and nulls.
 pub(crate) fn valued(node: Node<'_>) -> bool {
     // Delimiters are neither letters nor digits, so such a first character is a value at once.
@@ -410,11 +435,7 @@ pub(crate) fn valued(node: Node<'_>) -> bool {
 /// The first position below a node.
 #[inline]
 pub(crate) fn first_leaf(node: Node<'_>) -> Node<'_> {
-    let mut node = node;
-    while node.level() != Level::Subcomponent {
-        node = node.child(1);
-    }
-    node
+    node.first_leaf()
 }
 
 /// A part of a datatype wherever the datatype stands; a smallest position is its own first part.

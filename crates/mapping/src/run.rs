@@ -8,6 +8,7 @@ use crate::change::{Change, Clear, ListChange};
 use crate::file::Weak;
 use crate::identify::{self, Instead};
 use crate::mapped::{Facts, Mapped, Merge};
+use crate::memory::Memory;
 use crate::moment::Moment;
 use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
 use crate::quick::QuickMap;
@@ -57,6 +58,8 @@ pub(crate) struct Mention<'m> {
     pub(crate) sheet: Sheet<'m>,
     pub(crate) lists: &'m Body,
     pub(crate) owner: u32,
+    /// The earlier mention of which this is a repeat.
+    pub(crate) again: Option<usize>,
 }
 
 /// The state of one mapping.
@@ -70,6 +73,7 @@ pub(crate) struct Run<'m> {
     pub(crate) instances: Vec<Instance<'m>>,
     pub(crate) sheets: Vec<Sheet<'m>>,
     pub(crate) mentions: Vec<Mention<'m>>,
+    pub(crate) memory: Memory<'m>,
     /// References to everything, written when it is known what is made.
     everything: Vec<(usize, &'m Write)>,
     /// Takes what is written for a parent that is not there.
@@ -108,6 +112,7 @@ impl<'m> Run<'m> {
             instances: Vec::new(),
             sheets: Vec::new(),
             mentions: Vec::new(),
+            memory: Memory::default(),
             everything: Vec::new(),
             nobody: Sheet::default(),
             spare: Vec::new(),
@@ -225,7 +230,7 @@ impl<'m> Run<'m> {
     }
 
     pub(crate) fn body(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
-        self.chains(&body.operations, at, sheet, standing);
+        self.chains(body, at, sheet, standing);
         for operation in &body.late {
             if self.reading.holds(&operation.guard, at) {
                 self.operate(operation, at, sheet, standing);
@@ -233,9 +238,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn chains(&mut self, operations: &'m [Operation], at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
+    fn chains(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
+        let (operations, there) = (&body.operations, self.reading.there(at));
         let mut next = 0;
         while next < operations.len() {
+            if !body.gates[next].lets(there) {
+                next += 1;
+                continue;
+            }
             let chain = operations[next].chain;
             if chain == 0 {
                 let operation = &operations[next];
@@ -249,8 +259,12 @@ impl<'m> Run<'m> {
             let mut fired = None;
             while next < operations.len() && operations[next].chain == chain {
                 let operation = &operations[next];
-                let turn = fired.is_none_or(|rule| rule == operation.rule) && !self.idle(operation, at);
-                if turn && self.reading.holds(&operation.guard, at) && self.operate(operation, at, sheet, standing) {
+                let turn = body.gates[next].lets(there) && fired.is_none_or(|rule| rule == operation.rule);
+                if turn
+                    && !self.idle(operation, at)
+                    && self.reading.holds(&operation.guard, at)
+                    && self.operate(operation, at, sheet, standing)
+                {
                     fired = Some(operation.rule);
                 }
                 next += 1;
@@ -439,52 +453,8 @@ impl<'m> Run<'m> {
             let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, mention, whole, ..change };
             self.unite(&mut changes, &mut known, change, at as u32, fallen);
         }
-        for mention in std::mem::take(&mut self.mentions) {
-            let change = change(mention.key, mention.lists, mention.sheet);
-            let change = Change { snapshot: true, mention: true, ..change };
-            self.unite(&mut changes, &mut known, change, mention.owner, fallen);
-        }
+        self.unite_mentions(&mut changes, &mut known, fallen);
         changes
-    }
-
-    /// Adds a change, or unites it with one of the same resource if the two agree.
-    fn unite(
-        &mut self,
-        changes: &mut Vec<Change<'m>>,
-        known: &mut QuickMap<ResourceKey, usize>,
-        change: Change<'m>,
-        owner: u32,
-        fallen: &mut crate::finish::Fallen,
-    ) {
-        let Some(at) = known.get(&change.key) else {
-            known.insert(change.key.clone(), changes.len());
-            changes.push(change);
-            return;
-        };
-        let own = &mut changes[*at];
-        if !crate::finish::agree(&own.set, &change.set) {
-            if !change.mention {
-                fallen.add(owner);
-            }
-            let kind = change.key.kind;
-            let text = Text::new(
-                format!("two places of the message make the same {kind} with different content; the first one stands"),
-                format!("消息中两处生成同一 {kind} 但内容不同，以先出现者为准"),
-            );
-            let issue = Issue::new(Severity::Warning, IssueType::Conflict, "E-ID-CLASH", text);
-            self.issues.push(issue.at(change.key.to_string()));
-            if !change.mention {
-                return;
-            }
-        }
-        crate::finish::unite(&mut own.set, change.set);
-        own.clear.extend(change.clear);
-        own.lists.extend(change.lists);
-        own.bodies.extend(change.bodies);
-        own.whole.extend(change.whole);
-        own.once.extend(change.once);
-        own.mention &= change.mention;
-        own.snapshot &= change.snapshot;
     }
 
     fn refer_to_everything(&mut self, everything: &[(usize, &'m Write)], fallen: &mut crate::finish::Fallen) {
@@ -534,7 +504,7 @@ impl<'m> Run<'m> {
     }
 }
 
-fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Change<'m> {
+pub(crate) fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Change<'m> {
     let mut lists: Vec<ListChange<'m>> = Vec::new();
     for (list, filter) in sheet.claims {
         let plan = &body.lists[usize::from(list) - 1];

@@ -171,6 +171,30 @@ impl Tally {
         }
     }
 
+    /// The marks since a point, their leaves counted from an offset in the text.
+    pub(crate) fn recorded(&self, point: usize, start: u32) -> Vec<Pending> {
+        let first = self.from(start);
+        self.pending[point..].iter().map(|mark| Pending { leaf: mark.leaf.wrapping_sub(first), ..*mark }).collect()
+    }
+
+    /// The same marks for the same text at another offset.
+    pub(crate) fn replay(&mut self, marks: &[Pending], start: u32, claim: Claim) {
+        let first = self.from(start);
+        let Claim { owner, region, .. } = claim;
+        let marks = marks.iter().map(|mark| Pending { leaf: mark.leaf.wrapping_add(first), owner, region, ..*mark });
+        self.pending.extend(marks);
+    }
+
+    /// The number of the first leaf from an offset on.
+    fn from(&self, start: u32) -> u32 {
+        self.starts.partition_point(|known| *known < start) as u32
+    }
+
+    /// How many leaves lenses have refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refused.len()
+    }
+
     /// Marks since a point lose something on their way.
     pub(crate) fn lossy(&mut self, point: usize) {
         for mark in &mut self.pending[point..] {

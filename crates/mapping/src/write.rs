@@ -295,7 +295,10 @@ impl<'m> Run<'m> {
         refusal: Refusal,
     ) {
         self.tally.back(point);
-        self.mentions.truncate(mentions);
+        if self.mentions.len() > mentions {
+            self.mentions.truncate(mentions);
+            self.memory.clear();
+        }
         let span = given.span();
         self.tally.refuse_range(span.clone(), operation.rule);
         // The same place may be read for many resources; it is told once.
@@ -329,16 +332,14 @@ impl<'m> Run<'m> {
                 }
                 made
             }
-            LensUse::Composite(lens) => {
-                Ok(self.compose(*lens, given.inner, claim, standing)?.map(|(value, _)| Made::new(value)))
-            }
-            LensUse::Resource(lens) => self.mention(*lens, given.inner, claim, standing),
+            LensUse::Composite(lens) => self.made_by(*lens, false, given.inner, claim, standing),
+            LensUse::Resource(lens) => self.made_by(*lens, true, given.inner, claim, standing),
             LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => Ok(None),
         }
     }
 
     /// Runs the rules of a lens file over a datatype.
-    fn compose(
+    pub(crate) fn compose(
         &mut self,
         lens: usize,
         inner: At<'_, 'm>,
@@ -372,7 +373,7 @@ impl<'m> Run<'m> {
     }
 
     /// Makes a small resource and gives the Reference to it.
-    fn mention(&mut self, lens: usize, inner: At<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
+    pub(crate) fn mention(&mut self, lens: usize, inner: At<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
         let plan = &self.program.lenses[lens];
         let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
         let Some((value, mut sheet)) = self.compose(lens, inner, claim, standing)? else { return Ok(None) };
@@ -388,7 +389,7 @@ impl<'m> Run<'m> {
             reference.insert("reference", key.to_string());
             sheet.object = object;
             let owner = self.owner();
-            self.mentions.push(Mention { key, sheet, lists: &plan.body, owner });
+            self.mentions.push(Mention { key, sheet, lists: &plan.body, owner, again: None });
         }
         if let Some(identifier) = identifier {
             reference.insert("identifier", identifier);

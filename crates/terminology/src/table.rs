@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
+use crate::codes::Codes;
+
 /// What the head of a table states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -148,8 +150,8 @@ pub struct Table {
     head: Head,
     rows: Vec<Row>,
     otherwise: Otherwise,
-    /// Row numbers in the order of their codes; rows that lead to FHIR.
-    forward: Vec<u32>,
+    /// Rows that lead to FHIR, by their codes.
+    forward: Codes,
     /// Row numbers in the order of their targets; rows that lead back.
     back: Vec<u32>,
 }
@@ -178,9 +180,8 @@ impl Table {
             return Err(faults);
         }
         let numbers = |keep: fn(&Row) -> bool| (0u32..).zip(&rows).filter(move |(_, row)| keep(row)).map(|(n, _)| n);
-        let mut forward: Vec<u32> = numbers(Row::forward).collect();
+        let forward = Codes::of(&rows, numbers(Row::forward));
         let mut back: Vec<u32> = numbers(Row::back).collect();
-        forward.sort_by(|a, b| rows[*a as usize].code.cmp(&rows[*b as usize].code));
         back.sort_by(|a, b| rows[*a as usize].target.cmp(&rows[*b as usize].target));
         Ok(Table { head, rows, otherwise, forward, back })
     }
@@ -202,8 +203,7 @@ impl Table {
 
     /// The counterpart of a code that has a row of its own.
     pub fn find(&self, code: &str) -> Option<Coded<'_>> {
-        let found = self.forward.binary_search_by(|row| self.rows[*row as usize].code.as_str().cmp(code)).ok()?;
-        let row = &self.rows[self.forward[found] as usize];
+        let row = self.forward.find(&self.rows, code)?;
         Some(Coded {
             code: Cow::Borrowed(&row.target),
             system: row.system.as_deref().or(self.target_system()),

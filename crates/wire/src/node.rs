@@ -136,6 +136,10 @@ impl<'m> Node<'m> {
         let mut start = (!self.absent && self.level != Level::Subcomponent).then_some(self.start);
         std::iter::from_fn(move || {
             let from = start?;
+            if parent.low == parent.high {
+                start = None;
+                return Some(parent.only_child(1));
+            }
             let inner = low;
             while low < parent.high && bytes[offsets[low as usize] as usize] != delimiter {
                 low += 1;
@@ -149,10 +153,44 @@ impl<'m> Node<'m> {
     }
 
     /// The part of this 1-based number; an absent node when there is none.
+    #[inline]
     #[must_use]
     pub fn child(&self, number: u16) -> Node<'m> {
+        if self.low == self.high {
+            return self.only_child(number);
+        }
         let found = (number > 0).then(|| self.children().nth(usize::from(number) - 1)).flatten();
         found.unwrap_or_else(|| Node::absent(self.message, self.child_level(), self.end()))
+    }
+
+    /// Whether no delimiter stands inside, so that the node is one value or nothing.
+    #[inline]
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.low == self.high
+    }
+
+    /// The first position below the node, or the node itself where it is one.
+    #[inline]
+    #[must_use]
+    pub fn first_leaf(&self) -> Node<'m> {
+        if self.low == self.high {
+            return Node { level: Level::Subcomponent, ..*self };
+        }
+        let mut node = *self;
+        while node.level != Level::Subcomponent {
+            node = node.child(1);
+        }
+        node
+    }
+
+    /// The child of a node without delimiters inside: it is the whole, or not there.
+    #[inline]
+    fn only_child(&self, number: u16) -> Node<'m> {
+        if number == 1 && !self.absent && self.level != Level::Subcomponent {
+            return Node { level: self.child_level(), ..*self };
+        }
+        Node::absent(self.message, self.child_level(), self.end())
     }
 
     /// The text as runs and formatting commands. Only data of type FT holds commands; HL7 v2 chapter 2, formatted text.

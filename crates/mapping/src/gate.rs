@@ -1,0 +1,72 @@
+//! Which operations of a body have something to read: a look at two words instead of a walk over every rule.
+
+use dukou_wire::Level;
+
+use crate::plan::{ActionPlan, Body, Operation, PathPlan, Root};
+use crate::reading::At;
+
+/// The fields and parts that the source of an operation names, one bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gate {
+    /// Fields of the own segment.
+    fields: u64,
+    /// Parts of what a lens reads.
+    parts: u64,
+}
+
+impl Gate {
+    /// A gate that is never shut.
+    const OPEN: Gate = Gate { fields: OTHERS, parts: OTHERS };
+
+    /// The gate of an operation: open where it may act though its source says nothing.
+    fn of(operation: &Operation) -> Gate {
+        let [source] = operation.sources.as_slice() else { return Gate::OPEN };
+        match &operation.action {
+            ActionPlan::Write(write) if write.speaks_unasked || write.whole_segment => Gate::OPEN,
+            _ => source.iter().fold(Gate::default(), |gate, path| gate.with(path)),
+        }
+    }
+
+    fn with(self, path: &PathPlan) -> Gate {
+        match path.root {
+            Root::Own => Gate { fields: self.fields | bit(path.field), ..self },
+            Root::Part => Gate { parts: self.parts | bit(path.component), ..self },
+            _ => Gate::OPEN,
+        }
+    }
+
+    /// What is there at a place.
+    pub(crate) fn there(fields: u64, at: At<'_, '_>) -> Gate {
+        let parts = match at.part {
+            Some(part) if part.level() == Level::Subcomponent => OTHERS | u64::from(!part.raw().is_empty()) << 1,
+            _ => bits(at.cells.iter().map(|cell| !cell.raw().is_empty())),
+        };
+        Gate { fields, parts }
+    }
+
+    /// Whether an operation with this gate may find something in what is there.
+    #[inline]
+    pub(crate) fn lets(self, there: Gate) -> bool {
+        (self.fields & there.fields) | (self.parts & there.parts) != 0
+    }
+}
+
+/// The bits of fields or parts, from the first on, by whether they are filled.
+pub(crate) fn bits(filled: impl Iterator<Item = bool>) -> u64 {
+    let known = (1u16..).zip(filled).take_while(|(number, _)| *number <= LAST);
+    known.fold(OTHERS, |all, (number, filled)| all | u64::from(filled) << number)
+}
+
+/// The gates of a body's operations, in their order.
+pub(crate) fn of(body: &Body) -> Vec<Gate> {
+    body.operations.iter().map(Gate::of).collect()
+}
+
+fn bit(number: u16) -> u64 {
+    if (1..=LAST).contains(&number) { 1 << number } else { OTHERS }
+}
+
+/// The last field or part with a bit of its own.
+const LAST: u16 = 62;
+/// The whole, and all places beyond the last: these are looked up one by one.
+const OTHERS: u64 = 1 << 63;
