@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let whole = micros(|| {
         out.clear();
         if let Ok((message, _)) = er7::parse(&bytes, &limits, &site) {
-            json::print(&program.to_fhir(&message, &place).to_bundle(), &mut out);
+            json::print(&program.to_fhir(&message, &place).into_bundle(), &mut out);
         }
         out.len()
     });
