@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use dukou_audit::{self as audit, MessageRef, Permit, Settled, Unreleased};
 use dukou_fhir::{Instant, Issue, Offset, ResourceKey};
-use dukou_mapping::{Accounts, Mapped};
+use dukou_mapping::{Accounts, Change, Mapped};
 use dukou_store::{self as store, Answers, Batch, InboxKey, InboxRow, InboxState, InboxWrite, Received};
 use dukou_wire::ack::{self, AckCode, Owed};
 use dukou_wire::{Message, NotAMessage, er7};
@@ -168,7 +168,11 @@ impl Exchange {
         let mapped = program.to_fhir(message, &site);
         let attempts = self.surroundings.limits.prepare_attempts_max;
         for _ in 0..attempts {
-            let applied = if is_refused(&mapped) { Applied::nothing() } else { self.apply(permit, &mapped)? };
+            let applied = if is_refused(&mapped) || is_unmapped(&mapped) {
+                Applied::nothing()
+            } else {
+                self.apply(permit, &mapped)?
+            };
             let code = answer_code(&mapped, &applied);
             let issues: Vec<Issue> = mapped.issues.iter().chain(&applied.issues).cloned().collect();
             let answer = self.acknowledge(message, code, wire_issues, &issues);
@@ -329,10 +333,14 @@ fn is_refused(mapped: &Mapped<'_>) -> bool {
     mapped.issues.iter().any(|issue| issue.severity.is_error())
 }
 
-/// No map speaks of anything in this message.
+/// No map speaks of this kind of message: what is made tells only that it came, or mentions what other messages register.
 fn is_unmapped(mapped: &Mapped<'_>) -> bool {
-    mapped.changes.is_empty() && mapped.facts.merges.is_empty() && !is_refused(mapped)
+    let tells_nothing = |change: &Change<'_>| change.mention || ENVELOPE.contains(&change.key.kind.as_str());
+    mapped.changes.iter().all(tells_nothing) && mapped.facts.merges.is_empty() && !is_refused(mapped)
 }
+
+/// Resources that are made of the header of any message.
+const ENVELOPE: [&str; 2] = ["MessageHeader", "Provenance"];
 
 /// The stored answer once more, where the sender asks for one; nothing is applied.
 fn replay(permit: &Permit<'_>, step: IngestStep, row: &InboxRow, message: Option<&Message<'_>>) -> Settled<Ingested> {

@@ -25,6 +25,17 @@ pub(crate) enum MapError {
         #[source]
         source: std::io::Error,
     },
+    /// The folder holds no map at all.
+    #[error("{} holds no .fmap.yaml file; `dukou init --maps DIR` writes the base maps", .0.display())]
+    Empty(PathBuf),
+    /// An overlay that is not there.
+    #[error("there is no overlay '{wanted}'; there are: {known}")]
+    Overlay {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
     /// Files that do not compile; all faults of all files.
     #[error("{}", list(.0))]
     Faults(Vec<String>),
@@ -41,6 +52,10 @@ impl MapFiles {
             Some(folder) => Self::read(folder)?,
             None => Self::built_in(),
         };
+        let known = all.overlays();
+        if let Some(unknown) = maps.overlays.iter().find(|wanted| !known.contains(wanted)) {
+            return Err(MapError::Overlay { wanted: unknown.clone(), known: known.join(", ") });
+        }
         Ok(all.with_overlays(&maps.overlays))
     }
 
@@ -49,7 +64,8 @@ impl MapFiles {
         let mut files = Vec::new();
         walk(folder, folder, &mut files).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
         files.sort();
-        Ok(Self::sorted_out(files.into_iter()))
+        let all = Self::sorted_out(files.into_iter());
+        if all.maps.is_empty() { Err(MapError::Empty(folder.to_path_buf())) } else { Ok(all) }
     }
 
     /// All files built into the binary.

@@ -317,13 +317,17 @@ async fn keep(site: Arc<Site>, crew: Arc<Crew>, stop: watch::Sender<bool>) {
 /// Ends at SIGTERM or SIGINT; a second one ends the process at once.
 async fn signals(stop: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut term), Ok(mut int), Ok(mut hangup)) = caught else {
         tracing::error!("signals cannot be caught; end the process by hand");
         return std::future::pending().await;
     };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hangup.recv() => tracing::warn!("maps and partners are read at the start: restart to take changes"),
+        }
     }
     stop.send_replace(true);
 }

@@ -95,8 +95,8 @@ pub(crate) enum SiteError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Policy(Vec<LoadError>),
     /// A token file can be read by others.
-    #[error("loading tokens")]
-    Token(#[from] crate::tls::TlsError),
+    #[error("token file {} can be read by others: chmod 600 it and replace the token", .0.display())]
+    TokenReadable(PathBuf),
     /// The first record of this start could not be made.
     #[error("recording the start: the ledger is closed")]
     Record,
@@ -332,13 +332,17 @@ fn load_policy(folder: &Path) -> Result<Policy, SiteError> {
         let file = PartnerFile { name: path.display().to_string(), text };
         for name in PolicyFiles::token_names(&file).map_err(|fault| SiteError::Policy(vec![fault]))? {
             let token = folder.parent().unwrap_or(Path::new(".")).join(&name);
-            refuse_open_key(&token)?;
+            refuse_open_token(&token)?;
             let bytes = fs::read(&token).map_err(io(&token))?;
             files.tokens.push(TokenFile { name, bytes });
         }
         files.partners.push(file);
     }
     Policy::load(files).map_err(SiteError::Policy)
+}
+
+fn refuse_open_token(file: &Path) -> Result<(), SiteError> {
+    refuse_open_key(file).map_err(|_| SiteError::TokenReadable(file.to_path_buf()))
 }
 
 fn lock(path: &Path) -> Result<File, SiteError> {
@@ -351,8 +355,11 @@ fn lock(path: &Path) -> Result<File, SiteError> {
     }
 }
 
+/// Folders of the node are its owner's alone: the store holds raw messages.
 fn make_folder(path: &Path) -> Result<(), SiteError> {
-    fs::create_dir_all(path).map_err(|source| SiteError::Io { path: path.to_path_buf(), source })
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| SiteError::Io { path: path.to_path_buf(), source })
 }
 
 /// SHA-256 of the running program, or zeros where the system does not show it. The program is large: the assembler of aws-lc

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use dukou_fhir::{Issue, Language, Object, OperationOutcome, ResourceKey, Value, json};
-use dukou_mapping::{Accounts, Program};
+use dukou_mapping::{Accounts, LeafClass, Program};
 use dukou_wire::{Limits, batch, er7};
 
 use crate::config::Maps;
@@ -52,6 +52,12 @@ pub(crate) enum ConvertError {
     /// The charset is not known.
     #[error("reading --charset '{0}': write gb18030, utf-8, 8859/1 or big-5")]
     Charset(String),
+    /// The zone is no offset.
+    #[error("reading --zone '{0}': write an offset such as +08:00")]
+    Zone(String),
+    /// A folder holds no message.
+    #[error("{} holds no .hl7 file", .0.display())]
+    Nothing(PathBuf),
     /// A result cannot be written, or a named path cannot be read.
     #[error("using {}", path.display())]
     Io {
@@ -71,6 +77,7 @@ impl Convert {
         let charset =
             dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
         let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };
+        dukou_fhir::Offset::parse(&self.zone).ok_or_else(|| ConvertError::Zone(self.zone.clone()))?;
         let files = self.files()?;
         let mut account = self.account.as_deref().map(create).transpose()?;
         let progress = Progress::new(files.len());
@@ -79,7 +86,10 @@ impl Convert {
             progress.show(n, name);
             let raw = fs::read(file).map_err(|source| ConvertError::Io { path: file.clone(), source })?;
             let converted = self.one(&program, &site, &raw);
-            all_read &= converted.refused == 0;
+            if let Some(reason) = &converted.refusal {
+                eprintln!("{}: no message that can be read: {reason}", file.display());
+                all_read = false;
+            }
             self.write(name, &converted)?;
             if let Some((path, out)) = &mut account {
                 for line in &converted.lines {
@@ -100,7 +110,11 @@ impl Convert {
         let mut files = Vec::new();
         for path in &self.paths {
             if path.is_dir() {
+                let before = files.len();
                 walk(path, path, &mut files).map_err(|source| ConvertError::Io { path: path.clone(), source })?;
+                if files.len() == before {
+                    return Err(ConvertError::Nothing(path.clone()));
+                }
             } else {
                 files.push((path.clone(), PathBuf::from(path.file_name().unwrap_or(path.as_os_str()))));
             }
@@ -124,7 +138,7 @@ impl Convert {
             let begun = clock();
             match er7::parse(part, &limits, site) {
                 Err(reason) => {
-                    converted.refused += 1;
+                    converted.refusal = Some(reason.to_string());
                     converted.lines.push(Line::refused(reason.code(), begun));
                     converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
                 }
@@ -133,7 +147,10 @@ impl Convert {
                     let mapped = program.to_fhir(&message, &place);
                     let header = message.header();
                     let kind = format!("{}^{}", header.message_code(), header.trigger());
-                    converted.lines.push(Line::accounted(kind, &mapped.accounts, begun));
+                    let lines = mapped.accounts.lines(program, &message);
+                    let reported =
+                        lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
+                    converted.lines.push(Line::accounted(kind, &mapped.accounts, reported.collect(), begun));
                     for change in &mapped.changes {
                         let n = *state.entry(change.key.clone()).or_insert_with(|| {
                             converted.resources.push((change.key.clone(), None));
@@ -178,7 +195,7 @@ struct Converted {
     resources: Vec<(ResourceKey, Option<Value<'static>>)>,
     issues: Vec<Issue>,
     lines: Vec<Line>,
-    refused: usize,
+    refusal: Option<String>,
 }
 
 impl Converted {
@@ -206,17 +223,25 @@ struct Line {
     kind: String,
     error: Option<&'static str>,
     sums: [u32; 5],
+    /// Where the reported leaves stand; no values.
+    reported: Vec<String>,
     us: u128,
 }
 
 impl Line {
     fn refused(code: &'static str, begun: Instant) -> Self {
-        Self { kind: String::new(), error: Some(code), sums: [0; 5], us: begun.elapsed().as_micros() }
+        Self {
+            kind: String::new(),
+            error: Some(code),
+            sums: [0; 5],
+            reported: Vec::new(),
+            us: begun.elapsed().as_micros(),
+        }
     }
 
-    fn accounted(kind: String, a: &Accounts, begun: Instant) -> Self {
+    fn accounted(kind: String, a: &Accounts, reported: Vec<String>, begun: Instant) -> Self {
         let sums = [a.leaves, a.emitted, a.complement, a.dropped, a.reported];
-        Self { kind, error: None, sums, us: begun.elapsed().as_micros() }
+        Self { kind, error: None, sums, reported, us: begun.elapsed().as_micros() }
     }
 
     fn json(&self, file: &Path) -> serde_json::Value {
@@ -226,6 +251,9 @@ impl Line {
             "file": file.to_string_lossy(), "type": self.kind, "leaves": leaves, "emitted": emitted,
             "complement": complement, "dropped": dropped, "reported": reported, "us": us,
         });
+        if !self.reported.is_empty() {
+            line["reported_paths"] = self.reported.clone().into();
+        }
         if let Some(error) = self.error {
             line["error"] = error.into();
         }

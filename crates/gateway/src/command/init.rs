@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -132,5 +132,6 @@ fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), InitError> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), InitError> {
-    fs::create_dir_all(folder).map_err(|source| InitError::Io { path: folder.to_path_buf(), source })
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| InitError::Io { path: folder.to_path_buf(), source })
 }
