@@ -51,7 +51,7 @@ pub(crate) enum ServeError {
     #[error("opening the node")]
     Site(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An address cannot be had.
-    #[error("listening on {address}")]
+    #[error("listening on {address}: change the address in the configuration, or stop what uses it (ss -ltnp)")]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -132,6 +132,9 @@ fn verify(dir: &Path, json: bool) -> Result<ExitCode, AuditError> {
         Ok(report) => report,
         Err(source) => {
             eprintln!("dukou: opening the ledger in {}: {source}", dir.display());
+            if dir.join("audit/origin.json").exists() {
+                eprintln!("  the ledger is in {}", dir.join("audit").display());
+            }
             return Ok(ExitCode::from(1));
         }
     };
@@ -171,7 +174,11 @@ impl Show {
                 failed = writeln!(out, "{}", line(&entry)).err();
             }
         })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        match failed {
+            // Whoever reads has seen enough, as `head` does.
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     fn viewers(&self) -> Result<(), AuditError> {
@@ -248,11 +255,27 @@ fn line(entry: &Entry) -> String {
         entry.patients.iter().map(|(pseudonym, id)| id.clone().unwrap_or_else(|| hex(pseudonym))).collect();
     let user = entry.user.as_ref().map_or(String::new(), |(_, subject)| format!(" user {subject}"));
     let request = entry.request.map_or(String::new(), |id| format!(" request {id}"));
-    let verb = if entry.interaction.is_empty() { format!("type-{}", entry.kind) } else { entry.interaction.clone() };
+    let verb = if entry.interaction.is_empty() { kind_of(entry.kind) } else { entry.interaction.as_str() };
     let shown =
         if entry.resources.is_empty() { String::new() } else { format!(" resources {}", entry.resources.len()) };
     let about = if patients.is_empty() { String::new() } else { format!(" patients {}", patients.join(",")) };
     format!("{:>8} {time} {verb:<12} {ended:<4} {}{user}{about}{shown}{request}", entry.leaf, entry.client)
+}
+
+/// The records that no request made, by their type.
+fn kind_of(kind: u8) -> &'static str {
+    match kind {
+        0 => "origin",
+        4 => "intent",
+        5 => "outcome",
+        8 => "admin",
+        9 => "heartbeat",
+        10 => "start",
+        11 => "stop",
+        12 => "clock",
+        13 => "gap",
+        _ => "other",
+    }
 }
 
 fn viewer_line(viewer: &Viewer) -> String {
