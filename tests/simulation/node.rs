@@ -109,7 +109,7 @@ impl Node {
     /// The MLLP door: one message through all steps that its sender asks for.
     pub(crate) fn deliver(&self, client: &str, link: &Link, raw: &Bytes, cut: Cut) -> Delivered {
         let mut delivered = Delivered { steps: Vec::new(), answered: false };
-        for (n, step) in Arrival::open(raw, client, link).steps().iter().enumerate() {
+        for (n, step) in link.steps(raw).iter().enumerate() {
             let here = if cut == Cut::BehindCommit(n) { cut } else { Cut::Never };
             let Some(left) = self.cross(client, link, raw, *step, here) else { return delivered };
             let ended = left.answer.code != *b"CA";

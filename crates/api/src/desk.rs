@@ -138,14 +138,8 @@ pub struct ClientCertificate {
 }
 
 impl Runtime {
-    /// A new request id: 48 bits of wall time in milliseconds, then random bits (RFC 9562, version 7).
+    /// A new request id.
     pub fn request_id(&self) -> RequestId {
-        let mut bytes = [0_u8; 16];
-        self.random.fill(&mut bytes);
-        let millis = self.clock.wall_ns().div_euclid(1_000_000).to_be_bytes();
-        bytes[..6].copy_from_slice(&millis[2..]);
-        bytes[6] = 0x70 | (bytes[6] & 0x0f);
-        bytes[8] = 0x80 | (bytes[8] & 0x3f);
-        RequestId(bytes)
+        RequestId::new(self.clock.as_ref(), self.random.as_ref())
     }
 }

@@ -5,11 +5,25 @@
 
 use std::fmt;
 
+use crate::clock::{Clock, Random};
+
 /// The identifier of one request: the 16 bytes of a UUIDv7 given by the caller, also sent as `X-Request-Id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub [u8; 16]);
 
 impl RequestId {
+    /// A new one (UUIDv7, RFC 9562): 48 bits of wall time in milliseconds, then random bits.
+    #[must_use]
+    pub fn new(clock: &dyn Clock, random: &dyn Random) -> Self {
+        let mut bytes = [0_u8; 16];
+        random.fill(&mut bytes);
+        let millis = clock.wall_ns().div_euclid(1_000_000).to_be_bytes();
+        bytes[..6].copy_from_slice(&millis[2..]);
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[8] = 0x80 | (bytes[8] & 0x3f);
+        Self(bytes)
+    }
+
     /// Reads the hyphenated form (`0190f3c4-....`), upper or lower case. `None` if it is not 32 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -29,6 +29,18 @@ pub struct Link {
     pub reuses_control_ids: bool,
 }
 
+impl Link {
+    /// The steps that the answers a sender asks for need: one, or keeping first (CA) and applying then (AA). The door asks before a
+    /// message is opened for its steps, so nothing is hashed here.
+    pub fn steps(&self, raw: &[u8]) -> &'static [IngestStep] {
+        let plan = er7::parse(raw, &self.limits, &self.site).ok().map(|(message, _)| ack::plan(&message.header()));
+        match plan {
+            Some(plan) if plan.accept != Owed::Never => &[IngestStep::Accept, IngestStep::Apply],
+            _ => &[IngestStep::Whole],
+        }
+    }
+}
+
 /// A message at the door, opened once: its bytes, its tree, its hash.
 pub struct Arrival<'a> {
     raw: &'a Bytes,
@@ -57,15 +69,6 @@ impl<'a> Arrival<'a> {
             }
         };
         MessageRef { source, kind, control_id, sha256: self.sha256 }
-    }
-
-    /// The steps that the sender's answers ask for: one, or keeping first (CA) and applying then (AA).
-    pub fn steps(&self) -> &'static [IngestStep] {
-        let plan = self.opened.as_ref().ok().map(|(message, _)| ack::plan(&message.header()));
-        match plan {
-            Some(plan) if plan.accept != Owed::Never => &[IngestStep::Accept, IngestStep::Apply],
-            _ => &[IngestStep::Whole],
-        }
     }
 }
 
@@ -421,7 +424,7 @@ fn leaves(accounts: &Accounts) -> Leaves {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -88,7 +88,7 @@ impl Exchange {
     fn new_key(&self, kind: ResourceType) -> ResourceKey {
         let mut bytes = [0_u8; 16];
         self.surroundings.random.fill(&mut bytes);
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = ingest::hexadecimal(&bytes);
         let id = LogicalId::parse(&text).unwrap_or_else(|| unreachable!("32 hexadecimal digits are an id"));
         ResourceKey::new(kind, id)
     }

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use dukou_audit::{Clock, Random, RequestId};
+use dukou_audit::{Clock, Random};
 
 /// The clock of this machine.
 #[derive(Debug, Default)]
@@ -36,27 +36,18 @@ impl Random for SystemRandom {
     }
 }
 
-/// A fresh request id (UUIDv7, RFC 9562): 48 bits of milliseconds, then random.
-pub(crate) fn request_id(clock: &dyn Clock, random: &dyn Random) -> RequestId {
-    let mut bytes = [0_u8; 16];
-    random.fill(&mut bytes);
-    let millis = u64::try_from(clock.wall_ns() / 1_000_000).unwrap_or(0);
-    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
-    bytes[6] = 0x70 | (bytes[6] & 0x0F);
-    bytes[8] = 0x80 | (bytes[8] & 0x3F);
-    RequestId(bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use dukou_audit::RequestId;
+
     use super::*;
 
     #[test]
     fn request_ids_are_version_seven_and_rise_with_time() {
         let (clock, random) = (SystemClock::default(), SystemRandom);
-        let first = request_id(&clock, &random);
+        let first = RequestId::new(&clock, &random);
         std::thread::sleep(std::time::Duration::from_millis(2));
-        let second = request_id(&clock, &random);
+        let second = RequestId::new(&clock, &random);
         assert_eq!(first.0[6] >> 4, 7);
         assert!(first < second);
     }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use dukou_access::{Certificate, Channel, Credential, Request};
 use dukou_api::Crew;
-use dukou_audit::{Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, Settled, Summary};
+use dukou_audit::{
+    Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, RequestId, Settled, Summary,
+};
 use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
 use dukou_wire::batch;
 use dukou_wire::mllp::{self, Decoder, Event, FrameError};
@@ -18,7 +20,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::clock::request_id;
 use crate::site::Site;
 
 /// What one listener needs to serve its connections.
@@ -175,8 +176,7 @@ impl Door {
             return self.answer_batch(&raw, caller, stream).await;
         }
         let Ok(access) = self.decide(caller) else { return Ok(false) };
-        let client = access.client.id.to_string();
-        let steps = Arrival::open(&raw, &client, &self.link).steps();
+        let steps = self.link.steps(&raw);
         let mut out = Vec::new();
         for step in steps {
             let Some(ingested) = self.step(raw.clone(), access.clone(), *step).await else { return Ok(false) };
@@ -247,7 +247,7 @@ impl Door {
         let random = self.site.random.as_ref();
         let certificate = caller.certificate.map(|sha256| Certificate { sha256, subject_dn: "" });
         let decision = policy.decide(&Request {
-            request: request_id(self.site.clock.as_ref(), random),
+            request: RequestId::new(self.site.clock.as_ref(), random),
             interaction: Interaction::Ingest,
             route: MLLP_ROUTE,
             resource: None,

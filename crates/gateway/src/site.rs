@@ -12,7 +12,7 @@ use dukou_access::{LoadError, Meter, PartnerFile, Policy, PolicyFiles, Rate, Tok
 use dukou_audit::storage::Disk;
 use dukou_audit::{
     Access, Admin, Client, ClientId, Clock, CompleteError, Decision, Gate, Grant, Interaction, Keys, KeysError, Ledger,
-    OpenError, Opened, Options, Outcome, Peer, Purpose, Random, Reach, Rights, Standing,
+    OpenError, Opened, Options, Outcome, Peer, Purpose, Random, Reach, RequestId, Rights, Standing,
 };
 use dukou_exchange::{Exchange, Integrity, Limits, Link, Surroundings};
 use dukou_fhir::{Instant, Offset, search};
@@ -21,7 +21,7 @@ use dukou_store::Store;
 use dukou_store::sqlite::{self, Sqlite};
 use sha2::{Digest, Sha256};
 
-use crate::clock::{SystemClock, SystemRandom, request_id};
+use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
 use crate::tls::refuse_open_key;
@@ -210,7 +210,7 @@ impl Site {
     pub(crate) fn own_access(&self, interaction: Interaction) -> Access {
         let id = ClientId::parse("dukou").unwrap_or_else(|| unreachable!("a constant client id"));
         Access {
-            request: request_id(self.clock.as_ref(), self.random.as_ref()),
+            request: RequestId::new(self.clock.as_ref(), self.random.as_ref()),
             interaction,
             route: 0,
             client: Client { id, organisation: None, certificate_sha256: None, subject_dn: None },
