@@ -5,11 +5,14 @@
 //! and a segment out of order opens the nearest group that may hold it.
 
 mod grammar;
+mod order;
 mod place;
 
 use crate::{GroupStep, Header, Issue, Message, Path, Segment};
 
 pub use grammar::structure_of;
+pub(crate) use order::{Position, position};
+pub use order::{order, structure_named};
 
 /// The number of a group in [`Groups`]; 0 is the root.
 pub type GroupId = u32;

@@ -24,7 +24,9 @@
 pub mod ack;
 pub mod batch;
 pub mod charset;
+pub mod draft;
 pub mod duplicate;
+pub mod edit;
 pub mod er7;
 pub mod escape;
 pub mod facts;
@@ -39,8 +41,10 @@ mod message;
 pub mod mllp;
 mod node;
 mod path;
+mod place;
 mod segment;
 pub mod sequence;
+mod target;
 
 pub use ack::Ack;
 pub use charset::Charset;
@@ -52,4 +56,6 @@ pub use limits::{Limits, Site};
 pub use message::{Message, NotAMessage, SetError};
 pub use node::{Level, Node, Presence};
 pub use path::{GroupStep, Path, PathError};
+pub use place::Place;
 pub use segment::Segment;
+pub use target::Target;
