@@ -122,6 +122,9 @@ pub(crate) fn bodies(
             }
         }
         match placed.emit {
+            Some(emit) if placed.operation.way == Direction::Back => {
+                bodies.emits[emit].back_only.push(placed.operation);
+            }
             None => bodies.once.push(placed.operation),
             Some(emit) if placed.late => bodies.emits[emit].late.push(placed.operation),
             Some(emit) => bodies.emits[emit].operations.push(placed.operation),
@@ -129,6 +132,7 @@ pub(crate) fn bodies(
     }
     for body in &mut bodies.emits {
         body.gates = crate::gate::of(body);
+        body.back = crate::reverse::steps(body);
     }
     bodies
 }

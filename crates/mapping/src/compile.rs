@@ -56,12 +56,28 @@ pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diag
         lenses: lens_plans,
         tables: compiler.tables,
         systems,
+        ordinals: ordinals(&maps),
         rules: compiler.rules,
         hash,
         hash_text: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         warnings: compiler.findings.sorted(),
         tests: examples,
     })
+}
+
+/// Fields whose rule is `order`.
+fn ordinals(maps: &[(MapFile, History)]) -> Vec<(String, u16)> {
+    let rules = maps.iter().flat_map(|(map, _)| &map.rules).filter(|rule| matches!(rule.action, Action::Order));
+    let paths = rules.flat_map(|rule| &rule.sources).flat_map(|source| &source.alternatives);
+    let mut all: Vec<(String, u16)> = paths
+        .filter_map(|alternative| match alternative {
+            Alternative::Path(path) => Some((path.segment.as_ref()?.value.clone(), path.field)),
+            Alternative::Constant(_) => None,
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// A map with what overlays did to its rules: rule id and overlay file.

@@ -65,6 +65,7 @@ mod plan;
 mod quick;
 mod reading;
 mod refusal;
+mod reverse;
 mod rule;
 mod run;
 mod section;
@@ -75,6 +76,7 @@ mod tally;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod write;
 mod yaml;
 
@@ -88,3 +90,4 @@ pub use place::SourceFile;
 pub use plan::Program;
 pub use run::Site;
 pub use tally::{AccountLine, Accounts, LeafClass};
+pub use trace::{Trace, TraceLine};

@@ -2,6 +2,7 @@
 
 use dukou_fhir::ResourceType;
 use dukou_fhir::schema::TypeId;
+use dukou_wire::facts;
 
 use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
@@ -61,7 +62,7 @@ impl Compiler<'_, '_> {
         let sources = self.sources(&rule.sources, context, per, Use::Leaves)?;
         let guard = self.tests(&rule.clauses.guard, context, per)?;
         let sources = sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
-        let operation = Operation { rule: number, chain, guard, sources, action };
+        let operation = Operation { rule: number, way: rule.direction, chain, guard, sources, action };
         Some(vec![Placed { emit, late: false, operation, writes: Vec::new() }])
     }
 
@@ -121,18 +122,15 @@ impl Compiler<'_, '_> {
             let plans: Vec<Vec<PathPlan>> =
                 sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
             let sources = if plans.iter().all(Vec::is_empty) { Vec::new() } else { plans };
-            let operation =
-                Operation { rule: number, chain, guard, sources, action: ActionPlan::Write(Box::new(write)) };
-            let late = broadcast && chain == 0;
-            placed.push(Placed {
-                emit: Some(running),
-                late,
-                operation,
-                writes: vec![WriteFacts { emit: written, ..fact }],
-            });
-        }
-        if rule.direction == Direction::Back {
-            return Some(Vec::new());
+            let mut write = write;
+            let mut writes = vec![WriteFacts { emit: written, ..fact }];
+            if rule.direction == Direction::Back {
+                // What only leads from FHIR fills nothing there, so no check across rules looks at it.
+                write.targets.extend(writes.drain(..).map(|fact| fact.typed.plan));
+            }
+            let action = ActionPlan::Write(Box::new(write));
+            let operation = Operation { rule: number, way: rule.direction, chain, guard, sources, action };
+            placed.push(Placed { emit: Some(running), late: broadcast && chain == 0, operation, writes });
         }
         Some(placed)
     }
@@ -202,6 +200,7 @@ impl Compiler<'_, '_> {
             required: rule.clauses.required,
             once: rule.clauses.once,
             trim: rule.clauses.trim,
+            parted: paths.first().is_some_and(|path| path.types.iter().any(|name| facts::component_count(name) > 0)),
             whole_segment: paths.first().is_some_and(|path| path.plan.field == 0 && path.plan.root != Root::Part),
             code_table: paths.first().and_then(|path| path.table).map(code_table),
             options,

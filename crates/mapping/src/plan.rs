@@ -8,16 +8,19 @@ use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
 use crate::gate::Gate;
-use crate::rule::{NullPolicy, Precision, TestKind};
+use crate::rule::{Direction, NullPolicy, Precision, TestKind};
 
 /// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
 #[derive(Debug)]
+#[allow(dead_code, reason = "read on the way from FHIR")]
 pub struct Program {
     pub(crate) maps: Vec<MapPlan>,
     pub(crate) lenses: Vec<LensPlan>,
     pub(crate) tables: Vec<Table>,
     /// The table that the lens `system` reads.
     pub(crate) systems: Option<usize>,
+    /// Fields that only tell a position, by segment: set ids.
+    pub(crate) ordinals: Vec<(String, u16)>,
     pub(crate) rules: Vec<RuleFacts>,
     pub(crate) hash: [u8; 32],
     pub(crate) hash_text: String,
@@ -91,6 +94,10 @@ pub(crate) struct Body {
     pub(crate) gates: Vec<Gate>,
     /// Operations over items that exist, run after all others.
     pub(crate) late: Vec<Operation>,
+    /// Operations that only lead from FHIR.
+    pub(crate) back_only: Vec<Operation>,
+    /// All that counts on the way from FHIR, in the order of its turns.
+    pub(crate) back: Vec<BackStep>,
     pub(crate) required: Vec<Required>,
     /// Lists at the top of a resource that rules write, with their slices.
     pub(crate) lists: Vec<ListPlan>,
@@ -98,6 +105,42 @@ pub(crate) struct Body {
     pub(crate) writes: Vec<String>,
     /// Lists of references to children; they only grow.
     pub(crate) links: Vec<String>,
+}
+
+/// An operation on the way from FHIR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BackStep {
+    pub(crate) list: BackList,
+    /// Its number in that list.
+    pub(crate) at: u32,
+    pub(crate) turn: Turn,
+}
+
+/// In which list of a body an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BackList {
+    Operations,
+    Late,
+    BackOnly,
+}
+
+/// When an operation takes its elements: the most specific first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Turn {
+    /// Constants say what needs no source.
+    Constant,
+    /// Single elements, and items of a slice.
+    Slice,
+    /// Items that look as the defaults of the rule make them.
+    Alike,
+    /// Items outside of a slice.
+    Outside,
+    /// Any item.
+    Any,
+    /// Items that only a complement could tell apart.
+    Hinted,
+    /// References to other resources and values that were derived: they are explained, nothing is written.
+    Derived,
 }
 
 /// An element that R4 requires wherever its parent is made.
@@ -160,6 +203,7 @@ pub(crate) enum Canon {
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) rule: u32,
+    pub(crate) way: Direction,
     /// 0 is no chain; neighbours with the same number are one.
     pub(crate) chain: u32,
     pub(crate) guard: Vec<TestPlan>,
@@ -176,6 +220,7 @@ pub(crate) enum ActionPlan {
 }
 
 #[derive(Debug)]
+#[allow(dead_code, reason = "read on the way from FHIR")]
 pub(crate) struct Write {
     pub(crate) targets: Vec<TargetPlan>,
     pub(crate) lens: LensUse,
@@ -194,6 +239,8 @@ pub(crate) struct Write {
     pub(crate) speaks_unasked: bool,
     /// The source is a segment that the lens reads as a whole.
     pub(crate) whole_segment: bool,
+    /// The source has components of its own.
+    pub(crate) parted: bool,
     /// The URI of the HL7 table of the source.
     pub(crate) code_table: Option<String>,
     pub(crate) options: Options,
@@ -326,6 +373,8 @@ pub(crate) struct StepPlan {
 pub(crate) struct ListStep {
     pub(crate) filter: Option<Filter>,
     pub(crate) place: ItemPlace,
+    /// Only a complement tells which items these are.
+    pub(crate) hinted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::quick::QuickMap;
 use crate::reading::{At, Found, Reading};
 use crate::sheet::Sheet;
 use crate::tally::{Claim, LeafClass, Tally};
+use crate::trace::{Recorder, Seat, Trace};
 
 /// The site for which a message is mapped.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +30,17 @@ impl Program {
     /// Maps a message: always to an end, always with a full account, in time linear in its size.
     pub fn to_fhir<'m>(&'m self, message: &'m Message<'m>, site: &'m Site<'m>) -> Mapped<'m> {
         let mut run = Run::new(self, message, site);
-        for map in self.maps.iter().filter(|map| map.applies(message)) {
-            run.enter(map);
-        }
-        for at in 0..run.instances.len() {
-            run.fill(at);
-        }
+        run.all();
         run.finish()
+    }
+
+    /// The same, with a note of every value that a rule wrote.
+    pub fn trace<'m>(&'m self, message: &'m Message<'m>, site: &'m Site<'m>) -> (Mapped<'m>, Trace) {
+        let mut run = Run::new(self, message, site);
+        run.recorder = Some(Box::default());
+        run.all();
+        let trace = run.traced();
+        (run.finish(), trace)
     }
 }
 
@@ -84,6 +89,8 @@ pub(crate) struct Run<'m> {
     pub(crate) arguments: Vec<Vec<Option<Node<'m>>>>,
     /// Refusals told already: code and place.
     pub(crate) told: std::collections::HashSet<(&'static str, u32)>,
+    /// Takes notes where a trace is wanted.
+    pub(crate) recorder: Option<Box<Recorder>>,
     made: QuickMap<(ResourceType, usize), usize>,
     keys_seen: QuickMap<(usize, [u8; 32]), u32>,
 }
@@ -119,9 +126,41 @@ impl<'m> Run<'m> {
             cells: Vec::new(),
             arguments: Vec::new(),
             told: std::collections::HashSet::new(),
+            recorder: None,
             made: QuickMap::default(),
             keys_seen: QuickMap::default(),
         }
+    }
+
+    /// Makes and fills what every map that is meant for the message makes.
+    fn all(&mut self) {
+        let (program, message) = (self.program, self.reading.message);
+        for map in program.maps.iter().filter(|map| map.applies(message)) {
+            self.enter(map);
+        }
+        for at in 0..self.instances.len() {
+            self.fill(at);
+        }
+    }
+
+    /// Which resource stands for which segment.
+    pub(crate) fn seat(&self, at: usize) -> Seat {
+        let instance = &self.instances[at];
+        let place = |map: &&MapPlan| self.program.maps.iter().position(|known| std::ptr::eq(known, *map)).unwrap_or(0);
+        let emit = instance.map.emits.iter().position(|known| std::ptr::eq(known, instance.emit)).unwrap_or(0);
+        Seat {
+            map: place(&instance.map) as u32,
+            emit: emit as u32,
+            segment: instance.segment as u32,
+            key: self.key(at),
+            parents: instance.parents.iter().map(|parent| parent.map(|at| at as u32)).collect(),
+        }
+    }
+
+    /// The key of the resource of an instance, where it is made.
+    pub(crate) fn key(&self, at: usize) -> Option<ResourceKey> {
+        let instance = &self.instances[at];
+        Some(ResourceKey::new(instance.emit.kind, instance.id.clone()?))
     }
 
     pub(crate) fn systems(&self) -> Option<&'m Table> {

@@ -47,6 +47,50 @@ impl<'m> Sheet<'m> {
         put
     }
 
+    /// Where the value that a target was given last now stands, with list numbers from 0.
+    pub(crate) fn path_of(&self, target: &TargetPlan, name: Option<&str>, ordinal: u32) -> String {
+        let mut path = String::new();
+        let mut at = Some(&self.object);
+        for (number, step) in target.steps.iter().enumerate() {
+            let member = match name {
+                Some(name) if number + 1 == target.steps.len() => name,
+                _ => &step.name,
+            };
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(member);
+            let found = at.and_then(|object| object.get(member));
+            let Some(list) = &step.list else {
+                at = found.and_then(Value::as_object);
+                continue;
+            };
+            let items = found.and_then(Value::as_array).unwrap_or_default();
+            if let Some(index) = self.index_of(list, items, ordinal) {
+                path.push_str(&format!("[{index}]"));
+                at = items.get(index).and_then(Value::as_object);
+            } else {
+                at = None;
+            }
+        }
+        path
+    }
+
+    fn index_of(&self, list: &ListStep, items: &[Value<'m>], ordinal: u32) -> Option<usize> {
+        let holds = |item: &Value<'m>| list.filter.as_ref().is_none_or(|filter| filter.holds(item));
+        let mut held = (0..items.len()).filter(|at| holds(&items[*at]));
+        match list.place {
+            ItemPlace::Zip(group) => {
+                let known = self.items.iter().find(|(own, repeat, _)| *own == group && *repeat == ordinal);
+                known.map(|(_, _, index)| *index as usize)
+            }
+            ItemPlace::Nth(number) => held.nth(usize::from(number) - 1),
+            ItemPlace::One => held.next(),
+            ItemPlace::Append => items.len().checked_sub(1),
+            ItemPlace::Each(_) => None,
+        }
+    }
+
     /// Notes that the source of a target was null.
     pub(crate) fn clear(&mut self, target: &'m TargetPlan) {
         self.claim(target);

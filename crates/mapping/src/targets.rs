@@ -242,7 +242,7 @@ impl Compiler<'_, '_> {
                 return None;
             }
         };
-        Some(ListStep { filter, place })
+        Some(ListStep { filter, place, hinted: origin.is_some() })
     }
 
     fn extension(

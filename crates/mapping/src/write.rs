@@ -29,6 +29,9 @@ impl<'m> Run<'m> {
         standing: Standing,
     ) -> bool {
         let claim = self.claim(operation, write, standing);
+        if self.recorder.is_some() && !standing.inside {
+            self.note(operation, at);
+        }
         match &write.lens {
             LensUse::Constant(constant) => {
                 let Some(value) = self.constant(constant, at) else { return true };
@@ -252,6 +255,9 @@ impl<'m> Run<'m> {
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> bool {
+        if let (Some(recorder), false) = (&mut self.recorder, standing.inside) {
+            recorder.given(given.nodes.iter().flatten().map(Node::span));
+        }
         let point = self.tally.point();
         let mentions = self.mentions.len();
         let outcome = self.make(write, given, claim, standing);
@@ -539,10 +545,15 @@ impl<'m> Run<'m> {
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> Put {
+        let noted = self.recorder.is_some() && !standing.inside;
         let sheet = self.sheet(target, sheet, standing);
         let put = sheet.put(target, name, ordinal, value);
         if let (true, Put::Done, Some(step)) = (write.once, put, target.steps.first()) {
             sheet.once.push(name.unwrap_or(&step.name));
+        }
+        if noted && put == Put::Done {
+            let path = sheet.path_of(target, name, ordinal);
+            self.wrote(target, ordinal, path, standing);
         }
         put
     }

@@ -338,3 +338,19 @@ fn a_lens_over_a_segment_refers_to_what_is_made_of_it() {
     assert_eq!(encounter.text_at("diagnosis[0].condition.reference"), Some(expected.as_str()));
     assert_eq!(encounter.get("diagnosis[0].rank").and_then(|rank| rank.as_number()), Some("2"));
 }
+
+#[test]
+fn a_trace_names_rule_source_and_place_of_every_value() {
+    let text = header("ADT^A08^ADT_A01") + PATIENT;
+    let (message, program) = (read(&text), program());
+    let (mapped, trace) = program.trace(&message, &SITE);
+    let patient = mapped.changes[0].apply(None);
+    let name = trace.lines().iter().find(|line| line.path == "name[0]").unwrap();
+    assert_eq!(name.rule(&program), ("patient", "pid5"));
+    assert_eq!(name.resource, mapped.changes[0].key);
+    let span = name.sources[0].clone();
+    assert_eq!(&message.text()[span.start as usize..span.end as usize], "张^伟^^^^^L");
+    for line in trace.lines().iter().filter(|line| line.resource == mapped.changes[0].key) {
+        assert!(patient.get(&line.path).is_some(), "{} is not there", line.path);
+    }
+}

@@ -1,0 +1,60 @@
+//! From FHIR to messages: the same rules, read from right to left.
+
+use crate::plan::{ActionPlan, BackList, BackStep, Body, ItemPlace, LensUse, Operation, Turn, Write};
+use crate::rule::Direction;
+
+/// The operations of a body that count on the way back, in the order of their turns.
+pub(crate) fn steps(body: &Body) -> Vec<BackStep> {
+    let lists =
+        [(BackList::Operations, &body.operations), (BackList::Late, &body.late), (BackList::BackOnly, &body.back_only)];
+    let mut steps: Vec<BackStep> = Vec::new();
+    for (list, operations) in lists {
+        for (at, operation) in (0u32..).zip(operations) {
+            steps.extend(turns(operation).into_iter().flatten().map(|turn| BackStep { list, at, turn }));
+        }
+    }
+    steps.sort_by_key(|step| (step.turn, rule_of(body, *step)));
+    steps
+}
+
+fn rule_of(body: &Body, step: BackStep) -> u32 {
+    operation_of(body, step).rule
+}
+
+/// The operation of a step.
+pub(crate) fn operation_of(body: &Body, step: BackStep) -> &Operation {
+    let at = step.at as usize;
+    match step.list {
+        BackList::Operations => &body.operations[at],
+        BackList::Late => &body.late[at],
+        BackList::BackOnly => &body.back_only[at],
+    }
+}
+
+/// When an operation has its turn; what a rule with defaults makes is looked at before the rest.
+fn turns(operation: &Operation) -> [Option<Turn>; 2] {
+    let ActionPlan::Write(write) = &operation.action else { return [None, None] };
+    match &write.lens {
+        LensUse::Constant(_) => return [Some(Turn::Constant), None],
+        LensUse::Segment(_) | LensUse::Everything => return [Some(Turn::Derived), None],
+        LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}
+    }
+    if operation.way == Direction::Forward {
+        return [Some(Turn::Derived), None];
+    }
+    let turn = turn(write);
+    let alike = turn >= Turn::Outside && !write.fill.is_empty();
+    [alike.then_some(Turn::Alike), Some(turn)]
+}
+
+fn turn(write: &Write) -> Turn {
+    let lists = write.targets.iter().flat_map(|target| &target.steps).filter_map(|step| step.list.as_ref());
+    let one = |list: &crate::plan::ListStep| match (&list.filter, list.place) {
+        _ if list.hinted => Turn::Hinted,
+        (Some(filter), _) if filter.negate => Turn::Outside,
+        (Some(_), _) => Turn::Slice,
+        (None, ItemPlace::Nth(_) | ItemPlace::One) => Turn::Slice,
+        (None, _) => Turn::Any,
+    };
+    lists.map(one).max().unwrap_or(Turn::Slice)
+}
