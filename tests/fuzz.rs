@@ -122,6 +122,14 @@ fn any_file_is_cut_into_messages_and_any_message_is_answered() {
 }
 
 #[test]
+fn a_message_cut_into_pieces_anywhere_is_joined_again() {
+    fuzz("reassembler", &seeds::messages(), ER7_TOKENS, |mutator| {
+        let cuts: Vec<usize> = (0..1 + mutator.pick(5)).map(|_| mutator.pick(6_000)).collect();
+        wire::reassembler(&mutator.input(), &cuts);
+    });
+}
+
+#[test]
 fn no_message_makes_the_translation_panic_and_every_leaf_of_it_is_accounted_for() {
     let program = dukou_gateway::built_in_program(&[]).unwrap();
     let site = dukou_mapping::Site { id: "fuzz", zone: "+08:00" };

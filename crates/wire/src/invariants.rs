@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::continuation::{Pushed, Reassembler};
 use crate::mllp::{Decoder, Event, FrameError};
 use crate::{Charset, Delimiters, Limits, Path, Presence, Site, ack, batch, charset, er7, escape, groups};
 
@@ -183,6 +184,58 @@ pub fn batch_stream(data: &[u8]) {
         at = part.offset as usize + part.bytes.len();
         assert_eq!(&data[part.offset as usize..at], part.bytes);
     }
+}
+
+/// A message cut into pieces at any bytes behind its header is joined again byte for byte; any other bytes are taken,
+/// kept or refused.
+pub fn reassembler(data: &[u8], cuts: &[usize]) {
+    let mut any = Reassembler::new(&Limits::default(), &Site::default());
+    drop(any.push(data, 0));
+    assert!(any.pending_bytes() <= data.len());
+    let header = b"MSH|^~\\&|LIS|H||||||0|P|2.4\r";
+    let body: Vec<u8> = data.iter().copied().filter(|&b| b != b'\n').collect();
+    let whole = [header.as_slice(), b"OBX|1|", &body].concat();
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| header.len() + 4 + cut % (body.len() + 1)).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    // A cut behind a line end begins a new segment, and ADD continues none; a segment of the header's own kind cannot be continued.
+    cuts.retain(|&at| whole[..at].last() != Some(&b'\r') && is_continuable(&whole[..at]));
+    let mut joined = None;
+    let ends: Vec<usize> = cuts.iter().copied().chain([whole.len()]).collect();
+    let mut reassembler = Reassembler::new(&Limits::default(), &Site::default());
+    for (n, (&to, from)) in ends.iter().zip([0].into_iter().chain(cuts.iter().copied())).enumerate() {
+        let mut piece = Vec::new();
+        if n > 0 {
+            piece = format!("MSH|^~\\&|LIS|H||||||{n}|P|2.4||p{n}\rADD|").into_bytes();
+        }
+        piece.extend_from_slice(&whole[from..to]);
+        if to < whole.len() {
+            piece.extend_from_slice(format!("\rADD|\rDSC|p{}|F\r", n + 1).as_bytes());
+        }
+        match reassembler.push(&piece, n as u64) {
+            Ok(Pushed::Kept { pieces }) => assert_eq!(pieces, n + 1),
+            Ok(Pushed::Complete(complete)) => joined = Some(complete),
+            Ok(Pushed::Whole) if ends.len() == 1 => return,
+            // A body may hold segments of this protocol itself.
+            other => {
+                let own = [&b"\rDSC"[..], b"\rADD", b"\rSFT"];
+                let mixed = own.iter().any(|id| memchr::memmem::find(&whole, id).is_some());
+                assert!(mixed, "a piece is kept or completes the message: {other:?}");
+                return;
+            }
+        }
+    }
+    if let Some(joined) = joined {
+        assert_eq!(joined.bytes, whole, "the pieces give the message again");
+        assert_eq!(reassembler.pending_bytes(), 0);
+    }
+}
+
+/// The last line is not one of those that cannot be continued, and has something to continue.
+fn is_continuable(bytes: &[u8]) -> bool {
+    let line = bytes.rsplit(|&b| b == b'\r').next().unwrap_or_default();
+    let fixed = [&b"MSH"[..], b"MSA", b"DSC", b"PID", b"QRD", b"QRF", b"URD", b"URS", b"ADD"];
+    line.iter().any(|&b| b > b' ') && !fixed.iter().any(|id| line.starts_with(id))
 }
 
 /// An acknowledgement of whatever parses is read back with its code and control id.

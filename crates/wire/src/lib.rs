@@ -24,6 +24,7 @@
 pub mod ack;
 pub mod batch;
 pub mod charset;
+pub mod continuation;
 pub mod draft;
 pub mod duplicate;
 pub mod edit;

@@ -16,6 +16,12 @@ pub struct Limits {
     pub leaf_bytes_max: usize,
     /// Messages of one batch file.
     pub batch_messages_max: usize,
+    /// Pieces held of continued messages that are not complete.
+    pub reassembly_fragments_max: usize,
+    /// Bytes held of continued messages that are not complete.
+    pub reassembly_bytes_max: usize,
+    /// Milliseconds from the first piece of a continued message to its last.
+    pub reassembly_age_ms_max: u64,
     /// Issues reported for one message; the last one says how many more there were.
     pub issues_max: usize,
 }
@@ -29,6 +35,9 @@ impl Default for Limits {
             leaves_max: 4_000_000,
             leaf_bytes_max: 48 << 20,
             batch_messages_max: 100_000,
+            reassembly_fragments_max: 1_000,
+            reassembly_bytes_max: 64 << 20,
+            reassembly_age_ms_max: 3_600_000,
             issues_max: 1_000,
         }
     }
