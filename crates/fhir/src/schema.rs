@@ -77,8 +77,8 @@ impl TypeId {
         usize::from(self.0)
     }
 
-    /// All types.
-    pub(crate) fn all() -> impl Iterator<Item = TypeId> {
+    /// All types: resources, datatypes, primitives and the parts of them.
+    pub fn all() -> impl Iterator<Item = TypeId> {
         (0..TypeId::count() as u16).map(TypeId)
     }
 

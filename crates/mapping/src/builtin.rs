@@ -75,6 +75,11 @@ impl Builtin {
         ALL.iter().find(|facts| facts.name == name).map(|facts| facts.lens)
     }
 
+    /// The lenses that give a type.
+    pub(crate) fn giving(kind: &str) -> impl Iterator<Item = &'static BuiltinFacts> {
+        ALL.iter().filter(move |facts| facts.gives.contains(&kind))
+    }
+
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         ALL.iter().map(|facts| facts.name)
     }

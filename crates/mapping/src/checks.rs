@@ -8,6 +8,7 @@ use dukou_wire::facts;
 use crate::compile::History;
 use crate::diagnostic::Findings;
 use crate::exclusive::exclusive;
+use crate::explain::plain;
 use crate::file::MapFile;
 use crate::grammar::same_field;
 use crate::operations::{Placed, WriteFacts};
@@ -57,15 +58,57 @@ pub(crate) fn open_chains(rules: &[Rule], chains: &[u32], findings: &mut Finding
         let closed = chain.iter().any(|rule| rule.clauses.otherwise) || exhaustive(chain);
         if chain.len() > 1 && !closed {
             let first = &chain[0];
-            let name = first_path(first).map_or_else(String::new, crate::explain::plain);
-            findings.error(
-                "E-NO-ELSE",
-                first.id.place,
-                format!("chain on {name} has no else"),
-                "add a rule with: else",
-            );
+            let name = first_path(first).map_or_else(String::new, plain);
+            let hint = match left_over(chain) {
+                Some(left) => format!("{left}; add a rule with: else"),
+                None => "add a rule with: else".to_owned(),
+            };
+            findings.error("E-NO-ELSE", first.id.place, format!("chain on {name} has no else"), hint);
         }
         start = end;
+    }
+}
+
+/// The value types that no guard of a chain on OBX-2 names (HL7 table 0125).
+fn left_over(chain: &[Rule]) -> Option<String> {
+    let mut named: Vec<&str> = Vec::new();
+    for rule in chain {
+        let [test] = rule.clauses.guard.as_slice() else { return None };
+        let TestKind::In(values) = &test.kind else { return None };
+        if plain(&test.path) != "OBX-2" {
+            return None;
+        }
+        named.extend(values.iter().map(String::as_str));
+    }
+    let left: Vec<&str> = VALUE_TYPES.iter().copied().filter(|known| !named.contains(known)).collect();
+    let shown = left.iter().take(6).copied().collect::<Vec<_>>().join(", ");
+    (!left.is_empty()).then(|| format!("OBX-2 values left: {shown}{}", if left.len() > 6 { " ..." } else { "" }))
+}
+
+/// How two rules for one place may be told apart: a slice by `use` or `type` where the items have one, else a guard.
+fn apart_hint(write: &WriteFacts, first: &Rule) -> String {
+    let at = write.typed.plan.steps.iter().position(|step| step.list.is_some());
+    let slice = at.and_then(|at| {
+        let kind = write.typed.parents.get(at + 1).copied().unwrap_or(write.typed.plan.kind);
+        let key = ["use", "type"].into_iter().find(|key| kind.member(key).is_some())?;
+        let value = if key == "use" { "work" } else { "..." };
+        Some(format!("give one of them a slice, for example {}[{key}={value}]", write.typed.plan.steps[at].name))
+    });
+    let empty = first_path(first).map(|path| format!("a guard: if {} empty", plain(path)));
+    match (slice, empty) {
+        (Some(slice), _) => slice,
+        (None, Some(guard)) => format!("give one of them {guard}"),
+        (None, None) => "give one of them a guard: if".to_owned(),
+    }
+}
+
+/// How a required element is filled.
+fn fill_hint(element: &Element) -> String {
+    let codes = element.binding.map(|set| set.codes()).filter(|codes| (1..=12).contains(&codes.len()));
+    let name = element.types.first().map_or_else(String::new, |content| element.json_name(content.kind));
+    match codes {
+        Some(codes) => format!("write: ID: =CODE -> {name}, with one of {}", codes.join(" | ")),
+        None => format!("write: ID: SOURCE -> {name}"),
     }
 }
 
@@ -156,21 +199,23 @@ fn same_slot(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule], findings: &mu
                         "{} and {name} (line {line}) write the same slice {}",
                         two.id.value, second.typed.plan.text
                     );
-                    findings.error("E-OVERLAP", place, text, "give one of them a slice, or a guard: if");
+                    findings.error("E-OVERLAP", place, text, apart_hint(first, one));
                 } else {
-                    reverse_order(one, two, findings);
+                    reverse_order(one, two, (first, second), findings);
                 }
             } else if same_choice(first, second) {
                 if !apart {
                     let element = second.typed.element.map_or("", |element| element.name);
                     let text = format!("{element}[x] can be filled by two rules at once");
+                    let empty =
+                        first_path(one).map_or_else(String::new, |path| format!("; add: if {} empty", plain(path)));
                     let hint = format!(
-                        "guards of {} (line {}) and {} are not disjoint",
+                        "guards of {} (line {}) and {} are not disjoint{empty}",
                         one.id.value, one.id.place.line, two.id.value
                     );
                     findings.error("E-CHOICE", two.id.place, text, hint);
                 } else if same_kind(first, second) {
-                    reverse_order(one, two, findings);
+                    reverse_order(one, two, (first, second), findings);
                 }
             }
         }
@@ -183,10 +228,14 @@ fn falls_through(rules: &[Rule], at: usize) -> bool {
     (at + 1..rules.len()).take_while(|next| chains[*next] == chains[at]).any(|next| rules[next].clauses.otherwise)
 }
 
-fn reverse_order(one: &Rule, two: &Rule, findings: &mut Findings<'_>) {
+fn reverse_order(one: &Rule, two: &Rule, writes: (&WriteFacts, &WriteFacts), findings: &mut Findings<'_>) {
     if one.direction == Direction::Both && two.direction == Direction::Both {
-        let text =
-            format!("{} and {} both accept this element from FHIR; file order decides", one.id.value, two.id.value);
+        let (first, second) = (&writes.0.typed.kinds, &writes.1.typed.kinds);
+        let same = first.iter().find(|kind| second.iter().any(|other| other.kind == kind.kind));
+        let what = same.map_or("value", |content| content.kind.name());
+        let article = if what.starts_with(['A', 'E', 'I', 'O', 'U', 'i', 'a']) { "an" } else { "a" };
+        let (one, other) = (&one.id.value, &two.id.value);
+        let text = format!("{other} and {one} both accept {article} {what} from FHIR; file order decides");
         findings.warn("W-REVERSE-ORDER", two.id.place, text);
     }
 }
@@ -242,7 +291,7 @@ fn required(
         if !filled && !linked {
             let text =
                 format!("{}.{} is {}..{} and no rule fills it", root.name(), element.name, element.min, max(element));
-            findings.error("E-REQUIRED", place, text, "");
+            findings.error("E-REQUIRED", place, text, fill_hint(element));
         }
         all.push(Required { parent: Vec::new(), any });
     }
@@ -272,7 +321,7 @@ fn required(
                     element.min,
                     max(element)
                 );
-                findings.error("E-REQUIRED", rules[rule].id.place, text, "");
+                findings.error("E-REQUIRED", rules[rule].id.place, text, fill_hint(element));
             }
             all.push(Required { parent: path.clone(), any });
         }
@@ -435,3 +484,9 @@ fn dropped_and_carried(seen: &Seen<'_>, findings: &mut Findings<'_>) {
         }
     }
 }
+
+/// Value types of OBX-2 (HL7 table 0125).
+const VALUE_TYPES: [&str; 30] = [
+    "AD", "CE", "CF", "CNE", "CP", "CWE", "CX", "DR", "DT", "DTM", "ED", "FT", "ID", "IS", "MA", "MO", "NA", "NM",
+    "PN", "RP", "SN", "ST", "TM", "TS", "TX", "XAD", "XCN", "XON", "XPN", "XTN",
+];

@@ -19,7 +19,7 @@ use crate::plan::{
 use crate::rule::{Action, Alternative, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
-use crate::{checks, example, overlay, yaml};
+use crate::{checks, example, overlay, unused, yaml};
 
 /// Compiles maps, lenses and overlays. Overlays are told by `overlay/cn/`, `overlay/vendor/` and `overlay/site/` in the
 /// names of their files; hand in those that are meant for the site.
@@ -27,12 +27,25 @@ use crate::{checks, example, overlay, yaml};
 /// # Errors
 /// Every error (and warning) of every file, in the order of files and lines, when at least one is an error.
 pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diagnostic>> {
-    let mut findings = Findings::new(files);
+    compile_with(files, codes, Faulty::default())
+}
+
+/// What was found before the maps were read.
+#[derive(Default)]
+pub(crate) struct Faulty {
+    pub(crate) found: Vec<Diagnostic>,
+    /// Tables of files with a fault: they are told already, so that rules may name them.
+    pub(crate) tables: Vec<String>,
+}
+
+/// The same beside what was found in other files.
+pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty) -> Result<Program, Vec<Diagnostic>> {
+    let mut findings = Findings::new(files, faulty.found);
     let (mut maps, mut lenses, overlays) = read(files, &mut findings);
     overlay::apply(&mut maps, &mut lenses, overlays, &mut findings);
     maps.sort_by(|a, b| a.0.name.value.cmp(&b.0.name.value));
     let names = files.iter().map(|file| file.name.clone()).collect();
-    let mut compiler = Compiler::new(findings, codes, names);
+    let mut compiler = Compiler::new(findings, codes, faulty.tables, names);
     unique(&maps, &lenses, &mut compiler);
     let lenses = heads(lenses, &mut compiler);
     makers(&maps, &mut compiler);
@@ -45,6 +58,7 @@ pub fn compile(files: &[SourceFile], codes: &Tables) -> Result<Program, Vec<Diag
         examples.extend(example::read(map, &mut compiler.findings));
     }
     checks::rules_of_segments(&maps, &mut compiler.findings);
+    unused::check(&maps, &lenses, checks::chains, &mut compiler.findings);
     let systems = compiler.shared_table("systems");
     if compiler.findings.has_errors() {
         return Err(compiler.findings.sorted());
@@ -131,7 +145,8 @@ fn heads(mut lenses: Vec<LensFile>, compiler: &mut Compiler<'_, '_>) -> Vec<Lens
     lenses.retain(|lens| {
         let Some(kind) = TypeId::parse(&lens.fhir.value) else {
             let text = format!("R4 has no type '{}'", lens.fhir.value);
-            compiler.findings.error("E-TARGET", lens.fhir.place, text, "");
+            let hint = nearest(&lens.fhir.value, TypeId::all().map(TypeId::name));
+            compiler.findings.error("E-TARGET", lens.fhir.place, text, hint);
             return false;
         };
         let resource = ResourceType::parse(&lens.fhir.value);
@@ -140,7 +155,8 @@ fn heads(mut lenses: Vec<LensFile>, compiler: &mut Compiler<'_, '_>) -> Vec<Lens
             compiler.findings.error("E-HEAD", lens.fhir.place, "a lens to a resource needs an id", hint);
         }
         let v2 = lens.v2.iter().map(|word| word.value.clone()).collect();
-        compiler.lenses.push(LensHead { name: lens.name.value.clone(), v2, kind, resource });
+        let inverse = lens.rules.iter().any(|rule| rule.direction != Direction::Forward);
+        compiler.lenses.push(LensHead { name: lens.name.value.clone(), v2, kind, resource, inverse });
         true
     });
     lenses
@@ -226,11 +242,8 @@ fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_,
 
 fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {
     let tables = compiler.local_tables(&map.tables, &map.words);
-    let versions = match &map.applies.versions {
-        Some((low, high)) if low == high => low.clone(),
-        Some((low, high)) => format!("{low}-{high}"),
-        None => "2.1-2.8.2".to_owned(),
-    };
+    crate::heads::check(map, &mut compiler.findings);
+    let versions = map.applies.versions.as_ref().map_or("2.1-2.8.2", |word| word.value.as_str());
     let emits = emit_heads(map, compiler);
     if emits.is_empty() && map.emits.is_empty() && map.several {
         compiler.findings.error(
@@ -247,7 +260,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         owner: &map.name.value,
         words: &map.words,
         tables: &tables,
-        versions: &versions,
+        versions,
         emits: &emits,
         several: map.several,
         lens: None,
@@ -275,14 +288,18 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         plans.extend(emit_plan(emit, head, body, map, &context, &mut groups, compiler));
     }
     Some(MapPlan {
-        versions: map.applies.versions.as_ref().and_then(|(low, high)| Some((version(low)?, version(high)?))),
-        messages: map.applies.messages.clone(),
-        events: map.applies.events.clone(),
+        versions: map.applies.range().and_then(|(low, high)| Some((version(low)?, version(high)?))),
+        messages: texts(&map.applies.messages),
+        events: texts(&map.applies.events),
         snapshot: map.snapshot,
         emits: plans,
         merge: merge_plan(map),
         once: bodies.once,
     })
+}
+
+fn texts(words: &[crate::place::Word]) -> Vec<String> {
+    words.iter().map(|word| word.value.clone()).collect()
 }
 
 fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {

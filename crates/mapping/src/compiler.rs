@@ -16,6 +16,8 @@ use crate::table_text::{InlineTable, RowPlace};
 pub(crate) struct Compiler<'f, 'c> {
     pub(crate) findings: Findings<'f>,
     codes: &'c Tables,
+    /// Tables whose files have faults of their own.
+    faulty: Vec<String>,
     pub(crate) tables: Vec<Table>,
     /// Where the rows of tables that stand in maps are; empty for CSV tables.
     pub(crate) rows: Vec<Vec<RowPlace>>,
@@ -33,6 +35,8 @@ pub(crate) struct LensHead {
     pub(crate) v2: Vec<String>,
     pub(crate) kind: TypeId,
     pub(crate) resource: Option<ResourceType>,
+    /// Whether one of its rules leads back from FHIR.
+    pub(crate) inverse: bool,
 }
 
 /// A resource that some map makes for each segment of an id.
@@ -68,10 +72,11 @@ pub(crate) struct EmitHead {
 }
 
 impl<'f, 'c> Compiler<'f, 'c> {
-    pub(crate) fn new(findings: Findings<'f>, codes: &'c Tables, names: Vec<String>) -> Self {
+    pub(crate) fn new(findings: Findings<'f>, codes: &'c Tables, faulty: Vec<String>, names: Vec<String>) -> Self {
         Compiler {
             findings,
             codes,
+            faulty,
             tables: Vec::new(),
             rows: Vec::new(),
             shared: HashMap::new(),
@@ -102,7 +107,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
             return *found;
         }
         let found = self.shared_table(&name.value);
-        if found.is_none() {
+        if found.is_none() && !self.faulty.contains(&name.value) {
             let known = local.keys().map(String::as_str).chain(self.codes.names());
             let hint = crate::diagnostic::nearest(&name.value, known);
             self.findings.error("E-TABLE", name.place, format!("no table '{}'", name.value), hint);

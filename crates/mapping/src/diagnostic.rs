@@ -43,14 +43,24 @@ impl fmt::Display for Diagnostic {
             return Ok(());
         }
         let number = format!(" {} ", self.line);
-        let carets = "^".repeat(self.length.max(1) as usize);
-        let blanks = " ".repeat(self.column.saturating_sub(1) as usize);
+        let before = self.column.saturating_sub(1) as usize;
+        let meant = self.source.chars().skip(before).take(self.length as usize);
+        let carets = "^".repeat(meant.map(width).sum::<usize>().max(1));
+        let blanks = " ".repeat(self.source.chars().take(before).map(width).sum());
         write!(f, "\n{number}| {}\n{:width$}| {blanks}{carets}", self.source, "", width = number.len())?;
         if !self.hint.is_empty() {
             write!(f, " {}", self.hint)?;
         }
         Ok(())
     }
+}
+
+/// How many columns of a terminal a character takes: two for Chinese (East Asian wide and fullwidth, Unicode annex 11).
+fn width(c: char) -> usize {
+    let wide = matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{20000}'..='\u{3fffd}');
+    1 + usize::from(wide)
 }
 
 /// The findings of one run over all files.
@@ -60,8 +70,9 @@ pub(crate) struct Findings<'f> {
 }
 
 impl<'f> Findings<'f> {
-    pub(crate) fn new(files: &'f [SourceFile]) -> Self {
-        Findings { files, found: Vec::new() }
+    /// Findings in these files, beside what was found already.
+    pub(crate) fn new(files: &'f [SourceFile], found: Vec<Diagnostic>) -> Self {
+        Findings { files, found }
     }
 
     pub(crate) fn error(&mut self, code: &'static str, place: Place, text: impl Into<String>, hint: impl Into<String>) {
@@ -118,6 +129,21 @@ impl<'f> Findings<'f> {
     }
 }
 
+/// The nearest of the known names, else what people who know the hospital's word may look for, else what there is.
+pub(crate) fn nearest_or_all(name: &str, known: &[&str]) -> String {
+    let near = nearest(name, known.iter().copied());
+    if !near.is_empty() {
+        return near;
+    }
+    let lower = name.to_ascii_lowercase();
+    let other = OTHER_WORDS.iter().find(|(word, element)| *word == lower && known.contains(element));
+    match other {
+        Some((_, element)) => format!("did you mean {element}?"),
+        None if known.len() <= SHOWN_MAX => format!("there are: {}", known.join(", ")),
+        None => format!("there are: {}, ...", known[..SHOWN_MAX].join(", ")),
+    }
+}
+
 /// "did you mean x?" for the nearest of the known names, or nothing when none is near.
 pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     match nearest_name(name, known) {
@@ -153,6 +179,31 @@ fn distance(left: &str, right: &str) -> usize {
     rows[left.len()][right.len()]
 }
 
+/// Names of a hint.
+const SHOWN_MAX: usize = 12;
+
+/// Words of hospitals for elements of FHIR, in small letters.
+const OTHER_WORDS: [(&str, &str); 18] = [
+    ("sex", "gender"),
+    ("dob", "birthDate"),
+    ("birthday", "birthDate"),
+    ("phone", "telecom"),
+    ("mobile", "telecom"),
+    ("email", "telecom"),
+    ("surname", "family"),
+    ("lastname", "family"),
+    ("firstname", "given"),
+    ("mrn", "identifier"),
+    ("id", "identifier"),
+    ("zip", "postalCode"),
+    ("province", "state"),
+    ("street", "line"),
+    ("doctor", "performer"),
+    ("kin", "contact"),
+    ("flag", "interpretation"),
+    ("unit", "valueQuantity"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +211,7 @@ mod tests {
     #[test]
     fn a_finding_shows_line_caret_and_hint() {
         let files = [SourceFile { name: "a.fmap.yaml".into(), text: "map: a\n  pid8: PID-8 <-> sex\n".into() }];
-        let mut findings = Findings::new(&files);
+        let mut findings = Findings::new(&files, Vec::new());
         let place = Place { file: 0, line: 2, column: 19, len: 3 };
         findings.error("E-TARGET", place, "Patient has no element 'sex'", nearest("gendr", ["name", "gender"]));
         let shown = findings.sorted()[0].to_string();

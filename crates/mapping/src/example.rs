@@ -84,12 +84,11 @@ fn message(input: &str, map: &MapFile) -> String {
     if body.starts_with("MSH") {
         return body;
     }
-    let stated = map.applies.messages.first().map_or("ADT_A01", String::as_str);
+    let stated = map.applies.messages.first().map_or("ADT_A01", |word| word.value.as_str());
     let (code, rest) = stated.split_once('_').unwrap_or((stated, ""));
-    let event = map.applies.events.first().map_or(rest, String::as_str);
+    let event = map.applies.events.first().map_or(rest, |word| word.value.as_str());
     let structure = if stated.contains('_') { stated.to_owned() } else { String::new() };
-    let version =
-        map.applies.versions.as_ref().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
+    let version = map.applies.range().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
     format!("MSH|^~\\&|HIS|H|DUKOU|D|20240102030405+0800||{code}^{event}^{structure}|1|P|{version}\r{body}")
 }
 

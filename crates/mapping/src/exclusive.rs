@@ -22,7 +22,8 @@ fn absent(one: &Rule, two: &Rule) -> bool {
     plain && one.clauses.guard.iter().any(empty)
 }
 
-fn apart(one: &Test, two: &Test) -> bool {
+/// Whether one of two tests of the same path holds only where the other does not.
+pub(crate) fn apart(one: &Test, two: &Test) -> bool {
     match (&one.kind, &two.kind) {
         (TestKind::Valued | TestKind::In(_), TestKind::Empty | TestKind::Null) => true,
         (TestKind::In(a), TestKind::In(b)) => !a.iter().any(|value| b.contains(value)),

@@ -36,11 +36,21 @@ pub(crate) struct MapFile {
 /// For which messages a map is meant; an empty list is no condition.
 #[derive(Debug, Default)]
 pub(crate) struct Applies {
-    pub(crate) versions: Option<(String, String)>,
-    pub(crate) messages: Vec<String>,
-    pub(crate) events: Vec<String>,
+    /// One version, or a range `2.3-2.8`.
+    pub(crate) versions: Option<Word>,
+    pub(crate) messages: Vec<Word>,
+    pub(crate) events: Vec<Word>,
     pub(crate) segments: Vec<Word>,
     pub(crate) scopes: Vec<Vec<String>>,
+}
+
+impl Applies {
+    /// The first and the last version.
+    pub(crate) fn range(&self) -> Option<(&str, &str)> {
+        let word = &self.versions.as_ref()?.value;
+        let (low, high) = word.split_once('-').unwrap_or((word, word));
+        Some((low.trim(), high.trim()))
+    }
 }
 
 #[derive(Debug)]
@@ -228,10 +238,19 @@ fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Optio
         under: section.words("under", findings),
         link: taken(link, findings),
         mention: taken(mention, findings),
-        whole: section.text("whole", findings).is_some_and(|word| word.value == "true"),
+        whole: flag("whole", section, findings),
         id: id(section, findings),
         name,
     })
+}
+
+/// `true` or `false`; false where nothing is said.
+fn flag(key: &str, section: &Section<'_>, findings: &mut Findings<'_>) -> bool {
+    let Some(word) = section.text(key, findings) else { return false };
+    if !matches!(word.value.as_str(), "true" | "false") {
+        findings.error("E-HEAD", word.place, format!("'{}' stands where true or false should", word.value), "");
+    }
+    word.value == "true"
 }
 
 fn id(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Id> {
@@ -271,16 +290,11 @@ fn applies(section: &Section<'_>, findings: &mut Findings<'_>) -> Applies {
         return Applies::default();
     };
     inner.only(&["versions", "message", "events", "segments", "scope"], findings);
-    let versions = inner.text("versions", findings).map(|word| match word.value.split_once('-') {
-        Some((low, high)) => (low.trim().to_owned(), high.trim().to_owned()),
-        None => (word.value.clone(), word.value),
-    });
-    let texts = |words: Vec<Word>| words.into_iter().map(|word| word.value).collect::<Vec<_>>();
     let scopes = inner.words("scope", findings).into_iter();
     Applies {
-        versions,
-        messages: texts(inner.words("message", findings)),
-        events: texts(inner.words("events", findings)),
+        versions: inner.text("versions", findings),
+        messages: inner.words("message", findings),
+        events: inner.words("events", findings),
         segments: inner.words("segments", findings),
         scopes: scopes.map(|word| word.value.split('/').map(str::to_owned).collect()).collect(),
     }
@@ -301,12 +315,16 @@ fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
     let mut pairs = |key: &str| {
         let inner = section.section(key, findings);
         let members = inner.iter().flat_map(|inner| inner.members().iter());
-        members
-            .filter_map(|(word, tree)| match tree {
-                Tree::Text(uri) => Some((word.clone(), uri.value.clone())),
-                _ => None,
-            })
-            .collect()
+        let mut pairs = Vec::new();
+        for (word, tree) in members {
+            match tree {
+                Tree::Text(uri) => pairs.push((word.clone(), uri.value.clone())),
+                other => {
+                    findings.error("E-HEAD", other.place(), "a word stands for one URI", "write: NAME: \"https://...\"")
+                }
+            }
+        }
+        pairs
     };
     Words { systems: pairs("systems"), extensions: pairs("extensions") }
 }

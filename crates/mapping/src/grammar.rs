@@ -29,10 +29,29 @@ pub(crate) fn rule(id: &Word, text: &Word) -> Result<Rule, Fault> {
     let action = reader.action(direction)?;
     let mut rule =
         Rule { id: id.clone(), text: text.clone(), sources, direction, action, via: None, clauses: Clauses::default() };
+    let mut seen: Vec<String> = Vec::new();
     while let Some(word) = reader.take() {
+        if seen.contains(&word.value) && word.value != "default" {
+            let hint = if word.value == "if" { "join the tests with: and" } else { "write it once" };
+            return Err(Fault::new(word.place, format!("the clause '{}' stands twice", word.value), hint));
+        }
         reader.clause(&word, &mut rule)?;
+        seen.push(word.value);
     }
+    one_sided(&rule)?;
     Ok(rule)
+}
+
+/// A constant exists on one side, so nothing leads back to it.
+fn one_sided(rule: &Rule) -> Result<(), Fault> {
+    if rule.direction == Direction::Forward {
+        return Ok(());
+    }
+    let path = |alternative: &Alternative| matches!(alternative, Alternative::Path(_));
+    match rule.sources.iter().find(|source| !source.alternatives.iter().any(path)) {
+        Some(source) => Err(Fault::new(source.place, "a constant cannot be filled from FHIR", "write: ->")),
+        None => Ok(()),
+    }
 }
 
 /// Reads the alternatives of an id key: `PID-3[5=MR] or PID-3[first]`.
@@ -191,7 +210,10 @@ impl Reader {
                 self.next += 2;
                 if word == "drop" { Action::Drop(reason) } else { Action::Keep(reason) }
             }
-            (Some((word, _)), _) if word == "order" => {
+            (Some((word, place)), _) if word == "order" => {
+                if direction != Direction::Forward {
+                    return Err(Fault::new(place, "order goes with -> only", "write: ->"));
+                }
                 self.next += 1;
                 Action::Order
             }

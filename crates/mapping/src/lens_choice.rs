@@ -33,15 +33,25 @@ impl Compiler<'_, '_> {
                 }
             },
         };
-        if let (LensUse::Builtin(lens), Direction::Both) = (&found, rule.direction)
-            && !lens.facts().inverse
-        {
-            let name = lens.facts().name;
-            let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
-            let text = format!("lens {name} has no inverse, so <-> is not possible");
-            self.findings.error("E-LENS-ONE-WAY", place, text, "write: ->");
+        if rule.direction == Direction::Both {
+            self.way_back(rule, &found, &kinds);
         }
         Some(found)
+    }
+
+    /// `<->` needs a lens that FHIR leads back through.
+    fn way_back(&mut self, rule: &Rule, lens: &LensUse, kinds: &[TypeId]) {
+        let name = match lens {
+            LensUse::Builtin(lens) if !lens.facts().inverse => lens.facts().name,
+            LensUse::Composite(at) if !self.lenses[*at].inverse => &self.lenses[*at].name,
+            _ => return,
+        };
+        let others = Builtin::giving(kinds.first().map_or("", |kind| kind.name()));
+        let other = others.filter(|facts| facts.inverse).map(|facts| facts.name).next();
+        let hint = other.map_or_else(|| "write: ->".to_owned(), |other| format!("write: ->   or: via {other}"));
+        let place = rule.via.as_ref().map_or(rule.text.place, |call| call.name.place);
+        let text = format!("lens {name} has no inverse, so <-> is not possible");
+        self.findings.error("E-LENS-ONE-WAY", place, text, hint);
     }
 
     fn named_lens(&mut self, rule: &Rule, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {
@@ -65,7 +75,8 @@ impl Compiler<'_, '_> {
         if heads.is_empty() {
             let files = self.lenses.iter().map(|head| head.name.clone());
             let known: Vec<String> = files.chain(Builtin::names().map(str::to_owned)).collect();
-            let hint = nearest(name, known.iter().map(String::as_str));
+            let near = nearest(name, known.iter().map(String::as_str));
+            let hint = if near.is_empty() { self.fitting_lenses(types, kinds) } else { near };
             self.findings.error("E-LENS", call.name.place, format!("no lens '{name}'"), hint);
         } else {
             let gives: Vec<&str> = heads.iter().map(|(_, _, kind)| kind.name()).collect();
@@ -73,6 +84,19 @@ impl Compiler<'_, '_> {
             self.findings.error("E-TYPE", call.name.place, text, "");
         }
         None
+    }
+
+    /// The lenses that lead from a type to one of the types wanted.
+    fn fitting_lenses(&self, types: &[String], kinds: &[TypeId]) -> String {
+        let files = self.lenses.iter().filter(|head| {
+            kinds.contains(&head.kind) && (types.is_empty() || types.iter().any(|datatype| head.v2.contains(datatype)))
+        });
+        let mut fitting: Vec<&str> = files.map(|head| head.name.as_str()).collect();
+        for kind in kinds {
+            fitting
+                .extend(Builtin::giving(kind.name()).filter(|facts| reads(facts.reads, types)).map(|facts| facts.name));
+        }
+        if fitting.is_empty() { String::new() } else { format!("lenses that fit: {}", fitting.join(", ")) }
     }
 
     fn builtin(&mut self, rule: &Rule, lens: Builtin, types: &[String], kinds: &[TypeId]) -> Option<LensUse> {

@@ -169,6 +169,7 @@ impl Compiler<'_, '_> {
             lens
         };
         self.cardinality(rule, paths, &lens, &typed)?;
+        self.clauses(rule, &lens, &typed);
         let default = rule.clauses.defaults.iter().find(|(key, _)| key.is_none()).map(|(_, word)| word);
         let default = default.or(constant.as_ref().filter(|_| !paths.is_empty()));
         let default = match default {
@@ -229,7 +230,11 @@ impl Compiler<'_, '_> {
         if multiple && !all && !room {
             let source = &rule.sources[0];
             let text = if typed.list { "list 0..* into one item" } else { "list 0..* into single 0..1" };
-            let hint = "write [first] and add: rest complement";
+            let first = source.alternatives.iter().find_map(|alternative| match alternative {
+                Alternative::Path(path) => Some(path.text.replacen("[*]", "[first]", 1)),
+                Alternative::Constant(_) => None,
+            });
+            let hint = format!("write {} and add: rest complement", first.as_deref().unwrap_or("[first]"));
             self.findings.error("E-CARD", source.place, text, hint);
             return None;
         }
@@ -266,7 +271,13 @@ impl Compiler<'_, '_> {
             }
             if !made {
                 let text = format!("no map makes a {resource} per {segment}");
-                self.findings.error("E-REF", kind.place, text, "");
+                let others: Vec<&str> =
+                    self.makers.iter().filter(|maker| maker.kind == resource).map(|maker| maker.per.as_str()).collect();
+                let hint = match others.as_slice() {
+                    [] => format!("a map with  fhir: {resource}  and  per: {segment}  would"),
+                    others => format!("one is made per {}", others.join(", ")),
+                };
+                self.findings.error("E-REF", kind.place, text, hint);
                 return None;
             }
             return Some(LensUse::Segment(resource));
@@ -297,7 +308,11 @@ impl Compiler<'_, '_> {
             _ => {
                 let from = types.first().map_or("this", String::as_str);
                 let text = format!("no lens makes a {resource} of {from}");
-                self.findings.error("E-REF", kind.place, text, "");
+                let makers = self.lenses.iter().filter(|head| head.resource == Some(resource));
+                let makers: Vec<String> =
+                    makers.map(|head| format!("{} (of {})", head.name, head.v2.join(", "))).take(4).collect();
+                let hint = if makers.is_empty() { String::new() } else { format!("lenses: {}", makers.join("; ")) };
+                self.findings.error("E-REF", kind.place, text, hint);
                 None
             }
         }

@@ -1,5 +1,7 @@
 //! Places in map files, and the files themselves.
 
+use crate::diagnostic::{Diagnostic, DiagnosticSeverity};
+
 /// A map file as handed in: how errors call it, and its text.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
@@ -7,6 +9,38 @@ pub struct SourceFile {
     pub name: String,
     /// The text, UTF-8.
     pub text: String,
+}
+
+impl SourceFile {
+    /// A file from its bytes. A mark at the front (BOM) is no part of the text.
+    ///
+    /// # Errors
+    /// The bytes are no UTF-8: the finding names the line.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<SourceFile, Diagnostic> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(SourceFile { name: name.to_owned(), text: text.to_owned() }),
+            Err(fault) => {
+                let before = &bytes[..fault.valid_up_to()];
+                let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                let column = String::from_utf8_lossy(&before[begin..]).chars().count() + 1;
+                let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+                let end = bytes[begin..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+                let source = &bytes[begin..end.map_or(bytes.len(), |end| begin + end)];
+                Err(Diagnostic {
+                    code: "E-FILE",
+                    severity: DiagnosticSeverity::Error,
+                    file: name.to_owned(),
+                    line: line as u32,
+                    column: column as u32,
+                    length: 1,
+                    text: "the file is not written in UTF-8".to_owned(),
+                    source: String::from_utf8_lossy(source).into_owned(),
+                    hint: "save it as UTF-8 (an editor may call the present encoding GB18030, GBK or ANSI)".to_owned(),
+                })
+            }
+        }
+    }
 }
 
 /// Where something stands: file (by position in the list given), line and column from 1 (characters), length in

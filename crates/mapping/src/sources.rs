@@ -44,7 +44,7 @@ impl Compiler<'_, '_> {
                 "E-SOURCE",
                 segment.place,
                 format!("v2 {} has no segment {name}", context.versions),
-                "",
+                crate::heads::near_segments(name),
             );
             return None;
         }
@@ -62,9 +62,11 @@ impl Compiler<'_, '_> {
         let field = facts::field(name, path.field);
         if known && field.is_none() {
             let text = format!("{name} has no field {} in v2 {}", path.field, context.versions);
-            self.findings.error("E-SOURCE", path.place, text, "no such field");
+            let hint = format!("no such field; {name} has {}", facts::field_count(name));
+            self.findings.error("E-SOURCE", path.place, text, hint);
             return None;
         }
+        self.too_new(path, name, context);
         let (position, filter, selected) = self.repetition(&path.selectors, usage)?;
         multiple |= matches!(position, Position::All | Position::From(_)) && (selected || usage != Use::Value);
         (plan.position, plan.filter) = (position, filter);
@@ -83,6 +85,21 @@ impl Compiler<'_, '_> {
         let table = field.and_then(|field| field.table);
         let (types, table) = self.below(path, types, table, numbers, context)?;
         Some(TypedPath { plan, types, multiple, table })
+    }
+
+    /// A field that is younger than every version the map is meant for is a slip of the pen.
+    fn too_new(&mut self, path: &Path, name: &str, context: &Context<'_>) {
+        let last = context.versions.rsplit('-').next().unwrap_or("").trim();
+        let since = facts::field(name, path.field).map_or("", |field| field.since);
+        if facts::is_version(last) && facts::is_version(since) && !facts::at_least(last, since) {
+            let text = format!("{name}-{} is new in v2 {since}, and the map is for {}", path.field, context.versions);
+            self.findings.error(
+                "E-SOURCE",
+                path.place,
+                text,
+                format!("write versions up to {since}, or another field"),
+            );
+        }
     }
 
     /// A path inside a datatype.
@@ -194,7 +211,11 @@ impl Compiler<'_, '_> {
             let parts = part_types(&types, number);
             if parts.is_empty() {
                 let text = format!("{} has no component {number} in v2 {}", types[0], context.versions);
-                self.findings.error("E-SOURCE", path.place, text, "no such component");
+                let hint = match facts::component_count(&types[0]) {
+                    0 => "no such component; it has none".to_owned(),
+                    count => format!("no such component; {} has {count}", types[0]),
+                };
+                self.findings.error("E-SOURCE", path.place, text, hint);
                 return None;
             }
             types = parts;

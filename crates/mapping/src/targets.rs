@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use dukou_fhir::schema::{Element, Form, TypeId, TypeRef, ValueSet};
 
 use crate::compiler::{Compiler, Context};
-use crate::diagnostic::nearest;
+use crate::diagnostic::{nearest, nearest_or_all};
 use crate::plan::{Filter, FilterForm, ItemPlace, ListStep, StepPlan, TargetPlan};
 use crate::rule::{SelectorKind, Step, Target};
 
@@ -119,7 +119,7 @@ impl Compiler<'_, '_> {
                     let typed: Vec<String> = element.types.iter().map(|one| element.json_name(one.kind)).collect();
                     format!("name the type: {}", typed.join(" | "))
                 }
-                None => nearest(name, names.iter().map(String::as_str)),
+                None => nearest_or_all(name, &names.iter().map(String::as_str).collect::<Vec<_>>()),
             };
             let text = format!("{} has no element '{name}'", parent.name());
             self.findings.error("E-TARGET", step.name.place, text, hint);
@@ -256,8 +256,10 @@ impl Compiler<'_, '_> {
         let known = matches!(name, "extension" | "modifierExtension");
         let Some(url) = url.filter(|_| known) else {
             let words = context.words.extensions.iter().map(|(word, _)| word.value.as_str());
-            let text = format!("no extension '{word}' is declared");
-            self.findings.error("E-TARGET", place, text, nearest(word, words));
+            let near = nearest(word, words);
+            let declare = format!("declare it: extensions: {{{word}: \"https://...\"}}");
+            let hint = if near.is_empty() { declare } else { near };
+            self.findings.error("E-TARGET", place, format!("no extension '{word}' is declared"), hint);
             return None;
         };
         Some(Filter { member: "url".to_owned(), form: FilterForm::Text, system: None, value: url, negate: false })
@@ -275,7 +277,7 @@ impl Compiler<'_, '_> {
         let kind = typed.kinds.first()?.kind;
         let Some(member) = kind.member(key) else {
             let names = member_names(kind);
-            let hint = nearest(key, names.iter().map(String::as_str));
+            let hint = nearest_or_all(key, &names.iter().map(String::as_str).collect::<Vec<_>>());
             self.findings.error("E-TARGET", place, format!("{} has no element '{key}'", kind.name()), hint);
             return None;
         };
@@ -303,7 +305,8 @@ impl Compiler<'_, '_> {
         if let (Some(binding), FilterForm::Text) = (member.element.binding, form)
             && binding.holds(None, &value) == Some(false)
         {
-            self.findings.error("E-BINDING", place, format!("'{value}' is not in {} (required)", short(binding)), "");
+            let text = format!("'{value}' is not in {} (required)", short(binding));
+            self.findings.error("E-BINDING", place, text, binding.codes().join(" | "));
             return None;
         }
         Some(Filter { member: key.to_owned(), form, system, value, negate })

@@ -16,8 +16,8 @@ use crate::{Program, Site, SourceFile, compile};
 
 const SITE: Site<'static> = Site { id: "test", zone: "+08:00" };
 
-/// The files of a folder and below, names relative to it, in order.
-fn files_below(folder: &Path) -> Vec<(String, String)> {
+/// The files of a folder and below, in order.
+fn paths_below(folder: &Path) -> Vec<PathBuf> {
     fn walk(path: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             if entry.path().is_dir() { walk(&entry.path(), found) } else { found.push(entry.path()) }
@@ -26,8 +26,13 @@ fn files_below(folder: &Path) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     walk(folder, &mut paths);
     paths.sort();
+    paths
+}
+
+/// The files of a folder and below with their texts, names relative to it, in order.
+fn files_below(folder: &Path) -> Vec<(String, String)> {
     let name = |path: &Path| path.strip_prefix(folder).unwrap().display().to_string();
-    paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+    paths_below(folder).iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
 /// Maps and tables of a folder.

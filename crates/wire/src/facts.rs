@@ -54,6 +54,11 @@ pub fn field_count(segment: &str) -> u16 {
     DICTIONARY.fields.get(segment).map_or(0, |list| list.len() as u16)
 }
 
+/// The ids of all segments that some version defines, in no order.
+pub fn segments() -> impl Iterator<Item = &'static str> {
+    DICTIONARY.fields.keys().copied()
+}
+
 /// A version of HL7 v2 that this crate knows.
 #[must_use]
 pub fn is_version(version: &str) -> bool {
