@@ -7,12 +7,14 @@
 mod grammar;
 mod order;
 mod place;
+mod shape;
 
 use crate::{GroupStep, Header, Issue, Message, Path, Segment};
 
 pub use grammar::structure_of;
 pub(crate) use order::{Position, position};
 pub use order::{order, structure_named};
+pub use shape::{Shape, ShapeMember, Slot};
 
 /// The number of a group in [`Groups`]; 0 is the root.
 pub type GroupId = u32;

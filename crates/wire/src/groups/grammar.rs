@@ -56,7 +56,8 @@ impl Structure {
 
 /// The structure of this name, or the flat one.
 pub(super) fn structure(name: &str) -> &'static Structure {
-    &GRAMMAR.structures[GRAMMAR.by_name.get(name).copied().unwrap_or(0)]
+    let known = |name| GRAMMAR.by_name.get(name).copied();
+    &GRAMMAR.structures[known(name).or_else(|| known(UNKNOWN)).unwrap_or(0)]
 }
 
 /// The name of the structure of a message: what MSH-9.3 says if it is known, else what table 0354 gives for the message
