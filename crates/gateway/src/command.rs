@@ -2,5 +2,6 @@
 
 pub(crate) mod audit;
 pub(crate) mod convert;
+pub(crate) mod coverage;
 pub(crate) mod init;
 pub(crate) mod map;

@@ -11,13 +11,15 @@ use crate::config::Maps;
 pub(crate) struct MapFiles {
     maps: Vec<SourceFile>,
     codes: Vec<(String, String)>,
+    /// Rows of the implementation guide and what differs from them; no tables.
+    guide: Vec<(String, String)>,
 }
 
 /// Why maps cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MapError {
     /// A folder or file cannot be read.
-    #[error("reading maps from {}", folder.display())]
+    #[error("reading {}", folder.display())]
     Read {
         /// The folder.
         folder: PathBuf,
@@ -36,6 +38,12 @@ pub(crate) enum MapError {
         /// What there is.
         known: String,
     },
+    /// The zone is no offset.
+    #[error("reading --zone '{0}': write an offset such as +08:00")]
+    Zone(String),
+    /// A folder without messages.
+    #[error("{} holds no .hl7 file", .0.display())]
+    NoMessages(PathBuf),
     /// Files that do not compile; all faults of all files.
     #[error("{}", list(.0))]
     Faults(Vec<String>),
@@ -74,9 +82,11 @@ impl MapFiles {
     }
 
     fn sorted_out(files: impl Iterator<Item = (String, String)>) -> Self {
-        let mut all = Self { maps: Vec::new(), codes: Vec::new() };
+        let mut all = Self { maps: Vec::new(), codes: Vec::new(), guide: Vec::new() };
         for (name, text) in files {
-            if name.ends_with(".csv") {
+            if GUIDE.contains(&name.as_str()) {
+                all.guide.push((name, text));
+            } else if name.ends_with(".csv") {
                 all.codes.push((name, text));
             } else {
                 all.maps.push(SourceFile { name, text });
@@ -98,13 +108,19 @@ impl MapFiles {
         Self {
             maps: self.maps.iter().filter(|file| wanted(&file.name)).cloned().collect(),
             codes: self.codes.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
+            guide: self.guide.clone(),
         }
     }
 
     /// The files of maps and tables with their texts, to be written out or shown.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         let maps = self.maps.iter().map(|file| (file.name.as_str(), file.text.as_str()));
-        maps.chain(self.codes.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        maps.chain(self.codes.iter().chain(&self.guide).map(|(name, text)| (name.as_str(), text.as_str())))
+    }
+
+    /// The rows of the implementation guide, then the reasons for what differs; nothing where the folder has none.
+    pub(crate) fn guide(&self) -> [&str; 2] {
+        GUIDE.map(|wanted| self.guide.iter().find(|(name, _)| name == wanted).map_or("", |(_, text)| text))
     }
 
     /// Compiles them; every fault of every file, or the program.
@@ -139,3 +155,6 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> std::i
 
 /// Every map and code table as of the build, by name below `mappings/`.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/mappings.rs"));
+
+/// The files about the implementation guide.
+const GUIDE: [&str; 2] = ["hl7v2/ig-rows.csv", "hl7v2/ig-differs.csv"];

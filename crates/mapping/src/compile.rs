@@ -16,7 +16,7 @@ use crate::plan::{
     ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, MapPlan, MergePlan, Program,
     RuleFacts, TargetPlan, Version,
 };
-use crate::rule::{Action, Alternative, Direction, Rule, Target};
+use crate::rule::{Action, Alternative, Direction, Rest, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
 use crate::{checks, example, overlay, unused, yaml};
@@ -501,13 +501,28 @@ fn rule_facts(
         line: rule.id.place.line,
         text: rule.text.value.clone(),
         sources: sources.collect(),
-        targets: targets.map(|write| write.typed.plan.text.clone()).collect(),
+        targets: targets.clone().map(|write| write.typed.plan.text.clone()).collect(),
+        elements: elements(targets.map(|write| write.typed.plan.text.as_str()), rule, context),
+        guards: rule.clauses.guard.iter().map(|test| crate::explain::plain(&test.path)).collect(),
+        reads: context.lens.map(|(types, _)| types.to_vec()).unwrap_or_default(),
+        root: context.lens.map(|(_, kind)| kind.name().to_owned()).unwrap_or_default(),
         lens,
         class: if rule.direction == Direction::Back { "from FHIR" } else { class },
         table: rule.clauses.table.as_ref().map(|word| word.value.clone()),
         reason,
         history: overlays.collect(),
     }
+}
+
+/// The elements that a rule writes; `rest ext` writes an extension beside each.
+fn elements<'t>(targets: impl Iterator<Item = &'t str>, rule: &Rule, context: &Context<'_>) -> Vec<String> {
+    let mut elements: Vec<String> = targets.map(|target| crate::explain::element(target, context)).collect();
+    if let Rest::Extension(word) = &rule.clauses.rest {
+        let url = crate::explain::extension(&word.value, context);
+        let beside: Vec<String> = elements.iter().map(|element| format!("{element}.extension[{url}]")).collect();
+        elements.extend(beside);
+    }
+    elements
 }
 
 /// `2.5.1` as numbers.

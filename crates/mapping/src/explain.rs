@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, Context};
 use crate::operations::Placed;
 use crate::plan::{ActionPlan, LensUse, Program, RuleFacts};
 use crate::rule::Path;
@@ -111,6 +111,31 @@ fn bare(path: &str) -> String {
         }
     }
     text
+}
+
+/// A target without selectors, extensions by the end of their URL; below the type where a lens writes it.
+pub(crate) fn element(target: &str, context: &Context<'_>) -> String {
+    let root = context.lens.map_or(String::new(), |(_, kind)| format!("{}.", kind.name()));
+    let mut text = String::with_capacity(target.len());
+    let mut rest = target.strip_prefix(&root).unwrap_or(target);
+    while let Some((before, after)) = rest.split_once('[') {
+        let (selector, behind) = after.split_once(']').unwrap_or((after, ""));
+        text.push_str(before);
+        match selector {
+            "x" => text.push_str("[x]"),
+            _ if before.ends_with("xtension") => text.push_str(&format!("[{}]", extension(selector, context))),
+            _ => {}
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// The end of the URL for which a word stands.
+pub(crate) fn extension(word: &str, context: &Context<'_>) -> String {
+    let url = context.words.extension(word).unwrap_or_else(|| word.to_owned());
+    url.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// A source path without selectors.

@@ -40,6 +40,14 @@ pub(crate) struct RuleFacts {
     pub(crate) sources: Vec<String>,
     /// Target paths with the resource or type in front: `Patient.gender`.
     pub(crate) targets: Vec<String>,
+    /// The same without selectors, extensions by the end of their URL; of a lens, below its type.
+    pub(crate) elements: Vec<String>,
+    /// The paths that the guard reads.
+    pub(crate) guards: Vec<String>,
+    /// The datatypes or segments that a lens takes; none for a map.
+    pub(crate) reads: Vec<String>,
+    /// The type that a lens gives; empty for a map.
+    pub(crate) root: String,
     pub(crate) lens: String,
     pub(crate) class: &'static str,
     pub(crate) table: Option<String>,

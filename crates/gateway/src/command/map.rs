@@ -27,6 +27,8 @@ pub(crate) enum Map {
         #[arg(long, value_delimiter = ',')]
         overlay: Vec<String>,
     },
+    /// How much of a folder of messages is carried, and which paths no rule carries; --guide for the implementation guide.
+    Coverage(super::coverage::Coverage),
 }
 
 impl Map {
@@ -34,6 +36,7 @@ impl Map {
     pub(crate) fn run(&self) -> Result<bool, MapError> {
         match self {
             Map::Check { dir, warnings } => check(dir.as_deref(), *warnings),
+            Map::Coverage(coverage) => coverage.run(),
             Map::Explain { path, maps, overlay } => {
                 let files = MapFiles::of(&Maps { folder: maps.clone(), overlays: overlay.clone() })?;
                 let program = files.compile()?;
