@@ -54,6 +54,10 @@ fn load(folder: &Path, overlay: Option<&str>) -> Option<Program> {
             println!("{name} cannot be read as UTF-8");
             return None;
         };
+        if name.contains("/ig-") {
+            // Rows of the implementation guide are no table.
+            continue;
+        }
         if name.ends_with(".csv") {
             tables.push((name, text));
         } else if name.ends_with(".fmap.yaml")

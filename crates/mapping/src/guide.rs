@@ -125,7 +125,10 @@ impl fmt::Display for Guide {
             let own = row.source.split(['-', '.']).next().unwrap_or_default();
             if own != part {
                 part = own;
-                writeln!(f, "\n## {part}\n\n| place | FHIR element | status | rules | reason |\n|---|---|---|---|---|")?;
+                writeln!(
+                    f,
+                    "\n## {part}\n\n| place | FHIR element | status | rules | reason |\n|---|---|---|---|---|"
+                )?;
             }
             let rules = row.rules.join(", ");
             writeln!(f, "| {} | {} | {} | {rules} | {} |", row.source, row.target, row.status, row.reason)?;

@@ -40,7 +40,7 @@ fn sources(folder: &Path) -> (Vec<SourceFile>, Tables) {
     let files = files_below(folder);
     let ending = |ending: &'static str| files.iter().filter(move |(name, _)| name.ends_with(ending));
     let maps = ending(".fmap.yaml").map(|(name, text)| SourceFile { name: name.clone(), text: text.clone() }).collect();
-    (maps, Tables::load(ending(".csv").cloned().collect()).unwrap())
+    (maps, Tables::load(ending(".csv").filter(|(name, _)| !name.contains("/ig-")).cloned().collect()).unwrap())
 }
 
 fn fixtures() -> PathBuf {

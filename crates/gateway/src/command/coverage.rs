@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dukou_mapping::{Accounts, Guide, GuideStatus, LeafClass, Program};
+use dukou_mapping::{Accounts, Guide, GuideStatus, Program};
 use dukou_wire::{Limits, batch, er7};
 
 use crate::config::Maps;
