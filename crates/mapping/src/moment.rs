@@ -37,7 +37,8 @@ impl<'t> Moment<'t> {
         let (hours, minutes) =
             (offset.get(1..3).unwrap_or(""), offset.get(offset.len().saturating_sub(2)..).unwrap_or(""));
         let shape = offset.len() == 5 || (offset.len() == 6 && offset.as_bytes()[3] == b':');
-        let offset_fits = offset.is_empty() || (shape && numbers(hours) && numbers(minutes));
+        let two = |part: &str| part.len() == 2 && numbers(part);
+        let offset_fits = offset.is_empty() || (shape && two(hours) && two(minutes));
         if !numbers(digits) || !numbers(fraction) || !offset_fits || !matches!(digits.len(), 4 | 6 | 8 | 10 | 12 | 14) {
             return None;
         }
@@ -197,6 +198,7 @@ mod tests {
             "2024022915300",
             "202402291530+8",
             "20240229153000+8:000",
+            "20240229153000-\u{11d67}",
         ] {
             assert_eq!(Moment::parse(text), None, "{text}");
         }
