@@ -13,10 +13,10 @@ use crate::file::{self, File, Id, Key, LensFile, MapFile, Words};
 use crate::operations::Placed;
 use crate::place::SourceFile;
 use crate::plan::{
-    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, MapPlan, MergePlan, Program,
-    RuleFacts, TargetPlan, Version,
+    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, LimitPlan, MapPlan,
+    MergePlan, Program, RuleFacts, TargetPlan, Version,
 };
-use crate::rule::{Action, Alternative, Direction, Rest, Rule, Target};
+use crate::rule::{Action, Alternative, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
 use crate::{checks, example, overlay, unused, yaml};
@@ -94,8 +94,14 @@ fn ordinals(maps: &[(MapFile, History)]) -> Vec<(String, u16)> {
     all
 }
 
-/// A map with what overlays did to its rules: rule id and overlay file.
-pub(crate) type History = Vec<(String, String)>;
+/// What overlays did to the rules of a map or lens.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Rule id, and what happened where.
+    pub(crate) changes: Vec<(String, String)>,
+    /// Rules that are no more.
+    pub(crate) dropped: Vec<Rule>,
+}
 
 type Read = (Vec<(MapFile, History)>, Vec<LensFile>, Vec<(u32, file::OverlayFile)>);
 
@@ -106,7 +112,7 @@ fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
         let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
         match file::read(&tree, findings) {
             Some(File::Names(words)) => shared.share(&words),
-            Some(File::Map(map)) => maps.push((map, Vec::new())),
+            Some(File::Map(map)) => maps.push((map, History::default())),
             Some(File::Lens(lens)) => lenses.push(lens),
             Some(File::Overlay(overlay)) => overlays.push((number, overlay)),
             None => {}
@@ -201,7 +207,7 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
     };
     let id = lens.id.as_ref().and_then(|id| id_plan(id, &context, "", compiler));
     let mut groups = [Groups::default()];
-    let placed = rules(&lens.rules, &[], &context, &mut groups, compiler);
+    let placed = rules(&lens.rules, &lens.history, &context, &mut groups, compiler);
     let mut bodies = checks::bodies(&[(kind, lens.fhir.place, &[][..])], placed, &lens.rules, &mut compiler.findings);
     let primitive = matches!(kind.form(), dukou_fhir::schema::Form::Primitive(_));
     let resource = ResourceType::parse(&lens.fhir.value);
@@ -294,6 +300,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         snapshot: map.snapshot,
         emits: plans,
         merge: merge_plan(map),
+        limits: limit_plans(map, &context, compiler),
         once: bodies.once,
     })
 }
@@ -446,6 +453,17 @@ fn canon(types: &[String]) -> Canon {
     }
 }
 
+fn limit_plans(map: &MapFile, context: &Context<'_>, compiler: &mut Compiler<'_, '_>) -> Vec<LimitPlan> {
+    let mut plans = Vec::new();
+    for limit in &map.limits {
+        // What does not read as a path is told already.
+        let Ok(path) = crate::path_text::source_path(&limit.path) else { continue };
+        let Some(typed) = compiler.path(&path, context, "", Use::Guard) else { continue };
+        plans.push(LimitPlan { path: typed.plan, characters_max: limit.characters_max, cut: limit.cut });
+    }
+    plans
+}
+
 fn merge_plan(map: &MapFile) -> Option<MergePlan> {
     let merge = map.merge.as_ref()?;
     let Some(Alternative::Path(path)) = merge.retired.alternatives.first() else { return None };
@@ -456,7 +474,7 @@ fn merge_plan(map: &MapFile) -> Option<MergePlan> {
 /// Compiles the rules of a file, chains numbered.
 fn rules(
     rules: &[Rule],
-    history: &[(String, String)],
+    history: &History,
     context: &Context<'_>,
     groups: &mut [Groups],
     compiler: &mut Compiler<'_, '_>,
@@ -467,62 +485,15 @@ fn rules(
     for (at, rule) in rules.iter().enumerate() {
         let number = compiler.rules.len() as u32;
         let placed = compiler.operations(rule, number, chains[at], context, groups);
-        let facts = rule_facts(rule, context, &placed, history, compiler);
+        let facts = crate::explain::rule_facts(rule, context, &placed, history, compiler);
         compiler.rules.push(facts);
         all.extend(placed.into_iter().map(|placed| (at, placed)));
     }
+    for rule in &history.dropped {
+        let facts = crate::explain::rule_facts(rule, context, &[], history, compiler);
+        compiler.rules.push(RuleFacts { class: "dropped by an overlay", ..facts });
+    }
     all
-}
-
-fn rule_facts(
-    rule: &Rule,
-    context: &Context<'_>,
-    placed: &[Placed],
-    history: &[(String, String)],
-    compiler: &Compiler<'_, '_>,
-) -> RuleFacts {
-    let paths = rule.sources.iter().flat_map(|source| &source.alternatives);
-    let sources = paths.filter_map(|alternative| match alternative {
-        Alternative::Path(path) => Some(crate::explain::plain(path)),
-        Alternative::Constant(_) => None,
-    });
-    let targets = placed.iter().flat_map(|placed| &placed.writes);
-    let (lens, class) = crate::explain::lens_of(placed, compiler);
-    let reason = match &rule.action {
-        Action::Drop(reason) | Action::Keep(reason) => Some(reason.clone()),
-        Action::Order => Some("position only".to_owned()),
-        Action::Write(_) => None,
-    };
-    let overlays = history.iter().filter(|(id, _)| *id == rule.id.value).map(|(_, overlay)| overlay.clone());
-    RuleFacts {
-        map: context.owner.to_owned(),
-        id: rule.id.value.clone(),
-        file: compiler.names[rule.id.place.file as usize].clone(),
-        line: rule.id.place.line,
-        text: rule.text.value.clone(),
-        sources: sources.collect(),
-        targets: targets.clone().map(|write| write.typed.plan.text.clone()).collect(),
-        elements: elements(targets.map(|write| write.typed.plan.text.as_str()), rule, context),
-        guards: rule.clauses.guard.iter().map(|test| crate::explain::plain(&test.path)).collect(),
-        reads: context.lens.map(|(types, _)| types.to_vec()).unwrap_or_default(),
-        root: context.lens.map(|(_, kind)| kind.name().to_owned()).unwrap_or_default(),
-        lens,
-        class: if rule.direction == Direction::Back { "from FHIR" } else { class },
-        table: rule.clauses.table.as_ref().map(|word| word.value.clone()),
-        reason,
-        history: overlays.collect(),
-    }
-}
-
-/// The elements that a rule writes; `rest ext` writes an extension beside each.
-fn elements<'t>(targets: impl Iterator<Item = &'t str>, rule: &Rule, context: &Context<'_>) -> Vec<String> {
-    let mut elements: Vec<String> = targets.map(|target| crate::explain::element(target, context)).collect();
-    if let Rest::Extension(word) = &rule.clauses.rest {
-        let url = crate::explain::extension(&word.value, context);
-        let beside: Vec<String> = elements.iter().map(|element| format!("{element}.extension[{url}]")).collect();
-        elements.extend(beside);
-    }
-    elements
 }
 
 /// `2.5.1` as numbers.

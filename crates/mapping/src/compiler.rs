@@ -89,9 +89,16 @@ impl<'f, 'c> Compiler<'f, 'c> {
 
     /// The tables of one file by name.
     pub(crate) fn local_tables(&mut self, tables: &[InlineTable], words: &Words) -> LocalTables {
-        let mut known = HashMap::new();
+        let mut known = LocalTables::new();
         for table in tables {
-            let built = table.build(words, &mut self.findings).map(|(built, rows)| {
+            let below = match table.adds {
+                true => match self.table(&table.name, &known) {
+                    Some(at) => Some(self.tables[at].clone()),
+                    None => continue,
+                },
+                false => None,
+            };
+            let built = table.build(words, below.as_ref(), &mut self.findings).map(|(built, rows)| {
                 self.tables.push(built);
                 self.rows.push(rows);
                 self.tables.len() - 1

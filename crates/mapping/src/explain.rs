@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use crate::compile::History;
 use crate::compiler::{Compiler, Context};
 use crate::operations::Placed;
 use crate::plan::{ActionPlan, LensUse, Program, RuleFacts};
-use crate::rule::Path;
+use crate::rule::{Action, Alternative, Direction, Path, Rest, Rule};
 
 /// One rule that touches a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Explanation<'p> {
     pub class: &'p str,
     /// The table it translates with.
     pub table: Option<&'p str>,
-    /// Files and lines of the overlays that changed it, the last one wins.
+    /// What overlays did to it, each with file and line and what stood before; the last one wins.
     pub overlays: &'p [String],
 }
 
@@ -43,7 +44,7 @@ impl fmt::Display for Explanation<'_> {
             write!(f, ", table {table}")?;
         }
         for overlay in self.overlays {
-            write!(f, ", changed in {overlay}")?;
+            write!(f, "\n    {overlay}")?;
         }
         Ok(())
     }
@@ -156,6 +157,58 @@ pub(crate) fn plain(path: &Path) -> String {
         }
     }
     if text.is_empty() { "self".to_owned() } else { text }
+}
+
+/// What is told of a rule to people.
+pub(crate) fn rule_facts(
+    rule: &Rule,
+    context: &Context<'_>,
+    placed: &[Placed],
+    history: &History,
+    compiler: &Compiler<'_, '_>,
+) -> RuleFacts {
+    let paths = rule.sources.iter().flat_map(|source| &source.alternatives);
+    let sources = paths.filter_map(|alternative| match alternative {
+        Alternative::Path(path) => Some(plain(path)),
+        Alternative::Constant(_) => None,
+    });
+    let targets = placed.iter().flat_map(|placed| &placed.writes);
+    let (lens, class) = lens_of(placed, compiler);
+    let reason = match &rule.action {
+        Action::Drop(reason) | Action::Keep(reason) => Some(reason.clone()),
+        Action::Order => Some("position only".to_owned()),
+        Action::Write(_) => None,
+    };
+    let overlays = history.changes.iter().filter(|(id, _)| *id == rule.id.value).map(|(_, change)| change.clone());
+    RuleFacts {
+        map: context.owner.to_owned(),
+        id: rule.id.value.clone(),
+        file: compiler.names[rule.id.place.file as usize].clone(),
+        line: rule.id.place.line,
+        text: rule.text.value.clone(),
+        sources: sources.collect(),
+        targets: targets.clone().map(|write| write.typed.plan.text.clone()).collect(),
+        elements: elements(targets.map(|write| write.typed.plan.text.as_str()), rule, context),
+        guards: rule.clauses.guard.iter().map(|test| plain(&test.path)).collect(),
+        reads: context.lens.map(|(types, _)| types.to_vec()).unwrap_or_default(),
+        root: context.lens.map(|(_, kind)| kind.name().to_owned()).unwrap_or_default(),
+        lens,
+        class: if rule.direction == Direction::Back { "from FHIR" } else { class },
+        table: rule.clauses.table.as_ref().map(|word| word.value.clone()),
+        reason,
+        history: overlays.collect(),
+    }
+}
+
+/// The elements that a rule writes; `rest ext` writes an extension beside each.
+fn elements<'t>(targets: impl Iterator<Item = &'t str>, rule: &Rule, context: &Context<'_>) -> Vec<String> {
+    let mut elements: Vec<String> = targets.map(|target| element(target, context)).collect();
+    if let Rest::Extension(word) = &rule.clauses.rest {
+        let url = extension(&word.value, context);
+        let beside: Vec<String> = elements.iter().map(|element| format!("{element}.extension[{url}]")).collect();
+        elements.extend(beside);
+    }
+    elements
 }
 
 /// Name and class of the lens that a rule uses.

@@ -1,9 +1,12 @@
 //! A file as written: heads, rules, tables and tests, before anything is checked against schema and dictionary.
 
+use crate::compile::History;
 use crate::diagnostic::{Findings, nearest};
 use crate::grammar;
+use crate::limit::{self, Limit};
+use crate::overlay;
 use crate::place::{Placed, Word};
-use crate::rule::{Rule, Source, Target, Test};
+use crate::rule::{NullPolicy, Rule, Source, Target, Test};
 use crate::section::Section;
 use crate::table_text::{InlineTable, inline_tables};
 use crate::yaml::Tree;
@@ -31,6 +34,8 @@ pub(crate) struct MapFile {
     pub(crate) rules: Vec<Rule>,
     pub(crate) tables: Vec<InlineTable>,
     pub(crate) tests: Vec<Tree>,
+    /// Limits that overlays put on what goes out.
+    pub(crate) limits: Vec<Limit>,
 }
 
 /// For which messages a map is meant; an empty list is no condition.
@@ -135,6 +140,8 @@ pub(crate) struct LensFile {
     pub(crate) words: Words,
     pub(crate) rules: Vec<Rule>,
     pub(crate) tables: Vec<InlineTable>,
+    /// What overlays did to its rules.
+    pub(crate) history: History,
 }
 
 #[derive(Debug)]
@@ -143,21 +150,29 @@ pub(crate) struct OverlayFile {
     pub(crate) map: Word,
     pub(crate) edits: Vec<Edit>,
     pub(crate) words: Words,
+    /// Tables in place of those of the map, and rows for tables of the map or of the shared ones.
     pub(crate) tables: Vec<InlineTable>,
+    pub(crate) tests: Vec<Tree>,
+    pub(crate) limits: Vec<Limit>,
+    /// The offset that `zone site` means.
+    pub(crate) zone: Option<Word>,
+    /// For rules that say nothing of `""`.
+    pub(crate) null: Option<NullPolicy>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Edit {
     Add(Rule),
     Replace(Rule),
-    Drop(Word),
+    /// With the reason.
+    Drop(Word, String),
 }
 
 impl Edit {
     pub(crate) fn id(&self) -> &Word {
         match self {
             Edit::Add(rule) | Edit::Replace(rule) => &rule.id,
-            Edit::Drop(id) => id,
+            Edit::Drop(id, _) => id,
         }
     }
 }
@@ -170,7 +185,7 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
     } else if section.has("lens") {
         lens(&section, findings).map(File::Lens)
     } else if section.has("overlay") {
-        overlay(&section, findings).map(File::Overlay)
+        changes(&section, findings).map(File::Overlay)
     } else if section.has("names") {
         section.only(&["names", "systems", "extensions"], findings);
         Some(File::Names(words(&section, findings)))
@@ -182,6 +197,7 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
 
 fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
     section.only(&MAP_KEYS, findings);
+    limit::refuse(section, findings);
     let name = section.text("map", findings)?;
     let emits: Vec<Emit> = match section.section("emit", findings) {
         Some(list) => {
@@ -217,8 +233,9 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
         merge: merge(section, findings),
         words: words(section, findings),
         rules: rules(section, findings),
-        tables: inline_tables(section, findings),
+        tables: inline_tables("tables", section, findings),
         tests: section.list("tests", findings).to_vec(),
+        limits: Vec::new(),
         name,
     })
 }
@@ -360,18 +377,43 @@ fn lens(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<LensFile> 
         id: id(section, findings),
         words: words(section, findings),
         rules: rules(section, findings),
-        tables: inline_tables(section, findings),
+        tables: inline_tables("tables", section, findings),
+        history: History::default(),
     })
 }
 
-fn overlay(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<OverlayFile> {
-    section.only(&["overlay", "rules", "tables", "systems", "extensions"], findings);
+fn changes(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<OverlayFile> {
+    section.only(&OVERLAY_KEYS, findings);
     let map = section.text("overlay", findings)?;
     let mut edits = Vec::new();
     for tree in section.list("rules", findings) {
         edits.extend(edit(tree, findings));
     }
-    Some(OverlayFile { map, edits, words: words(section, findings), tables: inline_tables(section, findings) })
+    let mut tables = inline_tables("tables", section, findings);
+    tables.extend(inline_tables("rows", section, findings));
+    let zone = section.text("zone", findings);
+    if let Some(zone) = zone.as_ref().filter(|zone| dukou_fhir::Offset::parse(&zone.value).is_none()) {
+        findings.error(
+            "E-HEAD",
+            zone.place,
+            format!("'{}' is no offset", zone.value),
+            "write an offset such as +08:00",
+        );
+    }
+    let null = section.text("null", findings).and_then(|word| {
+        let policy = overlay::null_policy(&word.value);
+        if policy.is_none() {
+            findings.error(
+                "E-HEAD",
+                word.place,
+                format!("'{}' is no null policy", word.value),
+                "delete | keep | error",
+            );
+        }
+        policy
+    });
+    let (words, tests) = (words(section, findings), section.list("tests", findings).to_vec());
+    Some(OverlayFile { map, edits, words, tables, tests, limits: limit::read(section, findings), zone, null })
 }
 
 /// `add id: rule`, `replace id: rule` (a mapping of one member) or `drop id "reason"`.
@@ -388,10 +430,11 @@ fn edit(tree: &Tree, findings: &mut Findings<'_>) -> Option<Edit> {
     }
     if let Tree::Text(word) = tree
         && let Some((id, reason)) = word.value.strip_prefix("drop ").and_then(|rest| rest.split_once(' '))
-        && reason.trim().len() > 2
-        && reason.trim().starts_with('"')
+        && let Some(reason) = reason.trim().strip_prefix('"').and_then(|reason| reason.strip_suffix('"'))
+        && !reason.trim().is_empty()
     {
-        return Some(Edit::Drop(Placed::new(id.to_owned(), word.place.part(5, id.chars().count() as u32))));
+        let id = Placed::new(id.to_owned(), word.place.part(5, id.chars().count() as u32));
+        return Some(Edit::Drop(id, reason.to_owned()));
     }
     let hint = "write: add ID: RULE, replace ID: RULE or drop ID \"reason\"";
     findings.error("E-RULE", tree.place(), "this is no line of an overlay", hint);
@@ -415,7 +458,7 @@ pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
     if near.is_empty() { format!("known: {}", known.join(", ")) } else { near }
 }
 
-const MAP_KEYS: [&str; 19] = [
+const MAP_KEYS: [&str; 20] = [
     "mention",
     "whole",
     "map",
@@ -435,7 +478,11 @@ const MAP_KEYS: [&str; 19] = [
     "tables",
     "tests",
     "note",
+    // Known, so that it is told where they belong.
+    "limits",
 ];
+const OVERLAY_KEYS: [&str; 11] =
+    ["overlay", "rules", "tables", "rows", "systems", "extensions", "limits", "zone", "null", "tests", "note"];
 const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "id", "mention", "whole"];
 const LENS_KEYS: [&str; 10] =
     ["lens", "version", "v2", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];

@@ -250,7 +250,7 @@ impl Reader {
                 let given = self.need("a default")?;
                 clauses.defaults.push(default_of(&given));
             }
-            "null" => clauses.null = self.null()?,
+            "null" => clauses.null = Some(self.null()?),
             "rest" => clauses.rest = self.rest()?,
             "ref" => clauses.reference = Some(self.need("a resource type")?),
             "required" => clauses.required = true,
@@ -268,12 +268,8 @@ impl Reader {
 
     fn null(&mut self) -> Result<NullPolicy, Fault> {
         let word = self.need("delete, keep or error")?;
-        match word.value.as_str() {
-            "delete" => Ok(NullPolicy::Delete),
-            "keep" => Ok(NullPolicy::Keep),
-            "error" => Ok(NullPolicy::Error),
-            other => Err(Fault::new(word.place, format!("'{other}' is no null policy"), "delete | keep | error")),
-        }
+        let text = || format!("'{}' is no null policy", word.value);
+        crate::overlay::null_policy(&word.value).ok_or_else(|| Fault::new(word.place, text(), "delete | keep | error"))
     }
 
     fn rest(&mut self) -> Result<Rest, Fault> {

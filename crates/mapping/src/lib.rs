@@ -56,6 +56,7 @@ mod heads;
 mod identify;
 mod lens;
 mod lens_choice;
+mod limit;
 mod load;
 mod mapped;
 mod memory;

@@ -196,7 +196,7 @@ impl Compiler<'_, '_> {
             table,
             default,
             fill,
-            null: rule.clauses.null,
+            null: rule.clauses.null.unwrap_or_default(),
             rest,
             required: rule.clauses.required,
             once: rule.clauses.once,

@@ -53,7 +53,7 @@ pub(crate) struct RuleFacts {
     pub(crate) table: Option<String>,
     /// The reason of `drop` or `keep`.
     pub(crate) reason: Option<String>,
-    /// Overlays that changed the rule, the last one wins.
+    /// What overlays did to the rule, the last one wins.
     pub(crate) history: Vec<String>,
 }
 
@@ -65,8 +65,21 @@ pub(crate) struct MapPlan {
     pub(crate) snapshot: bool,
     pub(crate) emits: Vec<EmitPlan>,
     pub(crate) merge: Option<MergePlan>,
+    /// What receivers can take; overlays say so.
+    #[allow(dead_code, reason = "read on the way from FHIR")]
+    pub(crate) limits: Vec<LimitPlan>,
     /// Operations that run once for the message.
     pub(crate) once: Vec<Operation>,
+}
+
+/// The longest text that a receiver takes in a place.
+#[derive(Debug)]
+#[allow(dead_code, reason = "read on the way from FHIR")]
+pub(crate) struct LimitPlan {
+    pub(crate) path: PathPlan,
+    pub(crate) characters_max: u32,
+    /// A longer text is cut and reported; else it is refused.
+    pub(crate) cut: bool,
 }
 
 /// Numbers of a version: `2.5.1` is (2, 5, 1).

@@ -111,7 +111,8 @@ pub(crate) struct Clauses {
     pub(crate) key: Vec<Word>,
     pub(crate) table: Option<Word>,
     pub(crate) defaults: Vec<(Option<Word>, Word)>,
-    pub(crate) null: NullPolicy,
+    /// Nothing where the rule does not say.
+    pub(crate) null: Option<NullPolicy>,
     pub(crate) rest: Rest,
     pub(crate) reference: Option<Word>,
     pub(crate) required: bool,

@@ -13,6 +13,8 @@ use crate::yaml::Tree;
 #[derive(Debug)]
 pub(crate) struct InlineTable {
     pub(crate) name: Word,
+    /// The rows go into the table of that name instead of being one.
+    pub(crate) adds: bool,
     source: String,
     target: String,
     rows: Vec<Word>,
@@ -24,9 +26,9 @@ pub(crate) struct RowPlace {
     pub(crate) target: Place,
 }
 
-/// The tables under `tables:`.
-pub(crate) fn inline_tables(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<InlineTable> {
-    let Some(inner) = section.section("tables", findings) else { return Vec::new() };
+/// The tables under `tables:`, or rows for tables under `rows:`.
+pub(crate) fn inline_tables(key: &str, section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<InlineTable> {
+    let Some(inner) = section.section(key, findings) else { return Vec::new() };
     let mut tables = Vec::new();
     for (name, tree) in inner.members() {
         let (source, target, rows) = match tree {
@@ -46,17 +48,23 @@ pub(crate) fn inline_tables(section: &Section<'_>, findings: &mut Findings<'_>) 
                 None
             }
         });
-        tables.push(InlineTable { name: name.clone(), source, target, rows: rows.collect() });
+        tables.push(InlineTable { name: name.clone(), adds: key == "rows", source, target, rows: rows.collect() });
     }
     tables
 }
 
 impl InlineTable {
-    /// Builds the table; rows that are no rows, and rows that contradict each other, are findings.
-    pub(crate) fn build(&self, words: &Words, findings: &mut Findings<'_>) -> Option<(Table, Vec<RowPlace>)> {
+    /// Builds the table, on top of another one where rows are added; rows that are no rows, and rows that contradict each
+    /// other, are findings.
+    pub(crate) fn build(
+        &self,
+        words: &Words,
+        below: Option<&Table>,
+        findings: &mut Findings<'_>,
+    ) -> Option<(Table, Vec<RowPlace>)> {
         let mut rows = Vec::new();
         let mut places = Vec::new();
-        let mut otherwise = Otherwise::Refuse;
+        let mut otherwise = below.map_or(Otherwise::Refuse, |table| table.otherwise().clone());
         for word in &self.rows {
             let Some((code, direction, target)) = split(word) else {
                 let hint = "write: CODE <-> code, CODE -> code, CODE <- code or else -> code";
@@ -70,12 +78,19 @@ impl InlineTable {
             places.push(RowPlace { code: code.place, target: target.place });
             rows.push(row(&code, direction, &target, words));
         }
-        let head = Head {
+        // A row of the overlay takes the place of the one with its code.
+        for row in below.map_or(&[][..], Table::rows).iter().rev() {
+            if !rows.iter().any(|known: &Row| known.code == row.code) {
+                rows.insert(0, row.clone());
+                places.insert(0, RowPlace { code: self.name.place, target: self.name.place });
+            }
+        }
+        let head = below.map(|table| table.head().clone()).unwrap_or_else(|| Head {
             name: self.name.value.clone(),
             source: words.system(&self.source).unwrap_or(&self.source).to_owned(),
             target: words.system(&self.target).unwrap_or(&self.target).to_owned(),
             ..Head::default()
-        };
+        });
         let targets: Vec<String> = rows.iter().map(|row: &Row| row.target.clone()).collect();
         let codes: Vec<String> = rows.iter().map(|row| row.code.clone()).collect();
         match Table::build(head, rows, otherwise) {

@@ -258,7 +258,14 @@ fn an_overlay_wins_and_is_named() {
     let all = resources(&program, &(header("ADT^A08^ADT_A01") + PATIENT));
     assert_eq!(all[0].text_at("gender"), Some("female"));
     assert!(all[0].get("maritalStatus").is_none());
-    assert_eq!(program.explain("Patient.gender")[0].overlays, ["overlay/site/a01/patient.fmap.yaml:3"]);
+    assert_eq!(
+        program.explain("Patient.gender")[0].overlays,
+        [
+            "replaced in overlay/site/a01/patient.fmap.yaml:3; before, in patient.fmap.yaml:17: PID-8.1 <-> gender table sex"
+        ]
+    );
+    let dropped = &program.explain("PID-16")[0];
+    assert_eq!(dropped.overlays, ["dropped in overlay/site/a01/patient.fmap.yaml:4: not needed"]);
 }
 
 const RESULT: &str = "map: m\nmode: snapshot\nemit:\n\
