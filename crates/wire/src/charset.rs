@@ -223,10 +223,11 @@ fn choose_for_utf8(text: &str, issues: &mut IssueList) -> (Charset, Reason) {
         return (charset, reason);
     }
     issues.push(|| Issue::new(IssueCode::CharsetSuspect, 0));
-    match charset.decode(text.as_bytes()) {
-        Ok(_) => (charset, Reason::Declared),
-        Err(_) => (Charset::Utf8, Reason::StrictUtf8),
+    // Text of another character set is strict UTF-8 by chance only where all characters have two bytes.
+    if text.contains(|c| c >= '\u{800}') || charset.decode(text.as_bytes()).is_err() {
+        return (Charset::Utf8, Reason::StrictUtf8);
     }
+    (charset, Reason::Declared)
 }
 
 /// The bytes are not UTF-8: the split of MSH whose own MSH-18 agrees with the way of splitting wins.
@@ -285,22 +286,6 @@ pub(crate) fn looks_like_utf16(bytes: &[u8]) -> bool {
     let Some(head) = bytes.first_chunk::<6>() else { return false };
     let zero = |odd: usize| (0..6).all(|i| (head[i] == 0) == (i % 2 == odd));
     zero(0) || zero(1)
-}
-
-/// Flags text that was garbled before it came, and characters whose meaning is private.
-pub(crate) fn inspect(text: &str, issues: &mut IssueList) {
-    if text.is_ascii() {
-        return;
-    }
-    let found = |needle: &str| memchr::memmem::find(text.as_bytes(), needle.as_bytes());
-    if let Some(at) = ["\u{FFFD}", "锟斤拷", "Ã¤", "Ã¶", "Ã¼", "Ã©"].into_iter().find_map(found) {
-        issues.push(|| Issue::new(IssueCode::Mojibake, at as u32));
-    }
-    let private = memchr::memchr2_iter(0xEE, 0xEF, text.as_bytes())
-        .find(|&at| text[at..].starts_with(|c| ('\u{E000}'..='\u{F8FF}').contains(&c)));
-    if let Some(at) = private {
-        issues.push(|| Issue::new(IssueCode::PrivateUse, at as u32));
-    }
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use crate::charset;
 use crate::index::Index;
+use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::Locator;
-use crate::{Charset, Delimiters, Limits, Message, Node, NotAMessage, Segment, Site, escape, facts};
+use crate::{Delimiters, Limits, Message, Node, NotAMessage, Segment, Site, escape, facts};
 
 /// Reads one message.
 ///
@@ -58,7 +59,7 @@ impl Parser {
             Message { raw, text: decoded.text, charset, reason, delimiters, index, mark_bytes, truncates: false };
         message.truncates = delimiters.truncation != 0 && facts::at_least(&message.header().version(), "2.7");
         check_leaves(&message, limits, &mut issues)?;
-        charset::inspect(&message.text, &mut issues);
+        inspect(&message, &mut issues);
         check(&message, &mut issues);
         let mut issues = issues.into_vec();
         locate(&message, &mut issues);
@@ -168,25 +169,9 @@ fn check(message: &Message<'_>, issues: &mut IssueList) {
         let at = message.header().segment().field(12).span().start;
         issues.push(|| Issue::new(IssueCode::VersionUnknown, at));
     }
-    check_euro(message, issues);
     check_repetitions(message, issues);
     for segment in message.segments().filter(|segment| segment.entry().has_escapes()) {
         check_escapes(message, segment, issues);
-    }
-}
-
-/// GBK writes the euro sign as a lone 80 and GB18030 as A2 E3; both decode to the same character.
-fn check_euro(message: &Message<'_>, issues: &mut IssueList) {
-    if message.charset != Charset::Gb18030 || !message.raw.contains(&0x80) {
-        return;
-    }
-    let mut locator = Locator::new(message);
-    for at in memchr::memmem::find_iter(message.text.as_bytes(), "€") {
-        let raw_offset = locator.raw_offset(at as u32) as usize;
-        if message.raw.get(raw_offset) == Some(&0x80) {
-            issues.push(|| Issue::new(IssueCode::CharsetNotReversible, at as u32));
-            return;
-        }
     }
 }
 

@@ -34,6 +34,7 @@ pub mod facts;
 pub mod groups;
 mod header;
 mod index;
+mod inspect;
 pub mod invariants;
 mod issue;
 mod leaf;
