@@ -1,9 +1,13 @@
 //! Escape sequences, HL7 v2 chapter 2, use of escape sequences in text fields.
 //!
-//! They are recognised after splitting and never split again. What is not understood stays as it was sent.
+//! They are recognised after splitting and never split again. What is not understood stays as it was sent. An escape to
+//! another character repertoire counts up to the next one, to a formatting command, or to the end of the value.
+
+mod repertoire;
 
 use std::borrow::Cow;
 
+use self::repertoire::Repertoire;
 use crate::{Charset, Delimiters, IssueCode};
 
 /// A part of formatted text.
@@ -94,7 +98,8 @@ pub(crate) fn check(
             Kind::Formatting(_) => IssueCode::EscapeFormatting,
             Kind::Hex if token.hex(charset).is_some() => continue,
             Kind::Hex | Kind::BadHex => IssueCode::EscapeHex,
-            Kind::CharsetSwitch => IssueCode::EscapeCharset,
+            Kind::Shifted(Some(repertoire)) if token.shifted(repertoire).is_some() => continue,
+            Kind::Shifted(_) => IssueCode::EscapeCharset,
             Kind::Unknown => IssueCode::EscapeUnknown,
             Kind::Lone => IssueCode::EscapeUnterminated,
         };
@@ -124,7 +129,8 @@ enum Kind<'m> {
     /// One or more adjacent hexadecimal sequences.
     Hex,
     BadHex,
-    CharsetSwitch,
+    /// A switch to another repertoire, if it is known with the text that is written in it.
+    Shifted(Option<Repertoire>),
     Formatting(&'m str),
     Unknown,
     /// An escape character that starts no sequence.
@@ -146,19 +152,44 @@ impl Token<'_> {
                 Some(decoded) => text.push_str(&decoded),
                 None => text.push_str(self.raw),
             },
+            Kind::Shifted(Some(repertoire)) => match self.shifted(repertoire) {
+                Some(decoded) => text.push_str(&decoded),
+                None => text.push_str(self.raw),
+            },
             _ => text.push_str(self.raw),
         }
     }
 
+    /// The text behind a switch to another repertoire.
+    fn shifted(&self, repertoire: Repertoire) -> Option<String> {
+        let delimiters = self.delimiters;
+        let after_switch = 2 + self.raw.bytes().skip(1).position(|b| b == delimiters.escape)?;
+        let raw = &self.raw[after_switch..];
+        let mut bytes = Vec::with_capacity(raw.len());
+        for token in (Tokens { raw, at: 0, delimiters }) {
+            match token.kind {
+                Kind::Text => bytes.extend_from_slice(token.raw.as_bytes()),
+                Kind::Delimiter(delimiter) => bytes.push(delimiter),
+                Kind::Hex => bytes.extend(token.hex_bytes()?),
+                _ => return None,
+            }
+        }
+        repertoire.decode(&bytes)
+    }
+
     /// The text of joined hexadecimal sequences in the character set of the message.
     fn hex(&self, charset: Charset) -> Option<String> {
+        charset.decode(&self.hex_bytes()?).ok().map(Cow::into_owned)
+    }
+
+    fn hex_bytes(&self) -> Option<Vec<u8>> {
         let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
         let mut digits = self.raw.bytes().filter(|&b| b != self.delimiters.escape && b != b'X');
         let mut bytes = Vec::with_capacity(self.raw.len() / 2);
         while let Some(high) = digits.next() {
             bytes.push(digit(high)? << 4 | digit(digits.next()?)?);
         }
-        charset.decode(&bytes).ok().map(Cow::into_owned)
+        Some(bytes)
     }
 }
 
@@ -198,7 +229,7 @@ impl<'m> Tokens<'m> {
         match (first, rest.len()) {
             ("X", n) if hexadecimal && n % 2 == 0 => Kind::Hex,
             ("X", _) if hexadecimal || rest.is_empty() => Kind::BadHex,
-            ("C", 4) | ("M", 4 | 6) if hexadecimal => Kind::CharsetSwitch,
+            ("C", 4) | ("M", 4 | 6) if hexadecimal => Kind::Shifted(Repertoire::of(content)),
             (".", 1..) if is_formatting(rest) => Kind::Formatting(rest),
             _ => Kind::Unknown,
         }
@@ -213,6 +244,24 @@ impl<'m> Tokens<'m> {
             }
         }
         at
+    }
+}
+
+impl Tokens<'_> {
+    /// The end of the text that is written in another repertoire from `at` on.
+    fn end_of_shifted(&self, mut at: usize) -> usize {
+        while let Some(found) =
+            self.raw.as_bytes().get(at..).and_then(|rest| memchr::memchr(self.delimiters.escape, rest))
+        {
+            at += found;
+            match self.content(at) {
+                Some(content) if matches!(self.kind(content), Kind::Hex | Kind::Delimiter(_)) => {
+                    at += content.len() + 2
+                }
+                _ => return at,
+            }
+        }
+        self.raw.len()
     }
 }
 
@@ -231,6 +280,8 @@ impl<'m> Iterator for Tokens<'m> {
                 None => (Kind::Lone, start + 1),
                 Some(content) => match self.kind(content) {
                     Kind::Hex => (Kind::Hex, self.end_of_hex(start)),
+                    Kind::Shifted(Some(Repertoire::Ascii) | None) => (self.kind(content), start + content.len() + 2),
+                    kind @ Kind::Shifted(_) => (kind, self.end_of_shifted(start + content.len() + 2)),
                     kind => (kind, start + content.len() + 2),
                 },
             },

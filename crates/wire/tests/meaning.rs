@@ -140,10 +140,24 @@ fn hexadecimal_runs_are_joined_before_they_are_decoded() {
 
 #[test]
 fn what_is_no_escape_stays_as_it_was_sent() {
-    for raw in ["C:\\Users\\x", "\\H\\bold\\N\\", "\\Zx\\", "\\M2442\\", "\\C2842\\", "a\\", "\\.br\\", "1\\ 2\\"] {
+    for raw in ["C:\\Users\\x", "\\H\\bold\\N\\", "\\Zx\\", "\\M2444\\", "\\C2D41\\", "a\\", "\\.br\\", "1\\ 2\\"] {
         assert_eq!(decoded(raw), raw);
     }
     assert_eq!(decoded("5\\6 mg \\T\\ x"), "5\\6 mg & x", "a lone escape character takes nothing with it");
+}
+
+#[test]
+fn escapes_to_other_repertoires_are_decoded_where_the_repertoire_is_known() {
+    assert_eq!(decoded("a \\M2442\\;3ED\\C2842\\ b"), "a 山田 b");
+    assert_eq!(decoded("\\M242844\\0!\\C2842\\"), "丂");
+    assert_eq!(decoded("\\M2441\\@n\\C2842\\^"), "李^", "the switch back ends the run");
+    assert_eq!(decoded("\\M242843\\1h\\C284A\\\\E\\1"), "김¥1");
+    assert_eq!(decoded("\\C2849\\6@\\.br\\x"), "ｶﾀ\\.br\\x", "a command ends the run");
+    // A delimiter that is a byte of a character is escaped, or written in hexadecimal digits.
+    assert_eq!(decoded("\\M2442\\E\\R\\;\\X33\\\\C2842\\"), "到山");
+    for odd in ["\\M2442\\;3E\\C2842\\", "\\M2442\\李\\C2842\\", "\\M2441\\~~"] {
+        assert_eq!(decoded(odd), odd.strip_suffix("\\C2842\\").unwrap_or(odd), "what is no character stays");
+    }
 }
 
 #[test]
@@ -158,7 +172,7 @@ fn formatted_text_is_runs_and_commands() {
 #[test]
 fn odd_escapes_are_reported_with_their_place() {
     let bytes =
-        b"MSH|^~\\&|A\rOBX|1|FT|X||l1\\.br\\l2\rOBX|2|TX|X||l1\\.br\\l2\rOBX|3|ST|X||a\\Q\\ \\X4\\ \\C2842\\ \\\r";
+        b"MSH|^~\\&|A\rOBX|1|FT|X||l1\\.br\\l2\rOBX|2|TX|X||l1\\.br\\l2\rOBX|3|ST|X||a\\Q\\ \\X4\\ \\C2D41\\ \\\r";
     let (message, issues): (Message<'_>, _) = er7::parse(bytes, &Limits::default(), &Site::default()).unwrap();
     let found: Vec<_> = issues.iter().map(|issue| (issue.code, issue.path.as_ref().unwrap().to_string())).collect();
     let at = |code, path: &str| (code, path.to_owned());
