@@ -86,7 +86,10 @@ fn pairs(bytes: &[u8], encoding: &'static Encoding, prefix: &[u8]) -> Option<Str
             _ => return None,
         }
     }
-    encoding.decode_without_bom_handling_and_without_replacement(&extended).map(std::borrow::Cow::into_owned)
+    let text = encoding.decode_without_bom_handling_and_without_replacement(&extended)?;
+    // Positions that the set leaves free are private to the encoding.
+    let private = text.contains(|c| ('\u{E000}'..='\u{F8FF}').contains(&c));
+    (!private).then(|| text.into_owned())
 }
 
 const HIGH: u8 = 0x80;
