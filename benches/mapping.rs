@@ -1,7 +1,6 @@
 //! Translating: parse, map and print a laboratory report, against what serde_json needs to print the same bundle.
 
 use dukou_benches::{machine, micros, report};
-use dukou_fhir::json;
 use dukou_wire::{Limits, Site, er7};
 
 #[global_allocator]
@@ -20,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let whole = micros(|| {
         out.clear();
         if let Ok((message, _)) = er7::parse(&bytes, &limits, &site) {
-            json::print(&program.to_fhir(&message, &place).into_bundle(), &mut out);
+            program.to_fhir(&message, &place).print_bundle(&mut out);
         }
         out.len()
     });

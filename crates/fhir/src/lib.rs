@@ -29,6 +29,7 @@
 mod corpus;
 mod date_time;
 mod draft;
+mod forest;
 pub mod invariants;
 mod issue;
 pub mod json;
@@ -44,6 +45,7 @@ mod value;
 
 pub use date_time::{FhirDateTime, Instant, Offset, Precision, Time};
 pub use draft::{Draft, DraftError};
+pub use forest::{Branch, Forest, NodeId};
 pub use issue::{Issue, IssueType, Position, Severity, Text};
 pub use key::{LogicalId, ResourceKey, VersionId};
 pub use outcome::{Language, OperationOutcome};

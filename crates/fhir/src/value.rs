@@ -217,16 +217,15 @@ impl<'a> Object<'a> {
         Object(self.0.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.borrowed())).collect())
     }
 
-    /// These members, and behind them those of another object without copies of its texts; a name that
-    /// stands already takes the other's value.
+    /// These members, and behind them those of another object; a name that stands already takes the other's value.
     #[must_use]
-    pub fn followed_by(mut self, other: &'a Object<'_>) -> Self {
+    pub fn followed_by(mut self, other: Object<'a>) -> Self {
         let own = self.0.len();
         self.0.reserve(other.0.len());
-        for (name, value) in &other.0 {
-            match self.0[..own].iter_mut().find(|(known, _)| known == name) {
-                Some(slot) => slot.1 = value.borrowed(),
-                None => self.0.push((Cow::Borrowed(name.as_ref()), value.borrowed())),
+        for (name, value) in other.0 {
+            match self.0[..own].iter_mut().find(|(known, _)| *known == name) {
+                Some(slot) => slot.1 = value,
+                None => self.0.push((name, value)),
             }
         }
         self

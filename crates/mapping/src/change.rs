@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use dukou_fhir::schema::TypeId;
-use dukou_fhir::{Object, ResourceKey, Value};
+use dukou_fhir::{Branch, Forest, NodeId, Object, ResourceKey, Value, json};
 
-use crate::plan::{Body, Filter, ItemPlace, ListPlan, TargetPlan, borrowed};
+use crate::plan::{Body, Filter, ItemPlace, ListPlan, TargetPlan};
 
 /// What one message says about one resource: elements set, elements cleared, lists replaced slice by slice.
 ///
@@ -15,18 +16,8 @@ use crate::plan::{Body, Filter, ItemPlace, ListPlan, TargetPlan, borrowed};
 pub struct Change<'m> {
     /// The resource.
     pub key: ResourceKey,
-    /// Elements with their new content; neither `resourceType`, `id` nor `meta.versionId`.
-    pub set: Object<'m>,
     /// Elements, or slices of lists, that the sender deletes.
     pub clear: Vec<Clear<'m>>,
-    /// Which parts of lists the message speaks about.
-    pub(crate) lists: Vec<ListChange<'m>>,
-    /// The plans behind the change.
-    pub(crate) bodies: Vec<&'m Body>,
-    /// Plans that say all there is to say: what they can write and did not write is cleared.
-    pub(crate) whole: Vec<&'m Body>,
-    /// Elements that give way to what is stored.
-    pub(crate) once: Vec<&'m str>,
     /// Whether lists replace lists; otherwise items are aligned by their keys.
     pub snapshot: bool,
     /// Whether the id is that of the message only, since no business key was valued.
@@ -34,6 +25,32 @@ pub struct Change<'m> {
     /// Whether the resource is made from a mere mention, such as a practitioner in a field of an order: its lists only
     /// grow, and a caller may leave it out where the resource is stored already.
     pub mention: bool,
+    /// The trees of all changes of the message, and the root of this one.
+    forest: Arc<Forest<'m>>,
+    root: NodeId,
+    /// Which parts of lists the message speaks about.
+    lists: Vec<ListChange<'m>>,
+    /// The plans behind the change.
+    bodies: Vec<&'m Body>,
+    /// Plans that say all there is to say: what they can write and did not write is cleared.
+    whole: Vec<&'m Body>,
+    /// Elements that give way to what is stored.
+    once: Vec<&'m str>,
+}
+
+/// A change while others of the same message may still join it.
+#[derive(Debug)]
+pub(crate) struct Said<'m> {
+    pub(crate) key: ResourceKey,
+    pub(crate) root: NodeId,
+    pub(crate) clear: Vec<Clear<'m>>,
+    pub(crate) lists: Vec<ListChange<'m>>,
+    pub(crate) bodies: Vec<&'m Body>,
+    pub(crate) whole: Vec<&'m Body>,
+    pub(crate) once: Vec<&'m str>,
+    pub(crate) snapshot: bool,
+    pub(crate) weak: bool,
+    pub(crate) mention: bool,
 }
 
 #[derive(Debug)]
@@ -56,58 +73,99 @@ impl fmt::Display for Clear<'_> {
     }
 }
 
-impl Change<'_> {
+impl<'m> Change<'m> {
+    pub(crate) fn new(said: Said<'m>, forest: Arc<Forest<'m>>) -> Self {
+        let Said { key, root, clear, lists, bodies, whole, once, snapshot, weak, mention } = said;
+        Change { key, clear, snapshot, weak, mention, forest, root, lists, bodies, whole, once }
+    }
+
+    /// Elements with their new content; neither `resourceType`, `id` nor `meta.versionId`.
+    pub fn set(&self) -> Branch<'_, 'm> {
+        self.forest.branch(self.root)
+    }
+
     /// The resource after the change: merged into the stored version, or made anew where there is none.
     pub fn apply<'v>(&'v self, current: Option<&Value<'v>>) -> Value<'v> {
-        let head = || Object::new().with("resourceType", self.key.kind.as_str()).with("id", self.key.id.as_str());
+        let set = self.set().to_object();
         let Some(Value::Object(stored)) = current else {
-            return Value::Object(head().followed_by(&self.set));
+            let head = Object::new().with("resourceType", self.key.kind.as_str()).with("id", self.key.id.as_str());
+            return Value::Object(head.followed_by(set));
         };
         let mut object = stored.clone();
         for body in &self.whole {
-            self.clear_unsaid(&mut object, body);
+            self.clear_unsaid(&mut object, &set, body);
         }
         let kind = TypeId::of(self.key.kind);
         for clear in &self.clear {
             // Where the element is said as well, what is said takes its place; of a list the slice is claimed.
-            let said = clear.target.steps.first().is_some_and(|step| {
-                self.set.contains(&step.name) && (step.list.is_some() || clear.target.steps.len() == 1)
-            });
+            let said =
+                clear.target.steps.first().is_some_and(|step| {
+                    set.contains(&step.name) && (step.list.is_some() || clear.target.steps.len() == 1)
+                });
             if !said {
                 clear.remove(&mut object);
             }
         }
         for list in &self.lists {
-            if !self.set.contains(&list.plan.element) {
-                self.keep_unclaimed(&mut object, list);
+            if !set.contains(&list.plan.element) {
+                self.keep_unclaimed(&mut object, &[], list);
                 remove_empty(&mut object, &list.plan.element);
             }
         }
-        for (name, value) in self.set.iter() {
-            if self.once.contains(&name) && object.contains(name) {
+        let beside: Vec<String> =
+            set.iter().filter(|(name, _)| name.starts_with('_')).map(|(name, _)| name.to_owned()).collect();
+        for (name, value) in set {
+            if self.once.iter().any(|once| *once == name) && object.contains(&name) {
                 continue;
             }
-            other_choices(&mut object, kind, name);
-            if !name.starts_with('_') && !self.set.contains(&format!("_{name}")) && is_primitive(value) {
-                object.remove(&format!("_{name}"));
+            other_choices(&mut object, kind, &name);
+            if !name.starts_with('_') && is_primitive(&value) {
+                let extensions = format!("_{name}");
+                if !beside.contains(&extensions) {
+                    object.remove(&extensions);
+                }
             }
             self.member(&mut object, name, value);
         }
         Value::Object(object)
     }
 
-    fn member<'v>(&'v self, object: &mut Object<'v>, name: &'v str, value: &'v Value<'v>) {
-        let (Value::Array(new), Some(Value::Array(_))) = (value, object.get(name)) else {
-            deep(object, name, value);
-            return;
+    /// Appends the canonical form of the resource made anew, as printing [`Change::apply`] of nothing would.
+    pub(crate) fn print(&self, out: &mut Vec<u8>) {
+        let set = self.set();
+        let mut before = "{";
+        for (name, own) in [("resourceType", self.key.kind.as_str()), ("id", self.key.id.as_str())] {
+            out.extend_from_slice(before.as_bytes());
+            json::print_text(name, out);
+            out.push(b':');
+            match set.get(name) {
+                Some(said) => said.print(out),
+                None => json::print_text(own, out),
+            }
+            before = ",";
+        }
+        for (name, value) in set.members().filter(|(name, _)| !matches!(*name, "resourceType" | "id")) {
+            out.push(b',');
+            json::print_text(name, out);
+            out.push(b':');
+            value.print(out);
+        }
+        out.push(b'}');
+    }
+
+    fn member<'v>(&'v self, object: &mut Object<'v>, name: Cow<'v, str>, value: Value<'v>) {
+        let (new, known) = match (value, object.get(&name)) {
+            (Value::Array(new), Some(Value::Array(_))) => (new, name),
+            (value, _) => return deep(object, name, value),
         };
+        let name = known.as_ref();
         let list = self.lists.iter().find(|list| list.plan.element == name);
         let grows = self.bodies.iter().any(|body| body.links.iter().any(|link| link == name));
         match list {
             _ if grows => {}
-            Some(list) if self.snapshot => self.keep_unclaimed(object, list),
-            Some(list) if !list.plan.keys.is_empty() => remove_equal_keys(object, name, new, &list.plan.keys),
-            Some(list) => self.keep_unclaimed(object, list),
+            Some(list) if self.snapshot => self.keep_unclaimed(object, &new, list),
+            Some(list) if !list.plan.keys.is_empty() => remove_equal_keys(object, name, &new, &list.plan.keys),
+            Some(list) => self.keep_unclaimed(object, &new, list),
             None if self.mention => {}
             None => {
                 if let Some(Value::Array(stored)) = object.get_mut(name) {
@@ -115,29 +173,24 @@ impl Change<'_> {
                 }
             }
         }
-        match object.get_mut(name) {
-            Some(Value::Array(stored)) => {
-                let kept = stored.len();
-                for item in new {
-                    if !stored[..kept].contains(item) {
-                        stored.push(borrowed(item));
-                    }
+        if let Some(Value::Array(stored)) = object.get_mut(name) {
+            let kept = stored.len();
+            for item in new {
+                if !stored[..kept].contains(&item) {
+                    stored.push(item);
                 }
-            }
-            _ => {
-                object.insert(name, borrowed(value));
             }
         }
     }
 
     /// Takes away what a plan can write and the message does not say.
-    fn clear_unsaid(&self, object: &mut Object<'_>, body: &Body) {
+    fn clear_unsaid(&self, object: &mut Object<'_>, set: &Object<'_>, body: &Body) {
         for name in &body.writes {
             if body.links.contains(name) || self.once.contains(&name.as_str()) {
                 continue;
             }
             let Some(list) = body.lists.iter().find(|list| list.element == *name) else {
-                if !self.set.contains(name) {
+                if !set.contains(name) {
                     object.remove(name);
                 }
                 continue;
@@ -145,21 +198,20 @@ impl Change<'_> {
             if let Some(Value::Array(stored)) = object.get_mut(name) {
                 stored.retain(|item| !list.unsliced && most_specific(&list.filters, item) == 0);
             }
-            if !self.set.contains(name) {
+            if !set.contains(name) {
                 remove_empty(object, name);
             }
         }
     }
 
     /// Takes the items out about which the message speaks: those of a written slice.
-    fn keep_unclaimed(&self, object: &mut Object<'_>, list: &ListChange<'_>) {
+    fn keep_unclaimed(&self, object: &mut Object<'_>, new: &[Value<'_>], list: &ListChange<'_>) {
         if self.mention {
             return;
         }
         let name = list.plan.element.as_str();
         let Some(Value::Array(stored)) = object.get_mut(name) else { return };
         // An item may fall into the slice of another rule; then the message speaks about that slice, too.
-        let new = self.set.get(name).and_then(Value::as_array).unwrap_or_default();
         let mut claimed = list.claimed.clone();
         claimed.extend(new.iter().map(|item| most_specific(&list.plan.filters, item)));
         stored.retain(|item| !claimed.contains(&most_specific(&list.plan.filters, item)));
@@ -203,15 +255,15 @@ fn other_choices(object: &mut Object<'_>, kind: TypeId, name: &str) {
 }
 
 /// Objects are merged member by member; everything else is replaced.
-fn deep<'v>(object: &mut Object<'v>, name: &'v str, value: &'v Value<'v>) {
-    match (object.get_mut(name), value) {
-        (Some(Value::Object(stored)), Value::Object(new)) if !is_datatype(name) => {
-            for (name, value) in new.iter() {
+fn deep<'v>(object: &mut Object<'v>, name: Cow<'v, str>, value: Value<'v>) {
+    match (object.get_mut(&name), value) {
+        (Some(Value::Object(stored)), Value::Object(new)) if !is_datatype(&name) => {
+            for (name, value) in new {
                 deep(stored, name, value);
             }
         }
-        _ => {
-            object.insert(Cow::Borrowed(name), borrowed(value));
+        (_, value) => {
+            object.insert(name, value);
         }
     }
 }

@@ -1,28 +1,40 @@
 //! What a Reference shows of the resource it points to.
 
-use dukou_fhir::Value;
+use dukou_fhir::{Branch, Forest, NodeId};
 
 /// The name of a small resource, else its first identifier.
-pub(crate) fn of<'m>(resource: &Value<'m>) -> Option<Value<'m>> {
-    let name = match resource.get("name") {
-        Some(Value::String(name)) => Some(Value::String(name.clone())),
-        Some(Value::Array(names)) => names.first().and_then(person),
+pub(crate) fn of(forest: &mut Forest<'_>, resource: NodeId) -> Option<NodeId> {
+    let resource = forest.branch(resource);
+    let within = |list: &str, member: &str| resource.get(list)?.items().next()?.get(member);
+    let name = resource.get("name");
+    let first = name.and_then(|names| names.items().next());
+    let said = match (name, first) {
+        (_, Some(person)) => {
+            if let Some(text) = person.get("text") {
+                Some(text)
+            } else if let Some(text) = spoken(person) {
+                return Some(forest.string(text));
+            } else {
+                None
+            }
+        }
+        (Some(name), None) if name.as_str().is_some() => Some(name),
         _ => None,
     };
-    let name = name.or_else(|| resource.get("deviceName[0].name").cloned());
-    name.or_else(|| resource.get("identifier[0].value").cloned()).filter(|value| value.as_str().is_some())
+    let said = said.or_else(|| within("deviceName", "name")).or_else(|| within("identifier", "value"));
+    let said = said.filter(|value| value.as_str().is_some())?.node();
+    Some(forest.copy(said))
 }
 
-fn person<'m>(name: &Value<'m>) -> Option<Value<'m>> {
-    if let Some(text) = name.get("text") {
-        return Some(text.clone());
-    }
+/// A person's name as it is spoken.
+fn spoken(name: Branch<'_, '_>) -> Option<String> {
     let family = name.text_at("family").unwrap_or("");
-    let given: Vec<&str> = name.list_at("given").iter().filter_map(Value::as_str).collect();
+    let given: Vec<&str> =
+        name.get("given").map(|given| given.items().filter_map(Branch::as_str).collect()).unwrap_or_default();
     // A Chinese name is written without blank, family name first.
     if family.chars().next().is_some_and(|c| c >= '\u{3400}') {
-        return Some(Value::from(format!("{family}{}", given.concat())));
+        return Some(format!("{family}{}", given.concat()));
     }
     let text = format!("{} {family}", given.join(" "));
-    (!text.trim().is_empty()).then(|| Value::from(text.trim().to_owned()))
+    (!text.trim().is_empty()).then(|| text.trim().to_owned())
 }

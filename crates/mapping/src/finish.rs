@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use dukou_fhir::{Issue, IssueType, Object, ResourceKey, Severity, Text, Value};
+use dukou_fhir::{Branch, Forest, Issue, IssueType, NodeId, ResourceKey, Severity, Text};
 
-use crate::change::Change;
+use crate::change::Said;
 use crate::plan::{Required, Write};
 use crate::quick::{QuickHash, QuickMap};
 use crate::run::{Run, change};
@@ -42,7 +42,7 @@ impl<'m> Run<'m> {
         while !gone.is_empty() {
             for at in 0..self.instances.len() {
                 if !fallen.has(at as u32, 0)
-                    && remove_references(&mut self.sheets[at].object, &gone)
+                    && remove_references(&mut self.forest, self.sheets[at].root, &gone)
                     && !later.iter().any(|(own, _)| *own == at)
                 {
                     self.complete_one(at, fallen);
@@ -66,7 +66,7 @@ impl<'m> Run<'m> {
     pub(crate) fn complete_one(&mut self, at: usize, fallen: &mut Fallen) {
         let emit = self.emit_of(at);
         for (number, required) in emit.body.required.iter().enumerate().rev() {
-            let missing = lacks(&mut self.sheets[at].object, required);
+            let missing = lacks(&mut self.forest, self.sheets[at].root, required);
             if !missing {
                 continue;
             }
@@ -97,7 +97,7 @@ impl<'m> Run<'m> {
 impl<'m> Run<'m> {
     pub(crate) fn unite_mentions(
         &mut self,
-        changes: &mut Vec<Change<'m>>,
+        changes: &mut Vec<Said<'m>>,
         known: &mut QuickMap<ResourceKey, usize>,
         fallen: &mut Fallen,
     ) {
@@ -112,7 +112,7 @@ impl<'m> Run<'m> {
                 continue;
             }
             let change = change(mention.key, mention.lists, mention.sheet);
-            let change = Change { snapshot: true, mention: true, ..change };
+            let change = Said { snapshot: true, mention: true, ..change };
             clashed[number] = !self.unite(changes, known, change, mention.owner, fallen);
         }
     }
@@ -120,9 +120,9 @@ impl<'m> Run<'m> {
     /// Adds a change, or unites it with one of the same resource; false where the two do not agree.
     pub(crate) fn unite(
         &mut self,
-        changes: &mut Vec<Change<'m>>,
+        changes: &mut Vec<Said<'m>>,
         known: &mut QuickMap<ResourceKey, usize>,
-        change: Change<'m>,
+        change: Said<'m>,
         owner: u32,
         fallen: &mut Fallen,
     ) -> bool {
@@ -132,7 +132,7 @@ impl<'m> Run<'m> {
             return true;
         };
         let own = &mut changes[*at];
-        let agreed = agree(&own.set, &change.set);
+        let agreed = agree(self.forest.branch(own.root), self.forest.branch(change.root));
         if !agreed {
             if !change.mention {
                 fallen.add(owner);
@@ -142,7 +142,7 @@ impl<'m> Run<'m> {
                 return false;
             }
         }
-        unite(&mut own.set, change.set);
+        unite(&mut self.forest, own.root, change.root);
         own.clear.extend(change.clear);
         own.lists.extend(change.lists);
         own.bodies.extend(change.bodies);
@@ -165,118 +165,137 @@ impl<'m> Run<'m> {
 }
 
 /// Whether a parent lacks the element; parents below the top that lack it are taken away.
-pub(crate) fn lacks(object: &mut Object<'_>, required: &Required) -> bool {
-    fn has(object: &Object<'_>, required: &Required) -> bool {
-        // Extensions of a primitive, such as the reason why it is absent, stand for it.
-        required.any.iter().any(|name| object.contains(name) || object.contains(&format!("_{name}")))
+pub(crate) fn lacks(forest: &mut Forest<'_>, object: NodeId, required: &Required) -> bool {
+    let lacks = lacks_below(forest, object, &required.parent, required);
+    if lacks && !required.parent.is_empty() {
+        remove_lacking(forest, object, &required.parent, required);
     }
-    let Some((last, above)) = required.parent.split_last() else { return !has(object, required) };
-    let mut lacking = false;
-    each_below(object, above, &mut |parent| {
-        let gone = match parent.get_mut(last) {
-            Some(Value::Array(items)) => {
-                let before = items.len();
-                items.retain(|item| item.as_object().is_none_or(|item| has(item, required)));
-                lacking |= items.len() != before;
-                items.is_empty()
-            }
-            Some(Value::Object(inner)) => {
-                let gone = !has(inner, required);
-                lacking |= gone;
-                gone
-            }
-            _ => false,
-        };
-        if gone {
-            parent.remove(last);
-        }
-    });
-    lacking
+    lacks
 }
 
-fn each_below<'m>(object: &mut Object<'m>, path: &[String], act: &mut dyn FnMut(&mut Object<'m>)) {
-    let Some((first, below)) = path.split_first() else {
-        act(object);
-        return;
-    };
-    match object.get_mut(first) {
-        Some(Value::Object(inner)) => each_below(inner, below, act),
-        Some(Value::Array(items)) => {
-            for item in items {
-                if let Value::Object(inner) = item {
-                    each_below(inner, below, act);
-                }
-            }
+fn lacks_below(forest: &Forest<'_>, object: NodeId, path: &[String], required: &Required) -> bool {
+    let Some((first, below)) = path.split_first() else { return !has(forest, object, required) };
+    let Some(inner) = forest.member(object, first) else { return false };
+    let lacks = |node: NodeId| forest.is_object(node) && lacks_below(forest, node, below, required);
+    if forest.is_list(inner) { forest.children(inner).any(lacks) } else { lacks(inner) }
+}
+
+fn remove_lacking(forest: &mut Forest<'_>, object: NodeId, path: &[String], required: &Required) {
+    let Some((first, below)) = path.split_first() else { return };
+    forest.open(object);
+    let Some(inner) = forest.member(object, first) else { return };
+    if !below.is_empty() {
+        forest.open(inner);
+        let items = if forest.is_list(inner) { forest.children(inner).collect() } else { vec![inner] };
+        for item in items {
+            remove_lacking(forest, item, below, required);
         }
-        _ => {}
+        return;
     }
+    let gone = if forest.is_list(inner) {
+        retain(forest, inner, |forest, item| !forest.is_object(item) || has(forest, item, required));
+        forest.is_empty(inner)
+    } else {
+        forest.is_object(inner) && !has(forest, inner, required)
+    };
+    if gone {
+        forest.take_out(object, inner);
+    }
+}
+
+/// Whether one of the members stands. Extensions of a primitive, such as the reason why it is absent, stand for it.
+fn has(forest: &Forest<'_>, object: NodeId, required: &Required) -> bool {
+    let stands = |name: &str| required.any.iter().any(|any| name == any || name.strip_prefix('_') == Some(any));
+    forest.children(object).any(|member| stands(forest.name(member)))
+}
+
+/// Keeps only the children for which the test holds; true where something went.
+fn retain(forest: &mut Forest<'_>, parent: NodeId, keep: impl Fn(&Forest<'_>, NodeId) -> bool) -> bool {
+    forest.open(parent);
+    let mut went = false;
+    let mut next = forest.first(parent);
+    while let Some(child) = next {
+        next = forest.next(child);
+        if !keep(forest, child) {
+            forest.take_out(parent, child);
+            went = true;
+        }
+    }
+    went
 }
 
 /// Takes references to resources away that are not made; true where something went.
-fn remove_references(object: &mut Object<'_>, gone: &HashSet<String>) -> bool {
-    let points = |value: &Value<'_>| value.text_at("reference").is_some_and(|text| gone.contains(text));
+fn remove_references(forest: &mut Forest<'_>, object: NodeId, gone: &HashSet<String>) -> bool {
+    let points = |forest: &Forest<'_>, node: NodeId| {
+        forest.branch(node).text_at("reference").is_some_and(|text| gone.contains(text))
+    };
+    forest.open(object);
     let mut changed = false;
-    let mut empty = Vec::new();
-    for (name, value) in object.iter_mut() {
-        match value {
-            Value::Object(inner) => {
-                if inner.get("reference").and_then(Value::as_str).is_some_and(|text| gone.contains(text)) {
-                    inner.remove("reference");
-                    changed = true;
-                } else {
-                    changed |= remove_references(inner, gone);
-                }
-                if inner.is_empty() {
-                    empty.push(name.to_owned());
-                }
+    let mut next = forest.first(object);
+    while let Some(member) = next {
+        next = forest.next(member);
+        if forest.is_object(member) {
+            if points(forest, member) {
+                forest.remove(member, "reference");
+                changed = true;
+            } else {
+                changed |= remove_references(forest, member, gone);
             }
-            Value::Array(items) => {
-                let before = items.len();
-                items.retain(|item| !points(item));
-                changed |= items.len() != before;
-                for item in items.iter_mut() {
-                    if let Value::Object(inner) = item {
-                        changed |= remove_references(inner, gone);
-                    }
-                }
-                if items.is_empty() {
-                    empty.push(name.to_owned());
-                }
+        } else if forest.is_list(member) {
+            changed |= retain(forest, member, |forest, item| !points(forest, item));
+            let items: Vec<NodeId> = forest.children(member).filter(|item| forest.is_object(*item)).collect();
+            for item in items {
+                changed |= remove_references(forest, item, gone);
             }
-            _ => {}
+        } else {
+            continue;
         }
-    }
-    for name in empty {
-        object.remove(&name);
+        if forest.is_empty(member) {
+            forest.take_out(object, member);
+        }
     }
     changed
 }
 
 /// Whether two contents of one resource can stand together.
-pub(crate) fn agree(one: &Object<'_>, two: &Object<'_>) -> bool {
-    two.iter().all(|(name, value)| match (one.get(name), value) {
-        (None, _) | (Some(Value::Array(_)), Value::Array(_)) => true,
-        (Some(Value::Object(one)), Value::Object(two)) => agree(one, two),
-        (Some(own), other) => own == other,
+pub(crate) fn agree(one: Branch<'_, '_>, two: Branch<'_, '_>) -> bool {
+    two.members().all(|(name, other)| match one.get(name) {
+        None => true,
+        Some(own) if own.is_list() && other.is_list() => true,
+        Some(own) if own.is_object() && other.is_object() => agree(own, other),
+        Some(own) => own.same(other),
     })
 }
 
 /// Adds what the other says; lists grow by items that are not there.
-pub(crate) fn unite<'m>(own: &mut Object<'m>, other: Object<'m>) {
-    for (name, value) in other {
-        match (own.get_mut(&name), value) {
-            (None, value) => {
-                own.insert(name, value);
-            }
-            (Some(Value::Array(items)), Value::Array(more)) => {
-                for item in more {
-                    if !items.contains(&item) {
-                        items.push(item);
-                    }
-                }
-            }
-            (Some(Value::Object(own)), Value::Object(other)) => unite(own, other),
-            (Some(_), _) => {}
+pub(crate) fn unite(forest: &mut Forest<'_>, own: NodeId, other: NodeId) {
+    forest.open(own);
+    forest.open(other);
+    let mut next = forest.first(other);
+    while let Some(member) = next {
+        next = forest.next(member);
+        let Some(known) = forest.member(own, forest.name(member)) else {
+            forest.take_out(other, member);
+            forest.adopt(own, member);
+            continue;
+        };
+        if forest.is_list(known) && forest.is_list(member) {
+            unite_lists(forest, known, member);
+        } else if forest.is_object(known) && forest.is_object(member) {
+            unite(forest, known, member);
+        }
+    }
+}
+
+fn unite_lists(forest: &mut Forest<'_>, own: NodeId, other: NodeId) {
+    forest.open(own);
+    forest.open(other);
+    let mut next = forest.first(other);
+    while let Some(item) = next {
+        next = forest.next(item);
+        if !forest.children(own).any(|known| forest.same(known, item)) {
+            forest.take_out(other, item);
+            forest.push(own, item);
         }
     }
 }

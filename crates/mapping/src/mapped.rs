@@ -1,6 +1,6 @@
 //! What comes out of one message.
 
-use dukou_fhir::{Issue, LogicalId, Object, ResourceKey, Value};
+use dukou_fhir::{Issue, LogicalId, Object, Value};
 
 use crate::change::Change;
 use crate::tally::Accounts;
@@ -38,14 +38,7 @@ pub struct Merge {
     pub retired: LogicalId,
 }
 
-impl<'m> Mapped<'m> {
-    /// The same as [`Mapped::to_bundle`] for a caller who needs nothing else: contents move instead of being built anew.
-    pub fn into_bundle(self) -> Value<'m> {
-        let entries: Vec<Value<'m>> = self.changes.into_iter().map(|change| entry(&change.key, change.set)).collect();
-        let bundle = Object::new().with("resourceType", "Bundle").with("type", "transaction");
-        Value::Object(bundle.with("entry", Value::Array(entries)))
-    }
-
+impl Mapped<'_> {
     /// The changes as a transaction Bundle of updates against an empty store.
     pub fn to_bundle(&self) -> Value<'_> {
         let entries = self.changes.iter().map(|change| {
@@ -60,18 +53,22 @@ impl<'m> Mapped<'m> {
         let bundle = Object::new().with("resourceType", "Bundle").with("type", "transaction");
         Value::Object(bundle.with("entry", Value::Array(entries.collect())))
     }
-}
 
-/// The update that makes a resource.
-fn entry<'m>(key: &ResourceKey, set: Object<'m>) -> Value<'m> {
-    let url = key.to_string();
-    let mut resource = Object::with_capacity(set.len() + 2);
-    resource.insert("resourceType", key.kind.as_str());
-    resource.insert("id", key.id.as_str().to_owned());
-    for (name, value) in set {
-        resource.insert(name, value);
+    /// Appends the same bundle in its canonical form, without making a tree of it first.
+    pub fn print_bundle(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"resourceType":"Bundle","type":"transaction","entry":["#);
+        for (number, change) in self.changes.iter().enumerate() {
+            let (kind, id) = (change.key.kind.as_str(), change.key.id.as_str());
+            let comma = if number > 0 { "," } else { "" };
+            // Neither types nor ids hold characters that JSON escapes.
+            for part in [comma, r#"{"fullUrl":"urn:dukou:"#, kind, ":", id, r#"","resource":"#] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            change.print(out);
+            for part in [r#","request":{"method":"PUT","url":""#, kind, "/", id, r#""}}"#] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(b"]}");
     }
-    let full_url = format!("urn:dukou:{}", url.replace('/', ":"));
-    let request = Object::new().with("method", "PUT").with("url", url);
-    Value::Object(Object::new().with("fullUrl", full_url).with("resource", resource).with("request", request))
 }

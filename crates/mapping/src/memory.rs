@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use dukou_fhir::Value;
+use dukou_fhir::NodeId;
 use dukou_wire::Level;
 
-use crate::lens::{Made, Outcome};
 use crate::plan::{ActionPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, Operation, PathPlan, Root};
 use crate::reading::At;
 use crate::run::{Mention, Run, Standing};
 use crate::tally::{Claim, Pending};
+use crate::write::{Grown, Growth};
 
 /// All on which the work of a lens depends that reads nothing but its own part.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,9 @@ impl Hash for Task<'_> {
 }
 
 /// What a lens made, and what it left behind on the way.
-struct Known<'m> {
-    value: Value<'m>,
+struct Known {
+    /// It stands in no tree itself.
+    value: NodeId,
     /// Marks, their leaves counted from the first one of the part.
     marks: Vec<Pending>,
     mentions: std::ops::Range<usize>,
@@ -44,7 +45,7 @@ struct Known<'m> {
 #[derive(Default)]
 pub(crate) struct Memory<'m> {
     /// Nothing for a text that was read once: most never come again, so nothing is kept of them.
-    tasks: HashMap<Task<'m>, Option<Rc<Known<'m>>>>,
+    tasks: HashMap<Task<'m>, Option<Rc<Known>>>,
 }
 
 impl Memory<'_> {
@@ -63,7 +64,7 @@ impl<'m> Run<'m> {
         inner: At<'_, 'm>,
         claim: Claim,
         standing: Standing,
-    ) -> Outcome<'m> {
+    ) -> Growth<'m> {
         let part = match inner.part {
             Some(part) if self.program.lenses[lens].local => part,
             _ => return self.made_anew(lens, refers, inner, claim, standing),
@@ -86,11 +87,11 @@ impl<'m> Run<'m> {
         inner: At<'_, 'm>,
         claim: Claim,
         standing: Standing,
-    ) -> Outcome<'m> {
+    ) -> Growth<'m> {
         if refers {
             return self.mention(lens, inner, claim, standing);
         }
-        Ok(self.compose(lens, inner, claim, standing)?.map(|(value, _)| Made::new(value)))
+        Ok(self.compose(lens, inner, claim, standing)?.map(|(value, _)| Grown::new(value)))
     }
 
     /// Makes a value and keeps it, unless something was told of its place: that must be told of every place.
@@ -101,22 +102,19 @@ impl<'m> Run<'m> {
         inner: At<'_, 'm>,
         claim: Claim,
         standing: Standing,
-    ) -> Outcome<'m> {
+    ) -> Growth<'m> {
         let told = |run: &Self| (run.issues.len(), run.told.len(), run.tally.refusals());
         let (before, point, mentions) = (told(self), self.tally.point(), self.mentions.len());
         let made = self.made_anew(task.lens, task.refers, inner, claim, standing)?;
-        if let (Some(made), true) = (&made, told(self) == before) {
-            let known = Known {
-                value: made.value.clone(),
-                marks: self.tally.recorded(point, start),
-                mentions: mentions..self.mentions.len(),
-            };
-            self.memory.tasks.insert(task, Some(Rc::new(known)));
-        }
-        Ok(made)
+        let (Some(Grown { node, .. }), true) = (&made, told(self) == before) else { return Ok(made) };
+        let known =
+            Known { value: *node, marks: self.tally.recorded(point, start), mentions: mentions..self.mentions.len() };
+        let again = self.forest.share(known.value);
+        self.memory.tasks.insert(task, Some(Rc::new(known)));
+        Ok(Some(Grown::new(again)))
     }
 
-    fn made_again(&mut self, known: &Known<'m>, start: u32, claim: Claim) -> Made<'m> {
+    fn made_again(&mut self, known: &Known, start: u32, claim: Claim) -> Grown<'m> {
         self.tally.replay(&known.marks, start, claim);
         for at in known.mentions.clone() {
             let first = self.mentions[at].again.unwrap_or(at);
@@ -124,7 +122,7 @@ impl<'m> Run<'m> {
             let again = self.mentions[first].repeated(first, owner);
             self.mentions.push(again);
         }
-        Made::new(known.value.clone())
+        Grown::new(self.forest.share(known.value))
     }
 }
 

@@ -432,58 +432,6 @@ pub(crate) enum FilterForm {
     Concepts,
 }
 
-impl Filter {
-    /// Whether the item is in the slice.
-    pub(crate) fn holds(&self, item: &Value<'_>) -> bool {
-        let found = item.as_object().and_then(|object| object.get(&self.member));
-        let is = found.is_some_and(|value| match self.form {
-            FilterForm::Text => value.as_str() == Some(self.value.as_str()),
-            FilterForm::Number => value.as_number() == Some(self.value.as_str()),
-            FilterForm::Bool => value.as_bool() == Some(self.value == "true"),
-            FilterForm::Coding => self.coding_is(value),
-            FilterForm::Concept => self.concept_is(value),
-            FilterForm::Concepts => value.as_array().is_some_and(|list| list.iter().any(|one| self.concept_is(one))),
-        });
-        is != self.negate
-    }
-
-    fn coding_is(&self, coding: &Value<'_>) -> bool {
-        let Some(coding) = coding.as_object() else { return false };
-        let same = |name: &str, wanted: &str| coding.get(name).and_then(Value::as_str) == Some(wanted);
-        same("code", &self.value) && self.system.as_deref().is_none_or(|system| same("system", system))
-    }
-
-    fn concept_is(&self, concept: &Value<'_>) -> bool {
-        let codings = concept.as_object().and_then(|concept| concept.get("coding")).and_then(Value::as_array);
-        codings.is_some_and(|codings| codings.iter().any(|coding| self.coding_is(coding)))
-    }
-
-    /// The element that makes an item belong to the slice.
-    pub(crate) fn made(&self) -> Option<(&str, Value<'_>)> {
-        if self.negate {
-            return None;
-        }
-        let coding = || {
-            let coding = dukou_fhir::Object::new();
-            let coding = match &self.system {
-                Some(system) => coding.with("system", system.as_str()),
-                None => coding,
-            };
-            Value::Object(coding.with("code", self.value.as_str()))
-        };
-        let concept = || Value::Object(dukou_fhir::Object::new().with("coding", Value::Array(vec![coding()])));
-        let value = match self.form {
-            FilterForm::Text => Value::from(self.value.as_str()),
-            FilterForm::Number => Value::Number(self.value.as_str().into()),
-            FilterForm::Bool => Value::Bool(self.value == "true"),
-            FilterForm::Coding => coding(),
-            FilterForm::Concept => concept(),
-            FilterForm::Concepts => Value::Array(vec![concept()]),
-        };
-        Some((self.member.as_str(), value))
-    }
-}
-
 /// The same tree without copies of its texts.
 pub(crate) fn borrowed<'p>(value: &'p Value<'_>) -> Value<'p> {
     value.borrowed()

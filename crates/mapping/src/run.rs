@@ -1,17 +1,20 @@
 //! Applies a program to a message.
 
-use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text, Value};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use dukou_fhir::{Forest, Issue, IssueType, LogicalId, NodeId, ResourceKey, ResourceType, Severity, Text};
 use dukou_terminology::Table;
 use dukou_wire::{Message, Node};
 
-use crate::change::{Change, Clear, ListChange};
+use crate::change::{Change, Clear, ListChange, Said};
 use crate::file::Weak;
 use crate::identify::{self, Instead};
 use crate::mapped::{Facts, Mapped, Merge};
 use crate::memory::Memory;
 use crate::moment::Moment;
 use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
-use crate::quick::QuickMap;
+use crate::quick::{QuickHash, QuickMap};
 use crate::reading::{At, Found, Reading};
 use crate::sheet::Sheet;
 use crate::tally::{Claim, LeafClass, Tally};
@@ -75,6 +78,8 @@ pub(crate) struct Run<'m> {
     pub(crate) zone: Option<String>,
     pub(crate) tally: Tally,
     pub(crate) issues: Vec<Issue>,
+    /// The trees of all resources.
+    pub(crate) forest: Forest<'m>,
     pub(crate) instances: Vec<Instance<'m>>,
     pub(crate) sheets: Vec<Sheet<'m>>,
     pub(crate) mentions: Vec<Mention<'m>>,
@@ -88,7 +93,7 @@ pub(crate) struct Run<'m> {
     pub(crate) cells: Vec<Vec<Node<'m>>>,
     pub(crate) arguments: Vec<Vec<Option<Node<'m>>>>,
     /// Refusals told already: code and place.
-    pub(crate) told: std::collections::HashSet<(&'static str, u32)>,
+    pub(crate) told: HashSet<(&'static str, u32)>,
     /// Takes notes where a trace is wanted.
     pub(crate) recorder: Option<Box<Recorder>>,
     made: QuickMap<(ResourceType, usize), usize>,
@@ -109,23 +114,27 @@ impl<'m> Run<'m> {
     fn new(program: &'m Program, message: &'m Message<'m>, site: &'m Site<'m>) -> Self {
         let zone = Moment::parse(&message.header().date_time()).and_then(|moment| moment.zone());
         let site_zone = dukou_fhir::Offset::parse(site.zone).map(|_| site.zone.to_owned());
+        let tally = Tally::new(message);
+        let mut forest = Forest::with_capacity(NODES_A_LEAF * tally.leaf_count(), message.text().len());
+        let nobody = Sheet::new(&mut forest);
         Run {
             program,
             reading: Reading::new(message),
             site,
             zone: zone.or(site_zone),
-            tally: Tally::new(message),
+            tally,
             issues: Vec::new(),
+            forest,
             instances: Vec::new(),
             sheets: Vec::new(),
             mentions: Vec::new(),
             memory: Memory::default(),
             everything: Vec::new(),
-            nobody: Sheet::default(),
+            nobody,
             spare: Vec::new(),
             cells: Vec::new(),
             arguments: Vec::new(),
-            told: std::collections::HashSet::new(),
+            told: HashSet::new(),
             recorder: None,
             made: QuickMap::default(),
             keys_seen: QuickMap::default(),
@@ -201,7 +210,8 @@ impl<'m> Run<'m> {
             }
             let mention = emit.mention.as_ref().is_some_and(|tests| self.reading.holds(tests, at));
             self.instances.push(Instance { map, emit, segment: segment.index(), parents, id, weak, mention });
-            self.sheets.push(Sheet::default());
+            let sheet = Sheet::new(&mut self.forest);
+            self.sheets.push(sheet);
         }
     }
 
@@ -259,12 +269,12 @@ impl<'m> Run<'m> {
         let standing = Standing { owner: at as u32, own: Some(at), inside: false };
         let mut sheet = std::mem::take(&mut self.sheets[at]);
         self.body(&emit.body, place, &mut sheet, standing);
-        crate::sheet::align(&mut sheet.object);
+        crate::sheet::align(&mut self.forest, sheet.root);
         self.sheets[at] = sheet;
         let parent = emit.link.as_ref().and_then(|link| self.parent_of(standing, link.parent?));
         if let (Some(link), Some(parent), true) = (&emit.link, parent, self.is_made(at)) {
             let reference = self.reference(at);
-            self.sheets[parent].put(link, None, 0, reference);
+            self.sheets[parent].put(&mut self.forest, link, None, 0, reference);
         }
     }
 
@@ -364,16 +374,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// The Reference to an instance.
-    pub(crate) fn reference(&self, at: usize) -> Value<'m> {
+    /// A Reference to an instance.
+    pub(crate) fn reference(&mut self, at: usize) -> NodeId {
         let instance = &self.instances[at];
         let id = instance.id.as_ref().map_or("", LogicalId::as_str);
-        let kind = instance.emit.kind.as_str();
-        let mut text = String::with_capacity(kind.len() + 1 + id.len());
-        text.push_str(kind);
-        text.push('/');
-        text.push_str(id);
-        Value::Object(dukou_fhir::Object::new().with("reference", text))
+        let text = self.forest.joined(&[instance.emit.kind.as_str(), "/", id]);
+        let reference = self.forest.object();
+        self.forest.append(reference, "reference", text);
+        reference
     }
 
     /// The instance of a type made for a segment.
@@ -463,17 +471,19 @@ impl<'m> Run<'m> {
     fn finish(mut self) -> Mapped<'m> {
         let facts = self.facts();
         let mut fallen = crate::finish::Fallen::default();
-        let changes = self.changes(&mut fallen);
+        let said = self.changes(&mut fallen);
         let accounts = self.tally.finish(&|owner, region| fallen.has(owner, region));
+        let forest = Arc::new(self.forest);
+        let changes = said.into_iter().map(|said| Change::new(said, Arc::clone(&forest))).collect();
         Mapped { changes, facts, accounts, issues: self.issues }
     }
 
     /// The changes of what was made; what was not is noted as fallen.
-    fn changes(&mut self, fallen: &mut crate::finish::Fallen) -> Vec<Change<'m>> {
+    fn changes(&mut self, fallen: &mut crate::finish::Fallen) -> Vec<Said<'m>> {
         let everything = std::mem::take(&mut self.everything);
         self.complete(fallen, &everything);
         self.refer_to_everything(&everything, fallen);
-        let mut changes: Vec<Change<'m>> = Vec::with_capacity(self.instances.len() + self.mentions.len());
+        let mut changes: Vec<Said<'m>> = Vec::with_capacity(self.instances.len() + self.mentions.len());
         let mut known: QuickMap<ResourceKey, usize> = QuickMap::default();
         for at in 0..self.instances.len() {
             if fallen.has(at as u32, 0) {
@@ -489,7 +499,7 @@ impl<'m> Run<'m> {
             let mention = instance.mention;
             let whole = instance.emit.whole && !mention;
             let whole = if whole { vec![&instance.emit.body] } else { Vec::new() };
-            let change = Change { snapshot: instance.map.snapshot, weak: instance.weak, mention, whole, ..change };
+            let change = Said { snapshot: instance.map.snapshot, weak: instance.weak, mention, whole, ..change };
             self.unite(&mut changes, &mut known, change, at as u32, fallen);
         }
         self.unite_mentions(&mut changes, &mut known, fallen);
@@ -498,27 +508,20 @@ impl<'m> Run<'m> {
 
     fn refer_to_everything(&mut self, everything: &[(usize, &'m Write)], fallen: &mut crate::finish::Fallen) {
         for (own, write) in everything {
-            let mut seen = std::collections::HashSet::new();
-            let mut references = Vec::new();
-            let instances = (0..self.instances.len()).filter(|at| at != own && self.instances[*at].id.is_some());
-            for at in instances.filter(|at| !fallen.has(*at as u32, 0)) {
-                references.push(self.reference(at));
-            }
-            for mention in &self.mentions {
-                let reference = dukou_fhir::Object::new().with("reference", mention.key.to_string());
-                references.push(Value::Object(reference));
-            }
-            let same = format!(
-                "{}/{}",
-                self.instances[*own].emit.kind,
-                self.instances[*own].id.as_ref().map_or("", LogicalId::as_str)
-            );
-            for (ordinal, reference) in (0u32..).zip(references) {
-                let text = reference.text_at("reference").unwrap_or("").to_owned();
-                if text != same && seen.insert(text) {
-                    for target in &write.targets {
-                        self.sheets[*own].put(target, None, ordinal, reference.clone());
-                    }
+            let mut seen: HashSet<&ResourceKey, QuickHash> = HashSet::default();
+            let keys: Vec<Option<ResourceKey>> = (0..self.instances.len()).map(|at| self.key(at)).collect();
+            let own_key = keys[*own].as_ref();
+            let standing = (0u32..).zip(&keys).filter(|(at, _)| *at as usize != *own && !fallen.has(*at, 0));
+            let keys = standing.filter_map(|(_, key)| key.as_ref());
+            let keys = keys.chain(self.mentions.iter().map(|mention| &mention.key));
+            let keys: Vec<(u32, &ResourceKey)> =
+                (0u32..).zip(keys).filter(|(_, key)| Some(*key) != own_key && seen.insert(*key)).collect();
+            for (ordinal, key) in keys {
+                for target in &write.targets {
+                    let text = self.forest.joined(&[key.kind.as_str(), "/", key.id.as_str()]);
+                    let reference = self.forest.object();
+                    self.forest.append(reference, "reference", text);
+                    self.sheets[*own].put(&mut self.forest, target, None, ordinal, reference);
                 }
             }
             self.complete_one(*own, fallen);
@@ -543,7 +546,7 @@ impl<'m> Run<'m> {
     }
 }
 
-pub(crate) fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Change<'m> {
+pub(crate) fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> Said<'m> {
     let mut lists: Vec<ListChange<'m>> = Vec::new();
     for (list, filter) in sheet.claims {
         let plan = &body.lists[usize::from(list) - 1];
@@ -553,9 +556,9 @@ pub(crate) fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> 
         }
     }
     let clear = sheet.clears.into_iter().map(|target| Clear { target }).collect();
-    Change {
+    Said {
         key,
-        set: sheet.object,
+        root: sheet.root,
         clear,
         lists,
         bodies: vec![body],
@@ -590,5 +593,7 @@ impl MapPlan {
     }
 }
 
+/// Room in the forest, by the leaves of the message: a leaf makes a node for itself and one for what is around it.
+const NODES_A_LEAF: usize = 3;
 /// Issues of one message beyond this number are not kept.
 const ISSUES_MAX: usize = 1_000;

@@ -1,17 +1,15 @@
 //! A resource or datatype while rules fill it.
 
-use std::borrow::Cow;
-
-use dukou_fhir::{FhirDateTime, Object, Offset, Value};
+use dukou_fhir::{Branch, FhirDateTime, Forest, NodeId, Offset, Value};
 
 use crate::plan::{Filter, ItemPlace, ListStep, StepPlan, TargetPlan};
 
 /// An object being filled, and which list items belong to which source repeats.
 #[derive(Debug, Default)]
 pub(crate) struct Sheet<'m> {
-    pub(crate) object: Object<'m>,
-    /// Group, repeat and index of list items that rules share.
-    items: Vec<(u16, u32, u32)>,
+    pub(crate) root: NodeId,
+    /// Group, repeat and node of list items that rules share.
+    items: Vec<(u16, u32, NodeId)>,
     /// Lists and filters that were written, by their numbers in the plan.
     pub(crate) claims: Vec<(u16, u16)>,
     /// Targets whose source was null.
@@ -35,12 +33,25 @@ impl<'m> Sheet<'m> {
     /// The member that stands for the whole of a primitive.
     pub(crate) const WHOLE: &'static str = "self";
 
-    /// Writes a value; `name` overrides the last step's member name.
-    pub(crate) fn put(&mut self, target: &'m TargetPlan, name: Option<&'m str>, ordinal: u32, value: Value<'m>) -> Put {
+    /// An empty one.
+    pub(crate) fn new(forest: &mut Forest<'m>) -> Self {
+        Sheet { root: forest.object(), ..Sheet::default() }
+    }
+
+    /// Writes a value that stands nowhere else; `name` overrides the last step's member name.
+    pub(crate) fn put(
+        &mut self,
+        forest: &mut Forest<'m>,
+        target: &'m TargetPlan,
+        name: Option<&'m str>,
+        ordinal: u32,
+        value: NodeId,
+    ) -> Put {
         if target.steps.is_empty() {
-            return set(&mut self.object, Self::WHOLE, value);
+            return set(forest, self.root, Self::WHOLE, value);
         }
-        let put = write(&mut self.object, &target.steps, name, ordinal, &mut self.items, value);
+        let mut writing = Writing { forest, items: &mut self.items, name, ordinal };
+        let put = writing.write(self.root, &target.steps, value);
         if put == Put::Done {
             self.claim(target);
         }
@@ -48,9 +59,9 @@ impl<'m> Sheet<'m> {
     }
 
     /// Where the value that a target was given last now stands, with list numbers from 0.
-    pub(crate) fn path_of(&self, target: &TargetPlan, name: Option<&str>, ordinal: u32) -> String {
+    pub(crate) fn path_of(&self, forest: &Forest<'m>, target: &TargetPlan, name: Option<&str>, ordinal: u32) -> String {
         let mut path = String::new();
-        let mut at = Some(&self.object);
+        let mut at = Some(self.root);
         for (number, step) in target.steps.iter().enumerate() {
             let member = match name {
                 Some(name) if number + 1 == target.steps.len() => name,
@@ -60,34 +71,25 @@ impl<'m> Sheet<'m> {
                 path.push('.');
             }
             path.push_str(member);
-            let found = at.and_then(|object| object.get(member));
+            let found = at.and_then(|object| forest.member(object, member));
             let Some(list) = &step.list else {
-                at = found.and_then(Value::as_object);
+                at = found;
                 continue;
             };
-            let items = found.and_then(Value::as_array).unwrap_or_default();
-            if let Some(index) = self.index_of(list, items, ordinal) {
+            at = found.and_then(|array| {
+                let item = self.item_of(forest, list, array, ordinal)?;
+                let index = forest.children(array).position(|known| known == item)?;
                 path.push_str(&format!("[{index}]"));
-                at = items.get(index).and_then(Value::as_object);
-            } else {
-                at = None;
-            }
+                Some(item)
+            });
         }
         path
     }
 
-    fn index_of(&self, list: &ListStep, items: &[Value<'m>], ordinal: u32) -> Option<usize> {
-        let holds = |item: &Value<'m>| list.filter.as_ref().is_none_or(|filter| filter.holds(item));
-        let mut held = (0..items.len()).filter(|at| holds(&items[*at]));
+    fn item_of(&self, forest: &Forest<'m>, list: &ListStep, array: NodeId, ordinal: u32) -> Option<NodeId> {
         match list.place {
-            ItemPlace::Zip(group) => {
-                let known = self.items.iter().find(|(own, repeat, _)| *own == group && *repeat == ordinal);
-                known.map(|(_, _, index)| *index as usize)
-            }
-            ItemPlace::Nth(number) => held.nth(usize::from(number) - 1),
-            ItemPlace::One => held.next(),
-            ItemPlace::Append => items.len().checked_sub(1),
-            ItemPlace::Each(_) => None,
+            ItemPlace::Append => forest.children(array).next_back(),
+            _ => found(forest, &self.items, list, array, ordinal),
         }
     }
 
@@ -104,232 +106,269 @@ impl<'m> Sheet<'m> {
     }
 }
 
-fn write<'m>(
-    object: &mut Object<'m>,
-    steps: &'m [StepPlan],
+/// One value on its way to its place.
+struct Writing<'w, 'm> {
+    forest: &'w mut Forest<'m>,
+    items: &'w mut Vec<(u16, u32, NodeId)>,
     name: Option<&'m str>,
     ordinal: u32,
-    items: &mut Vec<(u16, u32, u32)>,
-    value: Value<'m>,
-) -> Put {
-    let Some((step, below)) = steps.split_first() else { return Put::Nowhere };
-    let member: &'m str = match name {
-        Some(name) if below.is_empty() => name,
-        _ => &step.name,
-    };
-    let Some(list) = &step.list else {
-        if below.is_empty() {
-            return set(object, member, value);
-        }
-        let Some(inner) = child(object, member) else { return Put::Taken };
-        let put = write(inner, below, name, ordinal, items, value);
-        if inner.is_empty() {
-            object.remove(member);
-        }
-        return put;
-    };
-    if let ItemPlace::Each(group) = list.place {
-        return each(object, member, list, group, below, name, ordinal, items, value);
-    }
-    let Some(array) = array(object, member) else { return Put::Taken };
-    // The same thing said in two fields is appended once.
-    if below.is_empty()
-        && list.place == ItemPlace::Append
-        && value.as_object().is_some()
-        && array.iter().rev().take(TWINS_SOUGHT).any(|item| *item == value)
-    {
-        return Put::Done;
-    }
-    if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
-        return beside(array, usize::from(number), below, name, ordinal, items, value);
-    }
-    let before = array.len();
-    let index = item(array, list, ordinal, items, below.is_empty());
-    if below.is_empty() {
-        return match array.get_mut(index) {
-            Some(slot) => merge(slot, value),
-            None => {
-                array.push(value);
-                Put::Done
-            }
-        };
-    }
-    let put = match &mut array[index] {
-        Value::Object(inner) => write(inner, below, name, ordinal, items, value),
-        _ => Put::Taken,
-    };
-    // An item made for a value that found no room goes again.
-    if put != Put::Done && array.len() > before {
-        array.truncate(before);
-        if let ItemPlace::Zip(group) = list.place {
-            items.retain(|(own, repeat, _)| *own != group || *repeat != ordinal);
-        }
-        if array.is_empty() {
-            object.remove(member);
-        }
-    }
-    put
 }
 
-/// Writes into the list beside a list of primitives, where `null` keeps the numbers aligned.
-fn beside<'m>(
-    array: &mut Vec<Value<'m>>,
-    number: usize,
-    below: &'m [StepPlan],
-    name: Option<&'m str>,
+impl<'m> Writing<'_, 'm> {
+    fn write(&mut self, object: NodeId, steps: &'m [StepPlan], value: NodeId) -> Put {
+        let Some((step, below)) = steps.split_first() else { return Put::Nowhere };
+        self.forest.open(object);
+        let member: &'m str = match self.name {
+            Some(name) if below.is_empty() => name,
+            _ => &step.name,
+        };
+        let Some(list) = &step.list else {
+            if below.is_empty() {
+                return set(self.forest, object, member, value);
+            }
+            let Some(inner) = self.child(object, member) else { return Put::Taken };
+            let put = self.write(inner, below, value);
+            if self.forest.is_empty(inner) {
+                self.forest.take_out(object, inner);
+            }
+            return put;
+        };
+        if let ItemPlace::Each(group) = list.place {
+            return self.each(object, member, list, group, below, value);
+        }
+        let Some(array) = self.array(object, member) else { return Put::Taken };
+        self.forest.open(array);
+        // The same thing said in two fields is appended once.
+        if below.is_empty()
+            && list.place == ItemPlace::Append
+            && self.forest.is_object(value)
+            && self.forest.children(array).rev().take(TWINS_SOUGHT).any(|item| self.forest.same(item, value))
+        {
+            return Put::Done;
+        }
+        if let (true, ItemPlace::Nth(number)) = (member.starts_with('_'), list.place) {
+            return self.beside(array, usize::from(number), below, value);
+        }
+        if below.is_empty() {
+            return self.whole(array, list, value);
+        }
+        let (item, new) = match found(self.forest, self.items, list, array, self.ordinal) {
+            Some(item) => (item, false),
+            None => (self.new_item(array, list), true),
+        };
+        let put = match self.forest.is_object(item) {
+            true => self.write(item, below, value),
+            false => Put::Taken,
+        };
+        // An item made for a value that found no room goes again.
+        if put != Put::Done && new {
+            self.forest.take_out(array, item);
+            if let ItemPlace::Zip(group) = list.place {
+                let ordinal = self.ordinal;
+                self.items.retain(|(own, repeat, _)| *own != group || *repeat != ordinal);
+            }
+            if self.forest.is_empty(array) {
+                self.forest.take_out(object, array);
+            }
+        }
+        put
+    }
+
+    /// Writes into the list beside a list of primitives, where `null` keeps the numbers aligned.
+    fn beside(&mut self, array: NodeId, number: usize, below: &'m [StepPlan], value: NodeId) -> Put {
+        lengthen(self.forest, array, number);
+        let Some(mut slot) = self.forest.children(array).nth(number - 1) else { return Put::Nowhere };
+        if self.forest.branch(slot).is_null() {
+            let object = self.forest.object();
+            self.forest.replace(array, slot, object);
+            slot = object;
+        }
+        match self.forest.is_object(slot) {
+            true => self.write(slot, below, value),
+            false => Put::Taken,
+        }
+    }
+
+    fn each(
+        &mut self,
+        object: NodeId,
+        member: &str,
+        list: &'m ListStep,
+        group: Option<u16>,
+        below: &'m [StepPlan],
+        value: NodeId,
+    ) -> Put {
+        let Some(array) = self.forest.member(object, member).filter(|array| self.forest.is_list(*array)) else {
+            return Put::Nowhere;
+        };
+        self.forest.open(array);
+        let mut put = Put::Nowhere;
+        let mut next = self.forest.first(array);
+        while let Some(item) = next {
+            next = self.forest.next(item);
+            let chosen = match group {
+                Some(group) => self.items.iter().any(|(known, _, node)| *known == group && *node == item),
+                None => list.filter.as_ref().is_none_or(|filter| filter.holds(self.forest.branch(item))),
+            };
+            if !chosen || !self.forest.is_object(item) {
+                continue;
+            }
+            put = match below.is_empty() {
+                true => Put::Nowhere,
+                false => {
+                    let value = self.forest.share(value);
+                    self.write(item, below, value)
+                }
+            };
+        }
+        put
+    }
+
+    /// Writes a value that is an item itself.
+    fn whole(&mut self, array: NodeId, list: &'m ListStep, value: NodeId) -> Put {
+        if let Some(slot) = found(self.forest, self.items, list, array, self.ordinal) {
+            return merge(self.forest, slot, value);
+        }
+        if list.filter.as_ref().is_some_and(|filter| !filter.negate) {
+            let made = self.new_item(array, list);
+            return merge(self.forest, made, value);
+        }
+        self.add(array, list, value);
+        Put::Done
+    }
+
+    /// A new object in the list, in the slice where one is named.
+    fn new_item(&mut self, array: NodeId, list: &'m ListStep) -> NodeId {
+        let item = self.forest.object();
+        if let Some((member, made)) = list.filter.as_ref().and_then(Filter::made) {
+            let made = self.forest.plant(made);
+            self.forest.append(item, member, made);
+        }
+        self.add(array, list, item);
+        item
+    }
+
+    fn add(&mut self, array: NodeId, list: &ListStep, item: NodeId) {
+        self.forest.push(array, item);
+        if let ItemPlace::Zip(group) = list.place {
+            self.items.push((group, self.ordinal, item));
+        }
+    }
+
+    fn child(&mut self, object: NodeId, member: &'m str) -> Option<NodeId> {
+        let found = match self.forest.member(object, member) {
+            Some(found) => found,
+            None => {
+                let made = self.forest.object();
+                self.forest.append(object, member, made);
+                made
+            }
+        };
+        self.forest.is_object(found).then_some(found)
+    }
+
+    fn array(&mut self, object: NodeId, member: &'m str) -> Option<NodeId> {
+        let found = match self.forest.member(object, member) {
+            Some(found) => found,
+            None => {
+                let made = self.forest.list();
+                self.forest.append(object, member, made);
+                made
+            }
+        };
+        self.forest.is_list(found).then_some(found)
+    }
+}
+
+/// The item to write that is there already.
+fn found(
+    forest: &Forest<'_>,
+    items: &[(u16, u32, NodeId)],
+    list: &ListStep,
+    array: NodeId,
     ordinal: u32,
-    items: &mut Vec<(u16, u32, u32)>,
-    value: Value<'m>,
-) -> Put {
-    while array.len() < number {
-        array.push(Value::Null);
-    }
-    let slot = &mut array[number - 1];
-    if slot.is_null() {
-        *slot = Value::Object(Object::new());
-    }
-    match slot {
-        Value::Object(inner) => write(inner, below, name, ordinal, items, value),
-        _ => Put::Taken,
+) -> Option<NodeId> {
+    let holds = |item: &NodeId| list.filter.as_ref().is_none_or(|filter| filter.holds(forest.branch(*item)));
+    match list.place {
+        ItemPlace::Zip(group) => {
+            let known = items.iter().find(|(own, repeat, _)| *own == group && *repeat == ordinal);
+            known.map(|(_, _, node)| *node)
+        }
+        ItemPlace::Nth(number) => forest.children(array).filter(holds).nth(usize::from(number) - 1),
+        ItemPlace::One => list.filter.as_ref().and_then(|_| forest.children(array).find(holds)),
+        ItemPlace::Append | ItemPlace::Each(_) => None,
     }
 }
 
 /// Makes each list of primitives as long as the list of extensions beside it, and the other way round.
-pub(crate) fn align(object: &mut Object<'_>) {
-    let beside = |(name, value): (&str, &Value<'_>)| match value {
-        Value::Array(items) if name.starts_with('_') => Some((name.to_owned(), items.len())),
-        _ => None,
-    };
-    let lists: Vec<(String, usize)> = object.iter().filter_map(beside).collect();
-    for (name, extensions) in lists {
-        let plain = name[1..].to_owned();
-        let values = object.get(&plain).and_then(Value::as_array).map_or(0, <[_]>::len);
-        let longest = values.max(extensions);
-        for name in [name, plain] {
-            if !object.contains(&name) {
-                object.insert(name.clone(), Value::Array(Vec::new()));
+pub(crate) fn align(forest: &mut Forest<'_>, object: NodeId) {
+    let beside = |member: &NodeId| forest.name(*member).starts_with('_') && forest.is_list(*member);
+    let lists: Vec<NodeId> = forest.children(object).filter(beside).collect();
+    for extensions in lists {
+        let plain = forest.name(extensions)[1..].to_owned();
+        let values = match forest.member(object, &plain) {
+            Some(values) => values,
+            None => {
+                let values = forest.list();
+                forest.append(object, plain, values);
+                values
             }
-            if let Some(Value::Array(items)) = object.get_mut(&name) {
-                items.resize(longest, Value::Null);
-            }
-        }
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "one step of a walk whose state is these")]
-fn each<'m>(
-    object: &mut Object<'m>,
-    member: &str,
-    list: &'m ListStep,
-    group: Option<u16>,
-    below: &'m [StepPlan],
-    name: Option<&'m str>,
-    ordinal: u32,
-    items: &mut Vec<(u16, u32, u32)>,
-    value: Value<'m>,
-) -> Put {
-    let Some(Value::Array(array)) = object.get_mut(member) else { return Put::Nowhere };
-    let mut put = Put::Nowhere;
-    for (index, slot) in array.iter_mut().enumerate() {
-        let chosen = match group {
-            Some(group) => items.iter().any(|(known, _, at)| *known == group && *at as usize == index),
-            None => list.filter.as_ref().is_none_or(|filter| filter.holds(slot)),
         };
-        let (true, Value::Object(inner)) = (chosen, slot) else { continue };
-        put = match below.is_empty() {
-            true => Put::Nowhere,
-            false => write(inner, below, name, ordinal, items, value.clone()),
-        };
+        if forest.is_list(values) {
+            let longest = forest.children(values).count().max(forest.children(extensions).count());
+            lengthen(forest, values, longest);
+            lengthen(forest, extensions, longest);
+        }
     }
-    put
 }
 
-/// The index of the item to write; where items are objects with elements below, it is made if it is not there. For a
-/// value that is an item itself, an index past the end stands for a new one.
-fn item<'m>(
-    array: &mut Vec<Value<'m>>,
-    list: &'m ListStep,
-    ordinal: u32,
-    items: &mut Vec<(u16, u32, u32)>,
-    whole: bool,
-) -> usize {
-    let found = match list.place {
-        ItemPlace::Zip(group) => {
-            let known = items.iter().find(|(own, repeat, _)| *own == group && *repeat == ordinal);
-            known.map(|(_, _, index)| *index as usize)
-        }
-        ItemPlace::Nth(number) => {
-            let number = usize::from(number) - 1;
-            let holds = |item: &Value<'m>| list.filter.as_ref().is_none_or(|filter| filter.holds(item));
-            array.iter().enumerate().filter(|(_, item)| holds(item)).nth(number).map(|(index, _)| index)
-        }
-        ItemPlace::One => list.filter.as_ref().and_then(|filter| array.iter().position(|item| filter.holds(item))),
-        ItemPlace::Append | ItemPlace::Each(_) => None,
-    };
-    if let Some(found) = found {
-        return found;
+/// Fills a list up with `null`.
+fn lengthen(forest: &mut Forest<'_>, list: NodeId, length: usize) {
+    for _ in forest.children(list).count()..length {
+        let null = forest.plant(Value::Null);
+        forest.push(list, null);
     }
-    let index = array.len();
-    if let ItemPlace::Zip(group) = list.place {
-        items.push((group, ordinal, index as u32));
-    }
-    if let Some((member, made)) = list.filter.as_ref().and_then(Filter::made) {
-        array.push(Value::Object(Object::new().with(member, made)));
-    } else if !whole {
-        array.push(Value::Object(Object::new()));
-    }
-    index
 }
 
-fn set<'m>(object: &mut Object<'m>, member: &'m str, value: Value<'m>) -> Put {
-    if member == "end" && ends_before_it_starts(object, &value) {
+fn set<'m>(forest: &mut Forest<'m>, object: NodeId, member: &'m str, value: NodeId) -> Put {
+    if member == "end" && ends_before_it_starts(forest.branch(object), forest.branch(value)) {
         return Put::Taken;
     }
-    // Nearly always the member is new; where it is not, what stood there is put back.
-    match object.insert(Cow::Borrowed(member), value) {
-        None => Put::Done,
-        Some(before) => match object.insert(Cow::Borrowed(member), before) {
-            Some(value) => object.get_mut(member).map_or(Put::Nowhere, |slot| merge(slot, value)),
-            None => Put::Done,
-        },
+    match forest.member(object, member) {
+        None => {
+            forest.append(object, member, value);
+            Put::Done
+        }
+        Some(_) => {
+            forest.open(object);
+            forest.member(object, member).map_or(Put::Nowhere, |slot| merge(forest, slot, value))
+        }
     }
 }
 
 /// A period that ends before it starts is no period (FHIR R4, invariant per-1): the start stays, the end is refused.
-fn ends_before_it_starts(object: &Object<'_>, end: &Value<'_>) -> bool {
-    let start = object.get("start").and_then(Value::as_str).and_then(FhirDateTime::parse);
+fn ends_before_it_starts(object: Branch<'_, '_>, end: Branch<'_, '_>) -> bool {
+    let start = object.text_at("start").and_then(FhirDateTime::parse);
     let end = end.as_str().and_then(FhirDateTime::parse);
     matches!((start, end), (Some(start), Some(end)) if end.high(Offset::UTC) < start.low(Offset::UTC))
 }
 
 /// Adds what is missing; what stands already stays.
-fn merge<'m>(slot: &mut Value<'m>, value: Value<'m>) -> Put {
-    match (slot, value) {
-        (Value::Object(own), Value::Object(other)) => {
-            for (name, value) in other {
-                if !own.contains(&name) {
-                    own.insert(name, value);
-                }
-            }
-            Put::Done
+fn merge(forest: &mut Forest<'_>, slot: NodeId, value: NodeId) -> Put {
+    if !forest.is_object(slot) || !forest.is_object(value) {
+        return if forest.same(slot, value) { Put::Done } else { Put::Taken };
+    }
+    forest.open(slot);
+    forest.open(value);
+    let mut next = forest.first(value);
+    while let Some(member) = next {
+        next = forest.next(member);
+        if forest.member(slot, forest.name(member)).is_none() {
+            forest.take_out(value, member);
+            forest.adopt(slot, member);
         }
-        (slot, value) if *slot == value => Put::Done,
-        _ => Put::Taken,
     }
-}
-
-fn child<'o, 'm>(object: &'o mut Object<'m>, member: &'m str) -> Option<&'o mut Object<'m>> {
-    if !object.contains(member) {
-        object.insert(Cow::Borrowed(member), Value::Object(Object::new()));
-    }
-    object.get_mut(member)?.as_object_mut()
-}
-
-fn array<'o, 'm>(object: &'o mut Object<'m>, member: &'m str) -> Option<&'o mut Vec<Value<'m>>> {
-    if !object.contains(member) {
-        object.insert(Cow::Borrowed(member), Value::Array(Vec::new()));
-    }
-    object.get_mut(member)?.as_array_mut()
+    Put::Done
 }
 
 /// How many of the last items of a list are compared with one to be appended.

@@ -154,6 +154,11 @@ impl Tally {
         Tally { starts, pending, refused: Vec::new(), hint: 0 }
     }
 
+    /// How many leaves the message has.
+    pub(crate) fn leaf_count(&self) -> usize {
+        self.starts.len()
+    }
+
     /// A place to which [`Tally::back`] returns when a lens refuses.
     pub(crate) fn point(&self) -> usize {
         self.pending.len()

@@ -2,20 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use dukou_fhir::{IssueType, Object, ResourceKey, Severity, Text, Value};
+use dukou_fhir::{IssueType, NodeId, Severity, Text, Value};
 use dukou_terminology::{Table, Translation};
 use dukou_wire::{Node, Presence};
 
 use crate::concept::concept_with;
-use crate::finish::lacks;
-use crate::identify;
-use crate::lens::{self, Hand, Made, Outcome, choice_name};
-use crate::plan::{Constant, LensUse, Operation, PathPlan, RestPlan, TargetPlan, Write, borrowed};
-use crate::reading::{At, Found, first_leaf, locate, part, valued};
+use crate::lens::{self, Hand, choice_name};
+use crate::plan::{Constant, LensUse, Operation, PathPlan, TargetPlan, Write, borrowed};
+use crate::reading::{At, Found, first_leaf, part, valued};
 use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
-use crate::run::{Mention, Run, Standing};
-use crate::sheet::{Put, Sheet, align};
+use crate::run::{Run, Standing};
+use crate::sheet::{Put, Sheet};
 use crate::tally::{Claim, LeafClass};
 
 impl<'m> Run<'m> {
@@ -209,12 +207,12 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn constant(&self, constant: &'m Constant, at: At<'_, 'm>) -> Option<Value<'m>> {
+    fn constant(&mut self, constant: &'m Constant, at: At<'_, 'm>) -> Option<NodeId> {
         match constant {
-            Constant::Fixed(value) => Some(borrowed(value)),
-            Constant::Plan => Some(Value::from(self.program.hash_text.as_str())),
-            Constant::Site => Some(Value::from(self.site.id)),
-            Constant::CodeTable => at.code_table.map(Value::from),
+            Constant::Fixed(value) => Some(self.forest.plant(borrowed(value))),
+            Constant::Plan => Some(self.forest.string(self.program.hash_text.as_str())),
+            Constant::Site => Some(self.forest.string(self.site.id)),
+            Constant::CodeTable => at.code_table.map(|uri| self.forest.string(uri)),
         }
     }
 
@@ -270,15 +268,14 @@ impl<'m> Run<'m> {
                 return false;
             }
         };
-        let Made { mut value, kind, rest } = made;
-        if let Value::Object(object) = &mut value {
-            for (name, fill) in &write.fill {
-                if !object.contains(name) {
-                    object.insert(name.as_str(), borrowed(fill));
-                }
+        let Grown { node: value, kind, rest } = made;
+        for (name, fill) in &write.fill {
+            if self.forest.is_object(value) && self.forest.member(value, name).is_none() {
+                let fill = self.forest.plant(borrowed(fill));
+                self.forest.append(value, name.as_str(), fill);
             }
         }
-        self.rest(write, given, rest, point, claim, &mut value, sheet, standing);
+        self.rest(write, given, rest, point, claim, value, sheet, standing);
         match self.place(write, kind, ordinal, value, sheet, standing) {
             Put::Done => true,
             Put::Nowhere => {
@@ -315,7 +312,7 @@ impl<'m> Run<'m> {
         self.issue(Severity::Warning, IssueType::Value, refusal.0, refusal.text(), path);
     }
 
-    fn make(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
+    fn make(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Growth<'m> {
         match &write.lens {
             LensUse::Builtin(lens) => {
                 let systems = self.systems();
@@ -336,7 +333,7 @@ impl<'m> Run<'m> {
                     let path = self.path_at(given.span().start);
                     self.issue(Severity::Warning, IssueType::Value, note, Refusal(note).text(), path);
                 }
-                made
+                Ok(made?.map(|made| Grown { node: self.forest.plant(made.value), kind: made.kind, rest: made.rest }))
             }
             LensUse::Composite(lens) => self.made_by(*lens, false, given.inner, claim, standing),
             LensUse::Resource(lens) => self.made_by(*lens, true, given.inner, claim, standing),
@@ -344,171 +341,45 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Runs the rules of a lens file over a datatype.
-    pub(crate) fn compose(
-        &mut self,
-        lens: usize,
-        inner: At<'_, 'm>,
-        claim: Claim,
-        standing: Standing,
-    ) -> Result<Option<(Value<'m>, Sheet<'m>)>, Refusal> {
-        let plan = &self.program.lenses[lens];
-        let point = self.tally.point();
-        let mut sheet = Sheet::default();
-        let inside = Standing { own: None, inside: true, ..standing };
-        let mut cells = self.cells.pop().unwrap_or_default();
-        cells.extend(inner.part.iter().flat_map(Node::children));
-        self.body(&plan.body, At { cells: &cells, ..inner }, &mut sheet, inside);
-        cells.clear();
-        self.cells.push(cells);
-        align(&mut sheet.object);
-        for required in plan.body.required.iter().rev() {
-            if lacks(&mut sheet.object, required) && required.parent.is_empty() && !sheet.object.is_empty() {
-                return Err(Refusal("part-missing"));
-            }
-        }
-        if sheet.object.is_empty() {
-            return Ok(None);
-        }
-        self.tally.regions(point, claim);
-        if plan.primitive {
-            return Ok(sheet.object.remove(Sheet::WHOLE).map(|value| (value, sheet)));
-        }
-        let object = std::mem::take(&mut sheet.object);
-        Ok(Some((Value::Object(object), sheet)))
-    }
-
-    /// Makes a small resource and gives the Reference to it.
-    pub(crate) fn mention(&mut self, lens: usize, inner: At<'_, 'm>, claim: Claim, standing: Standing) -> Outcome<'m> {
-        let plan = &self.program.lenses[lens];
-        let (Some(kind), Some(id)) = (plan.resource, &plan.id) else { return Ok(None) };
-        let Some((value, mut sheet)) = self.compose(lens, inner, claim, standing)? else { return Ok(None) };
-        let identifier =
-            value.get("identifier").map(|found| found.as_array().and_then(<[_]>::first).unwrap_or(found).clone());
-        let display = crate::display::of(&value);
-        let cells: Vec<Node<'m>> = inner.part.iter().flat_map(Node::children).collect();
-        let inner = At { cells: &cells, ..inner };
-        let keyed = identify::key(self.maker(), id, kind, None, inner, None);
-        let mut reference = Object::new();
-        if let (Some(keyed), Value::Object(object)) = (keyed, value) {
-            let key = ResourceKey::new(kind, keyed.id(1));
-            reference.insert("reference", key.to_string());
-            sheet.object = object;
-            let owner = self.owner();
-            self.mentions.push(Mention { key, sheet, lists: &plan.body, owner, again: None });
-        }
-        if let Some(identifier) = identifier {
-            reference.insert("identifier", identifier);
-        }
-        if let Some(display) = display {
-            reference.insert("display", display);
-        }
-        Ok((!reference.is_empty()).then(|| Made::new(reference)))
-    }
-
     /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
-    fn translate(&mut self, write: &Write, made: Option<Made<'m>>, given: Given<'_, 'm>, point: usize) -> Outcome<'m> {
+    fn translate(&mut self, write: &Write, made: Option<Grown<'m>>, given: Given<'_, 'm>, point: usize) -> Growth<'m> {
         let (table, made) = match (write.table, made) {
             (Some(table), Some(made)) => (table, made),
             (_, made) => return Ok(made),
         };
         let table: &'m Table = &self.program.tables[table];
-        let concept = write.targets.first().is_some_and(|target| target.kind.name() == "CodeableConcept");
-        let coding = write.targets.first().is_some_and(|target| target.kind.name() == "Coding");
-        let Value::Object(object) = made.value else { return Ok(Some(made)) };
-        if !concept && !coding {
-            return Ok(Some(Made { value: Value::Object(object), ..made }));
-        }
+        let target = write.targets.first().map_or("", |target| target.kind.name());
+        let (concept, coding) = (target == "CodeableConcept", target == "Coding");
         let leaf = given.first().map(|node| first_leaf(part(node, 1))).filter(|leaf| valued(*leaf));
-        let Some(leaf) = leaf else {
-            return Ok(Some(Made { value: Value::Object(object), ..made }));
+        let (true, Some(leaf)) = (self.forest.is_object(made.node) && (concept || coding), leaf) else {
+            return Ok(Some(made));
         };
         let text = leaf.text();
         let mut source = None;
-        let translation = match table.translate(text.trim()) {
+        let translated = match table.translate(text.trim()) {
             Translation::Coded(found) => {
                 source = (!found.lossy).then_some(table.head().source.as_str());
                 if found.lossy {
                     self.tally.lossy(point);
                 }
-                let mut coding = Object::new();
-                if let Some(system) = found.system {
-                    coding.insert("system", system.to_owned());
-                }
-                coding.insert("code", found.code.into_owned());
-                if let Some(display) = found.display {
-                    coding.insert("display", display.to_owned());
+                let coding = self.forest.object();
+                let parts = [("system", found.system), ("code", Some(&*found.code)), ("display", found.display)];
+                for (name, text) in parts {
+                    let Some(text) = text else { continue };
+                    let text = self.forest.joined(&[text]);
+                    self.forest.append(coding, name, text);
                 }
                 Some(coding)
             }
             Translation::Text => None,
             Translation::Refused => return Err(Refusal("code-unknown")),
         };
-        let value = match (translation, coding) {
-            (Some(translated), true) => Value::Object(translated),
+        let node = match (translated, coding) {
+            (Some(translated), true) => translated,
             (None, true) => return Err(Refusal("code-unknown")),
-            (translated, false) => Value::Object(concept_with(object, translated, source, &text)),
+            (translated, false) => concept_with(&mut self.forest, made.node, translated, source, &text),
         };
-        Ok(Some(Made { value, ..made }))
-    }
-
-    /// What the lens could not carry.
-    #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
-    fn rest(
-        &mut self,
-        write: &'m Write,
-        given: Given<'_, 'm>,
-        rest: Option<Box<(&'static str, Value<'m>)>>,
-        point: usize,
-        claim: Claim,
-        value: &mut Value<'m>,
-        sheet: &mut Sheet<'m>,
-        standing: Standing,
-    ) {
-        let extension = match &write.rest {
-            RestPlan::Unsaid => return,
-            RestPlan::Complement => {
-                self.tally.range(given.span(), claim, LeafClass::Complement);
-                return;
-            }
-            RestPlan::Extension(url) => {
-                let extension = Object::new().with("url", url.as_str());
-                match rest {
-                    Some(rest) => extension.with(rest.0, rest.1),
-                    None => match given.first().and_then(|node| self.left_over(node, point, claim)) {
-                        Some(parts) => extension.with("extension", parts),
-                        None => return,
-                    },
-                }
-            }
-        };
-        let extensions = Value::Array(vec![Value::Object(extension)]);
-        if let Value::Object(object) = value {
-            match object.get_mut("extension") {
-                Some(Value::Array(known)) => known.extend(extensions.as_array().unwrap_or_default().iter().cloned()),
-                _ => {
-                    object.insert("extension", extensions);
-                }
-            }
-            return;
-        }
-        for target in &write.targets {
-            let beside = Value::Object(Object::new().with("extension", extensions.clone()));
-            self.sheet(target, sheet, standing).put(target, Some(&target.beside), 0, beside);
-        }
-    }
-
-    /// One nested extension for each leaf that the lens did not place: its component number and its text.
-    fn left_over(&mut self, node: Node<'m>, point: usize, claim: Claim) -> Option<Value<'m>> {
-        let leaves = self.tally.unmarked(node, point);
-        let mut parts = Vec::new();
-        for leaf in leaves {
-            let start = self.tally.start_of(leaf);
-            let Some((number, text)) = locate(node, start) else { continue };
-            parts.push(Value::Object(Object::new().with("url", number).with("valueString", text)));
-            self.tally.emit_leaf(leaf, claim);
-        }
-        (!parts.is_empty()).then_some(Value::Array(parts))
+        Ok(Some(Grown { node, ..made }))
     }
 
     /// Places a value at every target of the rule.
@@ -517,7 +388,7 @@ impl<'m> Run<'m> {
         write: &'m Write,
         kind: Option<&'static str>,
         ordinal: u32,
-        value: Value<'m>,
+        value: NodeId,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> Put {
@@ -525,9 +396,12 @@ impl<'m> Run<'m> {
         let Some((last, others)) = write.targets.split_last() else { return put };
         for target in others {
             let name = kind.and_then(|kind| choice_name(&target.choices, kind));
-            put = self.put(write, target, name, ordinal, value.clone(), sheet, standing);
+            let value = self.forest.share(value);
+            put = self.put(write, target, name, ordinal, value, sheet, standing);
         }
         let name = kind.and_then(|kind| choice_name(&last.choices, kind));
+        // What others share must not change with the last one.
+        let value = if others.is_empty() { value } else { self.forest.share(value) };
         match self.put(write, last, name, ordinal, value, sheet, standing) {
             Put::Nowhere => put,
             other => other,
@@ -541,37 +415,73 @@ impl<'m> Run<'m> {
         target: &'m TargetPlan,
         name: Option<&'m str>,
         ordinal: u32,
-        value: Value<'m>,
+        value: NodeId,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) -> Put {
-        let noted = self.recorder.is_some() && !standing.inside;
-        let sheet = self.sheet(target, sheet, standing);
-        let put = sheet.put(target, name, ordinal, value);
+        let put = self.put_on(target, name, ordinal, value, sheet, standing);
         if let (true, Put::Done, Some(step)) = (write.once, put, target.steps.first()) {
-            sheet.once.push(name.unwrap_or(&step.name));
+            self.sheet(target, sheet, standing).once.push(name.unwrap_or(&step.name));
         }
-        if noted && put == Put::Done {
-            let path = sheet.path_of(target, name, ordinal);
+        if put == Put::Done && self.recorder.is_some() && !standing.inside {
+            let path = match target.parent.map(|number| self.parent_of(standing, number)) {
+                Some(Some(parent)) => self.sheets[parent].path_of(&self.forest, target, name, ordinal),
+                Some(None) => return put,
+                None => sheet.path_of(&self.forest, target, name, ordinal),
+            };
             self.wrote(target, ordinal, path, standing);
         }
         put
+    }
+
+    /// Puts a value on the sheet of its target.
+    pub(crate) fn put_on(
+        &mut self,
+        target: &'m TargetPlan,
+        name: Option<&'m str>,
+        ordinal: u32,
+        value: NodeId,
+        own: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> Put {
+        let sheet = match target.parent.map(|number| self.parent_of(standing, number)) {
+            Some(Some(parent)) => &mut self.sheets[parent],
+            // What is written for a parent that is not there goes nowhere.
+            Some(None) => &mut self.nobody,
+            None => own,
+        };
+        sheet.put(&mut self.forest, target, name, ordinal, value)
     }
 
     /// The sheet that a target belongs to: the own one or that of the parent.
     fn sheet<'s>(&'s mut self, target: &TargetPlan, own: &'s mut Sheet<'m>, standing: Standing) -> &'s mut Sheet<'m> {
         match target.parent.map(|number| self.parent_of(standing, number)) {
             Some(Some(parent)) => &mut self.sheets[parent],
-            // What is written for a parent that is not there goes nowhere.
             Some(None) => &mut self.nobody,
             None => own,
         }
     }
 }
 
+/// What a lens made, as it stands in the forest; `kind` and `rest` as [`lens::Made`] has them.
+pub(crate) struct Grown<'m> {
+    pub(crate) node: NodeId,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) rest: Option<Box<(&'static str, Value<'m>)>>,
+}
+
+impl Grown<'_> {
+    pub(crate) fn new(node: NodeId) -> Self {
+        Grown { node, kind: None, rest: None }
+    }
+}
+
+/// What a lens made of its sources; nothing where they hold no value.
+pub(crate) type Growth<'m> = Result<Option<Grown<'m>>, Refusal>;
+
 /// What a rule gives its lens.
 #[derive(Clone, Copy)]
-struct Given<'a, 'm> {
+pub(crate) struct Given<'a, 'm> {
     /// One node for each source; all repeats of the first for a lens that takes all; none for a whole segment.
     nodes: &'a [Option<Node<'m>>],
     inner: At<'a, 'm>,
@@ -579,12 +489,12 @@ struct Given<'a, 'm> {
 
 impl<'m> Given<'_, 'm> {
     /// The first source, where it says something.
-    fn first(&self) -> Option<Node<'m>> {
+    pub(crate) fn first(&self) -> Option<Node<'m>> {
         self.nodes.first().copied().flatten()
     }
 
     /// Where the first source stands in the text.
-    fn span(&self) -> std::ops::Range<u32> {
+    pub(crate) fn span(&self) -> std::ops::Range<u32> {
         match (self.nodes.iter().flatten().next(), self.inner.segment) {
             (Some(node), _) => node.span(),
             (None, Some(segment)) => segment.span(),

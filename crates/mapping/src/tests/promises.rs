@@ -202,7 +202,7 @@ fn a_resource_without_a_required_element_is_not_made_and_nothing_points_to_it() 
     let mapped = program.to_fhir(&message, &SITE);
     let kinds: Vec<&str> = mapped.changes.iter().map(|change| change.key.kind.as_str()).collect();
     assert_eq!(kinds, ["Patient", "DiagnosticReport"]);
-    assert!(mapped.changes[1].set.get("result").is_none());
+    assert!(mapped.changes[1].set().get("result").is_none());
     assert!(mapped.issues.iter().any(|issue| issue.code == "required-missing"));
     let line = mapped.accounts.lines(&program, &message).find(|line| line.path.to_string() == "OBX-5.1.1").unwrap();
     assert_eq!((line.class, line.reason), (LeafClass::Reported, "its resource was not made"));
