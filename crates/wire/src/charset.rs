@@ -154,8 +154,12 @@ pub enum Reason {
     Forced,
     /// The bytes start with the byte order mark of UTF-8.
     ByteOrderMark,
-    /// MSH-18 says so.
+    /// MSH-18 or the XML declaration says so.
     Declared,
+    /// The transport, such as the `Content-Type` of HTTP, says so.
+    Transport,
+    /// The document stands in another one.
+    Envelope,
     /// The bytes are strict UTF-8.
     StrictUtf8,
     /// Nothing else fitted: the site's default.
@@ -202,6 +206,26 @@ pub(crate) fn gate<'a>(
                 .map_err(|at| NotAMessage::Undecodable { charset, raw_offset: (mark + at) as u32 })?,
         ),
     };
+    Ok(Decoded { text, charset, reason, mark_bytes: mark as u32 })
+}
+
+/// Finds the character set of bytes that declare none, and decodes them.
+pub(crate) fn gate_undeclared<'a>(bytes: &'a [u8], site: &Site) -> Result<Decoded<'a>, NotAMessage> {
+    if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") || looks_like_utf16(bytes) {
+        return Err(NotAMessage::Utf16);
+    }
+    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let body = &bytes[mark..];
+    let (charset, reason) = match (site.charset_forced, mark) {
+        (Some(forced), _) => (forced, Reason::Forced),
+        (None, 1..) => (Charset::Utf8, Reason::ByteOrderMark),
+        // Bytes that are all ASCII are of any character set: what is written into them is of the site's.
+        (None, 0) if body.is_ascii() => (site.charset_default, Reason::Default),
+        (None, 0) if std::str::from_utf8(body).is_ok() => (Charset::Utf8, Reason::StrictUtf8),
+        (None, 0) => (site.charset_default, Reason::Default),
+    };
+    let undecodable = |at| NotAMessage::Undecodable { charset, raw_offset: (mark + at) as u32 };
+    let text = charset.decode(body).map_err(undecodable)?;
     Ok(Decoded { text, charset, reason, mark_bytes: mark as u32 })
 }
 
@@ -288,4 +312,4 @@ pub(crate) fn looks_like_utf16(bytes: &[u8]) -> bool {
     zero(0) || zero(1)
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -6,7 +6,7 @@ use crate::charset;
 use crate::index::Index;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
-use crate::message::Locator;
+use crate::message::{Locator, Shape};
 use crate::{Delimiters, Limits, Message, Node, NotAMessage, Segment, Site, escape, facts};
 
 /// Reads one message.
@@ -55,8 +55,17 @@ impl Parser {
         let mut index = std::mem::take(&mut self.index);
         index.build(&decoded.text, start, delimiters, site.join_broken_lines, limits, &mut issues)?;
         let (raw, charset, reason, mark_bytes) = (bytes, decoded.charset, decoded.reason, decoded.mark_bytes);
-        let mut message =
-            Message { raw, text: decoded.text, charset, reason, delimiters, index, mark_bytes, truncates: false };
+        let mut message = Message {
+            raw,
+            text: decoded.text,
+            charset,
+            reason,
+            delimiters,
+            index,
+            mark_bytes,
+            truncates: false,
+            shape: Shape::Segments,
+        };
         message.truncates = delimiters.truncation != 0 && facts::at_least(&message.header().version(), "2.7");
         check_leaves(&message, limits, &mut issues)?;
         inspect(&message, &mut issues);

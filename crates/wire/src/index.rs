@@ -1,7 +1,7 @@
 //! The index: one pass over decoded text that notes every delimiter as a `u32` offset.
 
 use crate::issue::{Issue, IssueCode, IssueList};
-use crate::{Limits, NotAMessage};
+use crate::{Limits, NotAMessage, RowKind};
 
 /// The delimiters of one message, HL7 v2 chapter 2, message delimiters. 0 means that the level is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,17 @@ const ESCAPES: u32 = 1 << 30;
 const HEADER: u32 = 1 << 29;
 
 impl Entry {
+    /// A row of a delimited file: a head row has the flag of a header, a trailer row that of a raw line.
+    pub(crate) fn of_row(span: std::ops::Range<u32>, low: u32, number: u32, kind: RowKind, quoted: bool) -> Self {
+        let kind = match kind {
+            RowKind::Head => HEADER,
+            RowKind::Row => 0,
+            RowKind::Trailer => RAW,
+        };
+        let occurrence = number.min(HEADER - 1) | kind | if quoted { ESCAPES } else { 0 };
+        Self { start: span.start, end: span.end, low, occurrence }
+    }
+
     pub(crate) fn occurrence(self) -> u32 {
         self.occurrence & (HEADER - 1)
     }
@@ -83,6 +94,11 @@ pub(crate) struct Index {
 }
 
 impl Index {
+    /// The index of a delimited file.
+    pub(crate) fn of_rows(offsets: Vec<u32>, segments: Vec<Entry>) -> Self {
+        Self { count: offsets.len(), most: offsets.len(), offsets, segments, seen: Vec::new() }
+    }
+
     pub(crate) fn segments(&self) -> &[Entry] {
         &self.segments
     }
@@ -330,7 +346,7 @@ fn segment_id(line: &[u8], field: u8) -> Option<[u8; 3]> {
 
 /// A bit for every splitting delimiter of a block, and a bit for every line end.
 #[inline]
-fn masks(block: &[u8; BLOCK], [a, b, c, d]: [u8; 4]) -> (u64, u64) {
+pub(crate) fn masks(block: &[u8; BLOCK], [a, b, c, d]: [u8; 4]) -> (u64, u64) {
     let mut marks = [0_u8; BLOCK];
     let mut ends = [0_u8; BLOCK];
     let mut ended = 0;
@@ -358,6 +374,6 @@ fn gather(flags: &[u8; BLOCK]) -> u64 {
 const FLAG: u8 = 0x80;
 const GATHER: u128 = 1 << 57 | 1 << 50 | 1 << 43 | 1 << 36 | 1 << 29 | 1 << 22 | 1 << 15 | 1 << 8;
 
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 /// Offsets kept from message to message: 1 MiB.
 const KEPT_MAX: usize = 1 << 18;

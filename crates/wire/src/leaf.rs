@@ -1,13 +1,19 @@
-use crate::{Delimiters, Message, Node, Path, Presence};
+mod tree;
+
+use std::ops::Range;
+
+use crate::{Delimiters, Element, Format, Message, Node, Path, Presence};
+use tree::TreeWalk;
 
 /// A value or a null at its smallest position.
 #[derive(Debug, Clone, Copy)]
 pub struct Leaf<'m> {
-    /// The segment's 0-based index.
+    /// The 0-based index of the segment or row; of a tree that of the element.
     pub segment: u32,
-    /// The field, 1-based; 0 for the text of a raw line.
+    /// The field, 1-based; 0 for the text of a raw line. Of a tree the attribute, 1-based; 0 for character data.
     pub field: u16,
-    /// The repetition, 1-based; 0 for the text of a raw line.
+    /// The repetition, 1-based; 0 for the text of a raw line. Of a tree the run of character data, 1-based; 0 where it
+    /// is the only one.
     pub repetition: u16,
     /// The component, 1-based; 0 for the text of a raw line.
     pub component: u16,
@@ -21,8 +27,20 @@ impl Leaf<'_> {
     /// The path with all its levels.
     #[must_use]
     pub fn path(&self, message: &Message<'_>) -> Path {
+        if let Some(element) = self.element(message) {
+            return tree::path(self, element);
+        }
         let segment = message.segment(self.segment as usize).path();
+        if let Some(rows) = message.rows() {
+            return rows.path(message, segment, self);
+        }
         segment.at(self.field, self.repetition, self.component, self.subcomponent)
+    }
+
+    /// The element that has the value, of a leaf of a tree.
+    #[must_use]
+    pub fn element<'m>(&self, message: &'m Message<'m>) -> Option<Element<'m>> {
+        message.element(self.segment as usize)
     }
 }
 
@@ -45,6 +63,20 @@ pub struct Leaves<'m> {
     /// The delimiters of the segment that are still ahead.
     ahead: &'m [u32],
     place: Place,
+    kind: Kind<'m>,
+    /// The current row holds quotation marks: its positions are found one by one.
+    quoted: bool,
+    /// The cell of such a row without the quotation marks around it, and whether there are some inside.
+    cell: Range<u32>,
+    cell_escapes: bool,
+}
+
+/// What the walk goes over.
+#[derive(Debug, Clone)]
+enum Kind<'m> {
+    Segments,
+    Rows,
+    Tree(TreeWalk<'m>),
 }
 
 /// Field, repetition, component and subcomponent in one word, 16 bits each, the field highest: so a step is a shift and
@@ -93,11 +125,24 @@ impl<'m> Leaves<'m> {
             start: 0,
             ahead: &[],
             place: Place(0),
+            kind: match (message.tree(), message.format()) {
+                (Some(tree), _) => Kind::Tree(TreeWalk::new(message, tree)),
+                (None, Format::Delimited) => Kind::Rows,
+                _ => Kind::Segments,
+            },
+            quoted: false,
+            cell: 0..0,
+            cell_escapes: false,
         }
     }
 
     /// Enters the next segment; `None` after the last.
-    fn enter(&mut self) -> Option<Entered> {
+    fn enter(&mut self) -> Option<Entered<'m>> {
+        match &mut self.kind {
+            Kind::Segments => {}
+            Kind::Rows => return self.enter_row(),
+            Kind::Tree(walk) => return walk.next().map(Entered::Leaf),
+        }
         let entry = *self.message.index.segments().get(self.next_segment)?;
         let offsets = self.message.index.offsets_of(self.next_segment);
         self.next_segment += 1;
@@ -114,6 +159,50 @@ impl<'m> Leaves<'m> {
             self.ahead = &offsets[skipped..];
         }
         Some(Entered::Segment)
+    }
+
+    /// Enters the next row, or gives the next leaf of one with quotation marks.
+    fn enter_row(&mut self) -> Option<Entered<'m>> {
+        while self.quoted {
+            if let Some(leaf) = self.quoted_position() {
+                return Some(Entered::Leaf(leaf));
+            }
+        }
+        let entry = *self.message.index.segments().get(self.next_segment)?;
+        self.ahead = self.message.index.offsets_of(self.next_segment);
+        self.next_segment += 1;
+        (self.start, self.end, self.escapes) = (entry.start, entry.end, false);
+        self.place = Place::field(1);
+        self.long = self.ahead.len() >= LAST as usize;
+        self.quoted = entry.has_escapes();
+        self.inside = !self.quoted;
+        Some(Entered::Segment)
+    }
+
+    /// The next position of a row with quotation marks; call it only inside one.
+    fn quoted_position(&mut self) -> Option<Leaf<'m>> {
+        let text = self.text.as_bytes();
+        let field = self.delimiters.field;
+        if self.place.0 << (64 - FIELD) == FIRST << (64 - FIELD) {
+            let end = self.ahead.iter().copied().find(|&at| text[at as usize] == field).unwrap_or(self.end);
+            let cell = Node::of_cell(self.message, self.start..end, 0..0, true);
+            (self.cell, self.cell_escapes) = (cell.span(), cell.has_escapes());
+        }
+        let (start, place) = (self.start.max(self.cell.start), self.place);
+        let end = match self.ahead.split_first() {
+            Some((&end, ahead)) => {
+                let kept = self.delimiters.kept(text[end as usize]);
+                self.place = if self.long { place.next_saturating(kept) } else { place.next(kept) };
+                (self.start, self.ahead) = (end + 1, ahead);
+                end.min(self.cell.end)
+            }
+            None => {
+                self.quoted = false;
+                self.cell.end
+            }
+        };
+        let raw = &self.text[start as usize..end.max(start) as usize];
+        (!is_blank(raw)).then(|| self.leaf(place, Node::finest(self.message, raw, start, self.cell_escapes)))
     }
 
     /// A raw line is a leaf by itself.
@@ -147,14 +236,19 @@ impl<'m> Leaves<'m> {
         if is_blank(raw) {
             return None;
         }
-        Some(Leaf {
+        Some(self.leaf(place, Node::finest(self.message, raw, start, self.escapes)))
+    }
+
+    #[inline(always)]
+    fn leaf(&self, place: Place, node: Node<'m>) -> Leaf<'m> {
+        Leaf {
             segment: (self.next_segment - 1) as u32,
             field: place.number(FIELD),
             repetition: place.number(REPETITION),
             component: place.number(COMPONENT),
             subcomponent: place.number(SUBCOMPONENT),
-            node: Node::finest(self.message, raw, start, self.escapes),
-        })
+            node,
+        }
     }
 }
 
@@ -174,9 +268,10 @@ impl Delimiters {
     }
 }
 
-enum Entered {
+enum Entered<'m> {
     Segment,
     Line,
+    Leaf(Leaf<'m>),
 }
 
 impl<'m> Iterator for Leaves<'m> {
@@ -190,8 +285,10 @@ impl<'m> Iterator for Leaves<'m> {
                     return Some(leaf);
                 }
             }
-            if let Entered::Line = self.enter()? {
-                return Some(self.line());
+            match self.enter()? {
+                Entered::Line => return Some(self.line()),
+                Entered::Leaf(leaf) => return Some(leaf),
+                Entered::Segment => {}
             }
         }
     }
@@ -210,6 +307,7 @@ impl<'m> Iterator for Leaves<'m> {
             self.inside = false;
             match self.enter() {
                 Some(Entered::Line) => result = f(result, self.line()),
+                Some(Entered::Leaf(leaf)) => result = f(result, leaf),
                 Some(Entered::Segment) => {}
                 None => return result,
             }

@@ -22,6 +22,24 @@ pub struct Limits {
     pub reassembly_bytes_max: usize,
     /// Milliseconds from the first piece of a continued message to its last.
     pub reassembly_age_ms_max: u64,
+    /// How deep elements of XML may stand in each other.
+    pub xml_depth_max: usize,
+    /// Elements and attributes of one XML document, those of the documents within it included.
+    pub xml_nodes_max: usize,
+    /// Attributes of one element.
+    pub attributes_max: usize,
+    /// How many documents may be wrapped in each other as text.
+    pub inner_depth_max: usize,
+    /// How deep objects and arrays of JSON may stand in each other.
+    pub json_depth_max: usize,
+    /// Values of one JSON document.
+    pub json_nodes_max: usize,
+    /// Rows of one delimited file.
+    pub rows_max: usize,
+    /// Cells of one row.
+    pub columns_max: usize,
+    /// Bytes of one cell in the decoded text.
+    pub cell_bytes_max: usize,
     /// Issues reported for one message; the last one says how many more there were.
     pub issues_max: usize,
 }
@@ -38,6 +56,15 @@ impl Default for Limits {
             reassembly_fragments_max: 1_000,
             reassembly_bytes_max: 64 << 20,
             reassembly_age_ms_max: 3_600_000,
+            xml_depth_max: 64,
+            xml_nodes_max: 1_000_000,
+            attributes_max: 256,
+            inner_depth_max: 3,
+            json_depth_max: 64,
+            json_nodes_max: 1_000_000,
+            rows_max: 1_000_000,
+            columns_max: 512,
+            cell_bytes_max: 1 << 20,
             issues_max: 1_000,
         }
     }

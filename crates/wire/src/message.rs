@@ -1,10 +1,15 @@
 use std::borrow::Cow;
 
 use crate::charset::Reason;
+use crate::delimited::Rows;
 use crate::index::Index;
-use crate::{Charset, Delimiters, Header, Leaves, Node, Path, Segment, escape, groups};
+use crate::tree::Tree;
+use crate::{
+    Charset, Delimiters, Element, Format, Header, Leaves, Node, Path, RowKind, Segment, escape, groups, write,
+};
 
-/// A message: the bytes it came in, the decoded text, and an index of its delimiters. Nothing is copied per field.
+/// A message of any format: the bytes it came in, the decoded text, and an index of its parts. Nothing is copied per
+/// field. ER7 and delimited messages have [`segments`](Self::segments), XML and JSON have a [`root`](Self::root).
 #[derive(Debug)]
 pub struct Message<'a> {
     pub(crate) raw: &'a [u8],
@@ -17,6 +22,20 @@ pub struct Message<'a> {
     pub(crate) mark_bytes: u32,
     /// Version 2.7 or later: a truncation character counts.
     pub(crate) truncates: bool,
+    pub(crate) shape: Shape,
+}
+
+/// What a message has beside its segments, or in place of them.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// ER7: the index says all.
+    Segments,
+    /// The rows of a delimited file, which the index holds as segments.
+    Rows(Box<Rows>),
+    /// An XML document.
+    Xml(Box<Tree>),
+    /// A JSON document.
+    Json(Box<Tree>),
 }
 
 impl<'a> Message<'a> {
@@ -44,13 +63,52 @@ impl<'a> Message<'a> {
         self.reason
     }
 
-    /// The delimiters of this message.
+    /// How the message is written.
+    #[inline]
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self.shape {
+            Shape::Segments => Format::Er7,
+            Shape::Rows(_) => Format::Delimited,
+            Shape::Xml(_) => Format::Xml,
+            Shape::Json(_) => Format::Json,
+        }
+    }
+
+    pub(crate) fn tree(&self) -> Option<&Tree> {
+        match &self.shape {
+            Shape::Xml(tree) | Shape::Json(tree) => Some(tree),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn rows(&self) -> Option<&Rows> {
+        match &self.shape {
+            Shape::Rows(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// The root element of XML, or the document itself of JSON; `None` for formats that have segments.
+    #[must_use]
+    pub fn root(&self) -> Option<Element<'_>> {
+        self.tree().map(|tree| Element::new(self, tree, 0))
+    }
+
+    /// The element of this 0-based [index](Element::index).
+    #[must_use]
+    pub fn element(&self, index: usize) -> Option<Element<'_>> {
+        let tree = self.tree()?;
+        (index < tree.elements.len()).then(|| Element::new(self, tree, index as u32))
+    }
+
+    /// The delimiters of this message; of XML and JSON the usual ones of ER7, which do not count there.
     #[must_use]
     pub fn delimiters(&self) -> Delimiters {
         self.delimiters
     }
 
-    /// The segments in their order, raw lines among them.
+    /// The segments in their order, raw lines among them; of a delimited file its rows. None of XML and JSON.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = Segment<'_>> + ExactSizeIterator {
         (0..self.segment_count()).map(|index| self.segment(index))
     }
@@ -79,20 +137,39 @@ impl<'a> Message<'a> {
     /// The segment of this id and 1-based occurrence.
     #[must_use]
     pub fn occurrence(&self, id: &str, occurrence: usize) -> Option<Segment<'_>> {
+        if let Some(rows) = self.rows() {
+            let kind = RowKind::parse(id)?;
+            return rows.find(self, kind, u32::try_from(occurrence).ok()?);
+        }
         self.segments().find(|segment| segment.occurrence() == occurrence && segment.id() == id)
     }
 
-    /// The node a path names, absent or not; `None` when the path's segment is not there or the path names a whole
-    /// segment. A path with groups is looked up in [`groups::arrange`].
+    /// The node a path names, absent or not; `None` when the path's segment is not there, the path names a whole
+    /// segment, or it is a path of another format. A path with groups is looked up in [`groups::arrange`].
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<Node<'_>> {
+        if let Some(steps) = path.steps() {
+            return self.root().map(|root| root.walk(steps));
+        }
         let segment = self.find(path)?;
+        if let Some(rows) = self.rows() {
+            return rows.field(path).map(|field| segment.node_at(field, path));
+        }
         (path.field() > 0).then(|| segment.node(path))
     }
 
-    /// The segment a path names.
+    /// The element a path names; of a path to an attribute or a run of text the element that has it.
+    #[must_use]
+    pub fn find_element(&self, path: &Path) -> Option<Element<'_>> {
+        self.root()?.walk_to(path.steps()?)
+    }
+
+    /// The segment or row a path names.
     #[must_use]
     pub fn find(&self, path: &Path) -> Option<Segment<'_>> {
+        if let (Some(rows), Some((kind, number))) = (self.rows(), path.row()) {
+            return rows.find(self, kind, number);
+        }
         if path.groups().is_empty() {
             return self.occurrence(path.segment(), usize::from(path.occurrence()));
         }
@@ -111,10 +188,11 @@ impl<'a> Message<'a> {
         self.leaves().count()
     }
 
-    /// The fields of the header segment by name.
+    /// The fields of the header segment by name; all absent when the message is not ER7.
     #[must_use]
     pub fn header(&self) -> Header<'_> {
-        Header::new(self.segment(0))
+        let is_er7 = matches!(self.shape, Shape::Segments);
+        Header::new(if is_er7 { self.segment(0) } else { Segment::nowhere(self) })
     }
 
     /// The bytes of this message with one value replaced; every other byte stays as it is. The value is escaped and
@@ -124,14 +202,22 @@ impl<'a> Message<'a> {
     /// # Errors
     /// When the place cannot be addressed or the value cannot be written in this message.
     pub fn set(&self, path: &Path, value: &str) -> Result<Vec<u8>, SetError> {
+        if self.format() != Format::Er7 {
+            let (span, written) = write::place(self, path, value)?;
+            return self.replaced(span, &written);
+        }
         let segment = self.find(path).ok_or(SetError::NoSegment)?;
         if path.field() == 0 || segment.is_raw() || (segment.is_header() && path.field() <= 2) {
             return Err(SetError::NotAField);
         }
         let (span, fill) = segment.place(path, self.delimiters).ok_or(SetError::LevelOff)?;
         let escaped = escape::encode(value, self.delimiters).ok_or(SetError::Unescapable)?;
-        let written = fill + &escaped;
-        let encoded = self.charset.encode(&written).map_err(|_| SetError::Unencodable)?;
+        self.replaced(span, &(fill + &escaped))
+    }
+
+    /// The bytes of this message with one span of its text replaced.
+    fn replaced(&self, span: std::ops::Range<u32>, written: &str) -> Result<Vec<u8>, SetError> {
+        let encoded = self.charset.encode(written).map_err(|_| SetError::Unencodable)?;
         let (from, to) = (self.raw_offset(span.start) as usize, self.raw_offset(span.end) as usize);
         let mut bytes = Vec::with_capacity(self.raw.len() + encoded.len());
         bytes.extend_from_slice(&self.raw[..from]);
@@ -224,6 +310,53 @@ pub enum NotAMessage {
         /// The limit.
         limit: usize,
     },
+    /// There is no element.
+    #[error("no XML element stands at the start")]
+    NoRoot {
+        /// Where it should stand.
+        raw_offset: u32,
+    },
+    /// The XML declares a document type. Such declarations can make a small document grow without bound and read files,
+    /// so they are refused, whatever they say.
+    #[error("the XML has a document type declaration")]
+    Doctype {
+        /// Where it stands.
+        raw_offset: u32,
+    },
+    /// The text is no JSON, RFC 8259.
+    #[error("the text is not JSON")]
+    NotJson {
+        /// The first byte that cannot stand where it stands.
+        raw_offset: u32,
+    },
+    /// Elements or values stand deeper in each other than allowed.
+    #[error("the tree is deeper than {limit} levels")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+        /// Where it is exceeded.
+        raw_offset: u32,
+    },
+    /// More elements and attributes than allowed.
+    #[error("the tree has more than {limit} nodes")]
+    TooManyNodes {
+        /// The limit.
+        limit: usize,
+    },
+    /// More attributes on one element than allowed.
+    #[error("an element has more than {limit} attributes")]
+    TooManyAttributes {
+        /// The limit.
+        limit: usize,
+        /// Where the element stands.
+        raw_offset: u32,
+    },
+    /// A name of more than 65535 bytes.
+    #[error("a name is longer than 65535 bytes")]
+    NameTooLong {
+        /// Where it starts.
+        raw_offset: u32,
+    },
     /// A position larger than one may be.
     #[error("a position is larger than {limit} bytes")]
     LeafTooLarge {
@@ -248,7 +381,32 @@ impl NotAMessage {
             Self::TooManySegments { .. } => "too-many-segments",
             Self::TooManyLeaves { .. } => "too-many-leaves",
             Self::LeafTooLarge { .. } => "leaf-too-large",
+            Self::NoRoot { .. } => "no-root",
+            Self::Doctype { .. } => "doctype",
+            Self::NotJson { .. } => "not-json",
+            Self::TooDeep { .. } => "too-deep",
+            Self::TooManyNodes { .. } => "too-many-nodes",
+            Self::TooManyAttributes { .. } => "too-many-attributes",
+            Self::NameTooLong { .. } => "name-too-long",
         }
+    }
+
+    /// The same refusal with its offset moved, from the text to the bytes or from one document into another.
+    pub(crate) fn moved(mut self, place: impl FnOnce(u32) -> u32) -> Self {
+        match &mut self {
+            Self::NoHeader { raw_offset }
+            | Self::Delimiters { raw_offset }
+            | Self::Undecodable { raw_offset, .. }
+            | Self::LeafTooLarge { raw_offset, .. }
+            | Self::NoRoot { raw_offset }
+            | Self::Doctype { raw_offset }
+            | Self::NotJson { raw_offset }
+            | Self::TooDeep { raw_offset, .. }
+            | Self::TooManyAttributes { raw_offset, .. }
+            | Self::NameTooLong { raw_offset } => *raw_offset = place(*raw_offset),
+            _ => {}
+        }
+        self
     }
 
     /// The byte that decided it; 0 where it is the whole input.
@@ -258,7 +416,13 @@ impl NotAMessage {
             Self::NoHeader { raw_offset }
             | Self::Delimiters { raw_offset }
             | Self::Undecodable { raw_offset, .. }
-            | Self::LeafTooLarge { raw_offset, .. } => raw_offset,
+            | Self::LeafTooLarge { raw_offset, .. }
+            | Self::NoRoot { raw_offset }
+            | Self::Doctype { raw_offset }
+            | Self::NotJson { raw_offset }
+            | Self::TooDeep { raw_offset, .. }
+            | Self::TooManyAttributes { raw_offset, .. }
+            | Self::NameTooLong { raw_offset } => raw_offset,
             _ => 0,
         }
     }
@@ -267,17 +431,17 @@ impl NotAMessage {
 /// Why a value could not be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    /// The path names a segment that is not there.
-    #[error("the message has no such segment")]
+    /// The path names a segment, a row or an element that is not there, or is a path of another format.
+    #[error("the message has no such segment, row or element")]
     NoSegment,
-    /// The path names a segment, a raw line, or the delimiters.
-    #[error("the path does not name a field that can be set")]
+    /// The path names a segment, a raw line, the delimiters, or an element that holds others.
+    #[error("the path does not name a value that can be set")]
     NotAField,
     /// The message has no delimiter for a level of the path.
     #[error("the message has no delimiter for that level")]
     LevelOff,
-    /// The value holds a delimiter and the message has no escape character.
-    #[error("the value needs an escape character and the message has none")]
+    /// The value holds a delimiter and the message has no escape character, or no quotation marks.
+    #[error("the value needs an escape character or quotation marks and the message has none")]
     Unescapable,
     /// The value holds a character that the message's character set lacks.
     #[error("the value cannot be written in the character set of the message")]

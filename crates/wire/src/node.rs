@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::{Message, escape};
+use crate::{Format, Message, delimited, escape, json, xml};
 
-/// The level of a node in the tree below a segment.
+/// The level of a node below a segment or row. What stands in a tree has the finest level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// A field with all its repetitions.
@@ -19,17 +19,33 @@ pub enum Level {
 /// What a sender says by a place of a message, HL7 v2 chapter 2, null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Presence {
-    /// The message ends before the place: no statement.
+    /// The message ends before the place, or has no such element: no statement.
     Absent,
-    /// Nothing between the delimiters: no statement.
+    /// Nothing between the delimiters, the tags or the quotation marks: no statement.
     Empty,
-    /// Two quotation marks and nothing else: the value is to be deleted.
+    /// The value is to be deleted: in ER7 two quotation marks and nothing else, in XML `xsi:nil`, in JSON `null`.
     Null,
     /// A value.
     Value,
 }
 
-/// A view of a field, repetition, component or subcomponent.
+/// What a node is beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Data.
+    Plain,
+    /// The message ends before the place.
+    Absent,
+    /// A mark beside the text says that the value is to be deleted.
+    Null,
+    /// The value of an attribute.
+    Attribute,
+    /// A JSON value that is no string: nothing in it is an escape.
+    Literal,
+}
+
+/// A view of one place: a field, repetition, component or subcomponent, a cell or part of one, the character data of an
+/// element, the value of an attribute.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'m> {
     message: &'m Message<'m>,
@@ -39,7 +55,7 @@ pub struct Node<'m> {
     low: u32,
     high: u32,
     level: Level,
-    absent: bool,
+    state: State,
     escapes: bool,
 }
 
@@ -53,17 +69,47 @@ impl<'m> Node<'m> {
         escapes: bool,
     ) -> Self {
         let raw = &message.text[span.start as usize..span.end as usize];
-        Self { message, raw, start: span.start, low: inner.start, high: inner.end, level, absent: false, escapes }
+        Self { message, raw, start: span.start, low: inner.start, high: inner.end, level, state: State::Plain, escapes }
     }
 
     /// A node of the finest level whose text the caller has cut out already.
     #[inline]
     pub(crate) fn finest(message: &'m Message<'m>, raw: &'m str, start: u32, escapes: bool) -> Self {
-        Self { message, raw, start, low: 0, high: 0, level: Level::Subcomponent, absent: false, escapes }
+        Self { message, raw, start, low: 0, high: 0, level: Level::Subcomponent, state: State::Plain, escapes }
     }
 
     pub(crate) fn absent(message: &'m Message<'m>, level: Level, at: u32) -> Self {
-        Self { message, raw: "", start: at, low: 0, high: 0, level, absent: true, escapes: false }
+        Self { message, raw: "", start: at, low: 0, high: 0, level, state: State::Absent, escapes: false }
+    }
+
+    /// A cell of a row: the quotation marks around it are no part of it. `quotes`: the row holds some.
+    pub(crate) fn of_cell(message: &'m Message<'m>, span: Range<u32>, inner: Range<u32>, quotes: bool) -> Self {
+        let mut span = span;
+        let mut escapes = false;
+        if quotes {
+            let quote = message.delimiters.escape;
+            let raw = &message.text.as_bytes()[span.start as usize..span.end as usize];
+            if let [first, content @ .., last] = raw
+                && *first == quote
+                && *last == quote
+            {
+                escapes = memchr::memchr(quote, content).is_some();
+                span = span.start + 1..span.end - 1;
+            }
+        }
+        Self::new(message, Level::Field, span, inner, escapes)
+    }
+
+    /// A part of a tree.
+    pub(crate) fn of_tree(message: &'m Message<'m>, span: Range<u32>, state: State) -> Self {
+        let raw = &message.text[span.start as usize..span.end as usize];
+        let escapes = match (state, message.format()) {
+            (State::Literal, _) => false,
+            (_, Format::Json) => memchr::memchr(b'\\', raw.as_bytes()).is_some(),
+            (State::Attribute, _) => raw.bytes().any(|b| matches!(b, b'&' | b'\t' | b'\r' | b'\n')),
+            _ => memchr::memchr3(b'&', b'<', b'\r', raw.as_bytes()).is_some(),
+        };
+        Self { message, raw, start: span.start, low: 0, high: 0, level: Level::Subcomponent, state, escapes }
     }
 
     fn end(&self) -> u32 {
@@ -91,7 +137,32 @@ impl<'m> Node<'m> {
         if !self.escapes {
             return Cow::Borrowed(self.raw());
         }
-        escape::decode(self.raw(), self.message.delimiters, self.message.charset)
+        match self.message.format() {
+            Format::Er7 => escape::decode(self.raw(), self.message.delimiters, self.message.charset),
+            Format::Xml => xml::decode(self.raw, self.state == State::Attribute),
+            Format::Json => json::decode(self.raw),
+            Format::Delimited => delimited::decode(self.raw, self.message.delimiters.escape),
+        }
+    }
+
+    /// The text without blanks around it, ideographic ones included: a view, the tree keeps them.
+    #[must_use]
+    pub fn trimmed(&self) -> Cow<'m, str> {
+        match self.text() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        }
+    }
+
+    /// The text may differ from what was sent.
+    pub(crate) fn has_escapes(&self) -> bool {
+        self.escapes
+    }
+
+    /// Nothing but blanks and marks that stand for no text, such as comments.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let blank = self.raw.trim_ascii().is_empty();
+        blank || (!self.raw.as_bytes()[0].is_ascii_alphanumeric() && self.text().trim().is_empty())
     }
 
     /// What the sender says by this place.
@@ -99,9 +170,10 @@ impl<'m> Node<'m> {
     #[must_use]
     pub fn presence(&self) -> Presence {
         match self.raw.len() {
-            0 if self.absent => Presence::Absent,
+            0 if self.state == State::Absent => Presence::Absent,
+            0 if self.state == State::Null => Presence::Null,
             0 => Presence::Empty,
-            2 if self.raw == "\"\"" => Presence::Null,
+            2 if self.raw == "\"\"" && self.message.format() == Format::Er7 => Presence::Null,
             _ => Presence::Value,
         }
     }
@@ -116,7 +188,7 @@ impl<'m> Node<'m> {
     /// subcomponent.
     #[must_use]
     pub fn child_count(&self) -> u16 {
-        if self.absent || self.level == Level::Subcomponent {
+        if self.state == State::Absent || self.level == Level::Subcomponent {
             return 0;
         }
         let delimiter = self.child_delimiter();
@@ -133,7 +205,7 @@ impl<'m> Node<'m> {
         let offsets = self.message.index.offsets();
         let bytes = self.message.text.as_bytes();
         let mut low = self.low;
-        let mut start = (!self.absent && self.level != Level::Subcomponent).then_some(self.start);
+        let mut start = (self.state != State::Absent && self.level != Level::Subcomponent).then_some(self.start);
         std::iter::from_fn(move || {
             let from = start?;
             if parent.low == parent.high {
@@ -187,7 +259,7 @@ impl<'m> Node<'m> {
     /// The child of a node without delimiters inside: it is the whole, or not there.
     #[inline]
     fn only_child(&self, number: u16) -> Node<'m> {
-        if number == 1 && !self.absent && self.level != Level::Subcomponent {
+        if number == 1 && self.state != State::Absent && self.level != Level::Subcomponent {
             return Node { level: self.child_level(), ..*self };
         }
         Node::absent(self.message, self.child_level(), self.end())
@@ -196,6 +268,9 @@ impl<'m> Node<'m> {
     /// The text as runs and formatting commands. Only data of type FT holds commands; HL7 v2 chapter 2, formatted text.
     #[must_use]
     pub fn formatted(&self) -> Vec<escape::Run<'m>> {
+        if self.message.format() != Format::Er7 {
+            return vec![escape::Run::Text(self.text())];
+        }
         escape::formatted(self.raw(), self.message.delimiters, self.message.charset)
     }
 

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use crate::index::Entry;
 use crate::path::RAW_ID;
-use crate::{Delimiters, Level, Message, Node, Path};
+use crate::{Delimiters, Level, Message, Node, Path, RowKind};
 
 /// A view of one segment.
 #[derive(Debug, Clone, Copy)]
@@ -17,15 +17,23 @@ impl<'m> Segment<'m> {
         Self { message, index, entry: message.index.segments()[index] }
     }
 
+    /// A segment without fields, of a message that has none.
+    pub(crate) fn nowhere(message: &'m Message<'m>) -> Self {
+        Self { message, index: 0, entry: Entry::default() }
+    }
+
     /// The 0-based place of the segment in the message.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The three characters of the segment id; `?` for a raw line.
+    /// The three characters of the segment id; `?` for a raw line; of a row `head`, `row` or `trailer`.
     #[must_use]
     pub fn id(&self) -> &'m str {
+        if self.message.rows().is_some() {
+            return self.row_kind().as_str();
+        }
         if self.is_raw() { RAW_ID } else { self.raw().get(..3).unwrap_or(RAW_ID) }
     }
 
@@ -33,6 +41,14 @@ impl<'m> Segment<'m> {
     #[must_use]
     pub fn occurrence(&self) -> usize {
         self.entry.occurrence() as usize
+    }
+
+    fn row_kind(&self) -> RowKind {
+        match (self.entry.is_header(), self.entry.is_raw()) {
+            (true, _) => RowKind::Head,
+            (_, true) => RowKind::Trailer,
+            _ => RowKind::Row,
+        }
     }
 
     /// The segment as it stands in the text, without the line end.
@@ -50,18 +66,27 @@ impl<'m> Segment<'m> {
     /// The line does not start with a segment id. It has no fields; its text is one leaf.
     #[must_use]
     pub fn is_raw(&self) -> bool {
-        self.entry.is_raw()
+        self.entry.is_raw() && !self.is_row()
+    }
+
+    /// The segment is a row of a delimited file.
+    #[must_use]
+    pub fn is_row(&self) -> bool {
+        self.message.rows().is_some()
     }
 
     /// MSH, FHS or BHS: field 1 is the field separator and field 2 holds the encoding characters.
     #[must_use]
     pub fn is_header(&self) -> bool {
-        self.entry.is_header()
+        self.entry.is_header() && !self.is_row()
     }
 
     /// The path of the segment.
     #[must_use]
     pub fn path(&self) -> Path {
+        if self.is_row() {
+            return Path::of_row(self.row_kind(), self.entry.occurrence());
+        }
         let occurrence = u16::try_from(self.occurrence()).unwrap_or(u16::MAX);
         Path::of_segment(self.id(), occurrence).unwrap_or_else(|| Path::raw_line(occurrence))
     }
@@ -72,8 +97,9 @@ impl<'m> Segment<'m> {
         if self.is_raw() {
             return 0;
         }
-        let separators =
-            self.delimiter_offsets().filter(|&at| self.is_separator(at)).count() + usize::from(self.is_header());
+        // A row has a field before its first separator, and a header the separator itself.
+        let more = usize::from(self.is_header() || self.is_row());
+        let separators = self.delimiter_offsets().filter(|&at| self.is_separator(at)).count() + more;
         u16::try_from(separators).unwrap_or(u16::MAX)
     }
 
@@ -100,7 +126,12 @@ impl<'m> Segment<'m> {
 
     /// The node of a path below this segment.
     pub(crate) fn node(&self, path: &Path) -> Node<'m> {
-        let mut node = self.field(path.field());
+        self.node_at(path.field(), path)
+    }
+
+    /// The node of the inner levels of a path below a field.
+    pub(crate) fn node_at(&self, field: u16, path: &Path) -> Node<'m> {
+        let mut node = self.field(field);
         for number in [path.repetition(), path.component(), path.subcomponent()] {
             if number == 0 {
                 break;
@@ -157,9 +188,15 @@ impl<'m> Segment<'m> {
         let segment = *self;
         let (mut low, high) = self.message.index.range(self.index);
         let offsets = self.message.index.offsets();
-        // The first delimiter ends the segment id.
-        let mut start = (low < high).then(|| offsets[low as usize] + 1);
-        low += 1;
+        let rows = self.is_row();
+        let mut start = if rows {
+            Some(self.entry.start)
+        } else {
+            // The first delimiter ends the segment id.
+            let first = (low < high).then(|| offsets[low as usize] + 1);
+            low += 1;
+            first
+        };
         // The encoding characters are no text.
         let (header, mut first) = (self.is_header(), true);
         std::iter::from_fn(move || {
@@ -172,7 +209,11 @@ impl<'m> Segment<'m> {
             start = (low < high).then_some(end + 1);
             let escapes = segment.entry.has_escapes() && !(header && first);
             first = false;
-            let node = Node::new(segment.message, Level::Field, from..end, inner..low, escapes);
+            let node = if rows {
+                Node::of_cell(segment.message, from..end, inner..low, escapes)
+            } else {
+                Node::new(segment.message, Level::Field, from..end, inner..low, escapes)
+            };
             low += 1;
             Some(node)
         })

@@ -1,0 +1,139 @@
+//! Rows of cells: CSV (RFC 4180) and its kin with `;`, `|` or a tab, with or without quotation marks, with a row of
+//! column names, and with a head and a trailer row that state how much the file holds.
+//!
+//! How a source writes is told by a [`Layout`]. Each row is a segment of the message, each cell a field; sub-delimiters
+//! give repetitions and components. A bad row is an issue of that row and keeps nobody else's from being read.
+//!
+//! ```
+//! use dukou_wire::delimited::{self, Layout};
+//! use dukou_wire::{Limits, Path, Site};
+//!
+//! let bytes = "姓名,结果\n王建国,\"1,25\"\n李样例,7.86\n".as_bytes();
+//! let (message, issues) = delimited::parse(bytes, &Layout::csv(), &Limits::default(), &Site::default())?;
+//! let text = |path: &str| Some(message.get(&Path::parse(path).ok()?)?.text().into_owned());
+//! assert_eq!(text("row[2]/姓名").as_deref(), Some("李样例"));
+//! assert_eq!(text("row[1]/col 2").as_deref(), Some("1,25"));
+//! assert_eq!(issues[0].to_string(), "cell-decimal-comma at row[1]/结果 (byte 25): the cell may be a number with a decimal comma");
+//! assert_eq!(delimited::print(&message), bytes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checks;
+mod layout;
+mod pattern;
+mod rows;
+mod scan;
+
+use std::borrow::Cow;
+
+use crate::charset;
+use crate::inspect::inspect;
+use crate::issue::{Issue, IssueCode, IssueList};
+use crate::message::{Locator, Shape};
+use crate::{Delimiters, Limits, Message, NotAMessage, Site};
+
+pub use layout::{Layout, LayoutError};
+pub use pattern::RowPattern;
+pub(crate) use rows::Rows;
+
+/// Reads one file.
+///
+/// The character set is the site's forced one, else that of a byte order mark, else UTF-8 when the bytes are strict
+/// UTF-8, else the site's default.
+///
+/// # Errors
+/// When there is nothing but blanks, or the whole is larger than allowed. Other limits end the reading with an issue.
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    layout: &Layout,
+    limits: &Limits,
+    site: &Site,
+) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
+        return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
+    }
+    let mut issues = IssueList::new(limits);
+    let decoded = charset::gate_undeclared(bytes, site)?;
+    if u32::try_from(decoded.text.len()).is_err() {
+        return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
+    }
+    let lines = scan::scan(&decoded.text, layout, limits, &mut issues);
+    if lines.lines.is_empty() {
+        return Err(NotAMessage::Empty);
+    }
+    let (rows, index) = rows::arrange(&decoded.text, layout, lines, &mut issues);
+    let message = Message {
+        raw: bytes,
+        text: decoded.text,
+        charset: decoded.charset,
+        reason: decoded.reason,
+        delimiters: layout.delimiters(),
+        index,
+        mark_bytes: decoded.mark_bytes,
+        truncates: false,
+        shape: Shape::Rows(Box::new(rows)),
+    };
+    inspect(&message, &mut issues);
+    checks::check(&message, layout, &mut issues);
+    let mut issues = issues.into_vec();
+    locate(&message, &mut issues);
+    Ok((message, issues))
+}
+
+/// The bytes of a file, exactly as they came.
+#[must_use]
+pub fn print(message: &Message<'_>) -> Vec<u8> {
+    message.raw().to_vec()
+}
+
+/// The text of a quoted cell without its outer quotation marks: doubled ones inside are one.
+pub(crate) fn decode(raw: &str, quote: u8) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let (mut text, mut from, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr::memchr(quote, &bytes[at..]) {
+        at += found + 1;
+        if bytes.get(at) == Some(&quote) {
+            text.push_str(&raw[from..at]);
+            at += 1;
+            from = at;
+        }
+    }
+    if from == 0 {
+        return Cow::Borrowed(raw);
+    }
+    text.push_str(&raw[from..]);
+    Cow::Owned(text)
+}
+
+/// Puts the issues in the order of the text and fills in their places.
+fn locate(message: &Message<'_>, issues: &mut [Issue]) {
+    issues.sort_by_key(|issue| (issue.code == IssueCode::MoreIssues, issue.text_offset));
+    let mut locator = Locator::new(message);
+    for issue in issues {
+        issue.raw_offset = locator.raw_offset(issue.text_offset);
+        if issue.path.is_none() && !matches!(issue.code, IssueCode::MoreIssues | IssueCode::RowsStopped) {
+            issue.path = rows::row_at(message, issue.text_offset).map(|row| row.path());
+        }
+    }
+}
+
+pub(crate) const fn or_zero(delimiter: Option<u8>) -> u8 {
+    match delimiter {
+        Some(delimiter) => delimiter,
+        None => 0,
+    }
+}
+
+impl Layout {
+    /// The delimiters as the index knows them; the quotation mark stands in for the escape character.
+    pub(crate) fn delimiters(&self) -> Delimiters {
+        Delimiters {
+            field: self.separator,
+            component: or_zero(self.component),
+            repetition: or_zero(self.repetition),
+            escape: or_zero(self.quote),
+            subcomponent: or_zero(self.subcomponent),
+            truncation: 0,
+        }
+    }
+}

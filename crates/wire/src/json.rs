@@ -1,0 +1,79 @@
+//! JSON that is not FHIR: card payloads, content of QR codes, partner interfaces (RFC 8259).
+//!
+//! The text must be JSON to the letter; there is no lenient reading. Numbers keep their text, members their order, and a
+//! member that is named twice is kept twice and flagged.
+//!
+//! ```
+//! use dukou_wire::{Limits, Path, json};
+//!
+//! let bytes = br#"{"payload":{"cards":[{"no":"C1"},{"no":"C2"}],"balance":1024.50}}"#;
+//! let (message, _) = json::parse(bytes, &Limits::default())?;
+//! let text = |path: &str| Some(message.get(&Path::parse(path).ok()?)?.text().into_owned());
+//! assert_eq!(text("/payload/cards[2]/no").as_deref(), Some("C2"));
+//! assert_eq!(text("/payload/balance").as_deref(), Some("1024.50"));
+//! let places: Vec<String> = message.leaves().map(|leaf| leaf.path(&message).to_string()).collect();
+//! assert_eq!(places, ["/payload/cards[1]/no", "/payload/cards[2]/no", "/payload/balance"]);
+//! assert_eq!(json::print(&message), bytes);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod reader;
+mod text;
+
+use std::borrow::Cow;
+
+use crate::charset::{BYTE_ORDER_MARK, Reason, looks_like_utf16};
+use crate::inspect::inspect;
+use crate::issue::{Issue, IssueCode, IssueList};
+use crate::message::Shape;
+use crate::{Charset, Delimiters, Limits, Message, NotAMessage, xml};
+
+pub(crate) use text::{decode, encode, stays_literal};
+
+/// Reads one document. Its character set is strict UTF-8 (RFC 8259, section 8.1); a byte order mark is kept and reported.
+///
+/// # Errors
+/// When the text is not JSON or a limit is exceeded.
+pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
+        return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
+    }
+    if looks_like_utf16(bytes) || bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
+        return Err(NotAMessage::Utf16);
+    }
+    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let text = std::str::from_utf8(&bytes[mark..]).map_err(|error| NotAMessage::Undecodable {
+        charset: Charset::Utf8,
+        raw_offset: (mark + error.valid_up_to()) as u32,
+    })?;
+    if text.trim_ascii().is_empty() {
+        return Err(NotAMessage::Empty);
+    }
+    let mut issues = IssueList::new(limits);
+    if mark > 0 {
+        issues.push(|| Issue::new(IssueCode::LeadingBytes, 0));
+    }
+    let tree = reader::read(text, limits, limits.json_nodes_max, &mut issues)
+        .map_err(|error| error.moved(|at| at + mark as u32))?;
+    let message = Message {
+        raw: bytes,
+        text: Cow::Borrowed(text),
+        charset: Charset::Utf8,
+        reason: if mark > 0 { Reason::ByteOrderMark } else { Reason::StrictUtf8 },
+        delimiters: Delimiters::default(),
+        index: crate::index::Index::default(),
+        mark_bytes: mark as u32,
+        truncates: false,
+        shape: Shape::Json(Box::new(tree)),
+    };
+    inspect(&message, &mut issues);
+    let mut issues = issues.into_vec();
+    xml::locate(&message, &mut issues);
+    Ok((message, issues))
+}
+
+/// The bytes of a document, exactly as they came.
+#[must_use]
+pub fn print(message: &Message<'_>) -> Vec<u8> {
+    message.raw().to_vec()
+}

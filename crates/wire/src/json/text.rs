@@ -1,0 +1,98 @@
+//! Strings of JSON as text, RFC 8259 section 7.
+
+use std::borrow::Cow;
+
+/// The text of a string without its quotation marks. Half of a surrogate pair stays as it was written: it stands for no
+/// character.
+pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else { return Cow::Borrowed(raw) };
+    let mut text = String::with_capacity(raw.len());
+    text.push_str(&raw[..first]);
+    let mut rest = &raw[first..];
+    while !rest.is_empty() {
+        let (character, length) = escaped(rest);
+        match character {
+            Some(character) => text.push(character),
+            None => text.push_str(&rest[..length]),
+        }
+        rest = &rest[length..];
+        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        text.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+    }
+    Cow::Owned(text)
+}
+
+/// The character of the escape at the start of the text, and its bytes; no character when it stands for none.
+fn escaped(text: &str) -> (Option<char>, usize) {
+    let character = match text.as_bytes().get(1) {
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{C}',
+        Some(&b @ (b'"' | b'\\' | b'/')) => char::from(b),
+        Some(b'u') => return numbered(text),
+        _ => return (None, 1),
+    };
+    (Some(character), 2)
+}
+
+fn numbered(text: &str) -> (Option<char>, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+    };
+    let Some(high) = unit(0) else { return (None, 1) };
+    if let (0xD800..=0xDBFF, Some(low @ 0xDC00..=0xDFFF)) = (high, unit(6)) {
+        return (char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), 12);
+    }
+    (char::from_u32(high), 6)
+}
+
+/// A text as the content of a string, without the quotation marks.
+pub(crate) fn encode(text: &str) -> Cow<'_, str> {
+    let special = |b: u8| matches!(b, b'"' | b'\\' | 0..=0x1F);
+    if !text.bytes().any(special) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '"' => written.push_str("\\\""),
+            '\\' => written.push_str("\\\\"),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            '\u{8}' => written.push_str("\\b"),
+            '\u{C}' => written.push_str("\\f"),
+            control @ '\0'..='\u{1F}' => {
+                written.push_str("\\u00");
+                let digit = |n: u32| char::from_digit(n & 15, 16).unwrap_or('0');
+                written.extend([digit(u32::from(control) >> 4), digit(u32::from(control))]);
+            }
+            other => written.push(other),
+        }
+    }
+    Cow::Owned(written)
+}
+
+/// The new text can stand where the old one stood without quotation marks: a number for a number, a word for a word.
+pub(crate) fn stays_literal(was: &str, value: &str) -> bool {
+    match was.as_bytes().first() {
+        Some(b't' | b'f') => matches!(value, "true" | "false"),
+        Some(b'-' | b'0'..=b'9') => is_number(value),
+        _ => false,
+    }
+}
+
+/// RFC 8259 section 6.
+fn is_number(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let whole = whole.strip_prefix('-').unwrap_or(whole);
+    let whole_fits = digits(whole) && (whole == "0" || !whole.starts_with('0'));
+    let exponent_fits = |part: &str| digits(part.strip_prefix(['+', '-']).unwrap_or(part));
+    whole_fits && fraction.is_none_or(digits) && exponent.is_none_or(exponent_fits)
+}
