@@ -103,7 +103,7 @@ impl Exchange {
     }
 
     /// Control id and time (MSH-10, MSH-7) of an acknowledgement that is made now.
-    fn stamp(&self) -> (String, String) {
+    pub fn stamp(&self) -> (String, String) {
         let mut bytes = [0_u8; 8];
         self.surroundings.random.fill(&mut bytes);
         let control_id = format!("{:016X}", u64::from_be_bytes(bytes));

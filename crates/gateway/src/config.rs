@@ -110,6 +110,9 @@ pub struct MllpListener {
     /// Accept frames that end in `1C 0A`, or in `1C` alone at idle.
     #[serde(default)]
     pub lenient_end: bool,
+    /// MLLP release 2: answer every frame with a commit acknowledgement before that of HL7.
+    #[serde(default)]
+    pub commit_acks: bool,
     /// Join lines that start with no segment id to the segment before.
     #[serde(default)]
     pub join_broken_lines: bool,

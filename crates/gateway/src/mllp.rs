@@ -127,7 +127,8 @@ impl Door {
                 match decoder.next_frame() {
                     Err(error) => return Ok(End::Broken(code_of(&error))),
                     Ok(None) => break,
-                    Ok(Some(Event::KeepAlive)) => begun = None,
+                    // This side sends no messages, so nothing can be acknowledged to it.
+                    Ok(Some(Event::KeepAlive | Event::Commit { .. })) => begun = None,
                     Ok(Some(Event::Frame(frame))) => {
                         begun = None;
                         if !self.answer(Bytes::from(frame.payload), caller, stream).await? {
@@ -178,16 +179,20 @@ impl Door {
         let Ok(access) = self.decide(caller) else { return Ok(false) };
         let steps = self.link.steps(&raw);
         let mut out = Vec::new();
+        let mut committed = false;
         for step in steps {
-            let Some(ingested) = self.step(raw.clone(), access.clone(), *step).await else { return Ok(false) };
-            if let Some(ack) = ingested.ack {
-                out.clear();
-                if mllp::encode(&ack, &mut out).is_err() {
-                    return Ok(false);
-                }
-                // A sender that reads no answers must not hold its place for ever.
-                timeout(self.frame, stream.write_all(&out)).await??;
+            let Some(ingested) = self.step(raw.clone(), access.clone(), *step).await else {
+                return self.leave(committed, stream).await;
+            };
+            out.clear();
+            self.commit(&mut committed, &mut out);
+            if let Some(ack) = ingested.ack
+                && mllp::encode(&ack, &mut out).is_err()
+            {
+                return Ok(false);
             }
+            // A sender that reads no answers must not hold its place for ever.
+            timeout(self.frame, stream.write_all(&out)).await??;
             if ingested.code != *b"CA" {
                 break;
             }
@@ -201,24 +206,44 @@ impl Door {
     where
         S: AsyncWrite + Unpin,
     {
-        let messages: Vec<Bytes> =
-            batch::Reader::new(raw, &self.link.limits).map(|part| raw.slice_ref(part.bytes)).collect();
-        let (mut answers, mut count) = (b"BHS|^~\\&\r".to_vec(), 0);
-        for message in messages {
+        let (control_id, time) = self.site.exchange.stamp();
+        let mut answers = batch::Answers::new(&self.link.site, &time, &control_id);
+        for part in batch::Reader::new(raw, &self.link.limits) {
             let Ok(access) = self.decide(caller) else { return Ok(false) };
-            let Some(ingested) = self.step(message, access, IngestStep::Whole).await else { return Ok(false) };
-            if let Some(ack) = ingested.ack {
-                answers.extend_from_slice(&ack);
-                count += 1;
+            let message = raw.slice_ref(part.bytes);
+            let Some(ingested) = self.step(message, access, IngestStep::Whole).await else {
+                return self.leave(false, stream).await;
+            };
+            match ingested.ack {
+                Some(ack) => answers.push(&part, &ack),
+                None => answers.enter(&part),
             }
         }
-        answers.extend_from_slice(format!("BTS|{count}\r").as_bytes());
         let mut out = Vec::new();
-        if mllp::encode(&answers, &mut out).is_err() {
+        self.commit(&mut false, &mut out);
+        if mllp::encode(&answers.finish(), &mut out).is_err() {
             return Ok(false);
         }
         timeout(self.frame, stream.write_all(&out)).await??;
         Ok(true)
+    }
+
+    /// On links of MLLP release 2: the message is stored, which is said once and before the answer of HL7.
+    fn commit(&self, committed: &mut bool, out: &mut Vec<u8>) {
+        if self.link.site.commit_acks && !std::mem::replace(committed, true) {
+            out.extend(mllp::commit(true));
+        }
+    }
+
+    /// Nothing more may be answered. On links of release 2 a sender that was not told otherwise hears that its message was not stored.
+    async fn leave<S>(&self, committed: bool, stream: &mut S) -> io::Result<bool>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        if self.link.site.commit_acks && !committed {
+            timeout(self.frame, stream.write_all(&mllp::commit(false))).await??;
+        }
+        Ok(false)
     }
 
     /// One step of one message on a crew thread, behind the gate.

@@ -261,6 +261,7 @@ pub(crate) fn link(listener: &crate::config::MllpListener, frame_bytes_max: usiz
         charset_default: charset.unwrap_or(dukou_wire::Charset::Gb18030),
         join_broken_lines: listener.join_broken_lines,
         lenient_end: listener.lenient_end,
+        commit_acks: listener.commit_acks,
     };
     let limits = dukou_wire::Limits { frame_bytes_max, ..dukou_wire::Limits::default() };
     Ok(Link { name: listener.name.clone(), site, limits, reuses_control_ids: listener.reuses_control_ids })

@@ -3,8 +3,12 @@
 //! A file of bare messages is a batch without headers. Line ends are ASCII in every supported character set and never
 //! part of a character, so the raw bytes are split before they are decoded.
 
+mod answers;
+
 use crate::Limits;
 use crate::issue::{Issue, IssueCode, IssueList};
+
+pub use answers::Answers;
 
 /// One message of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,10 @@ pub struct Part<'a> {
     pub batch: u32,
     /// The message's number in its file, 1-based.
     pub ordinal: u32,
+    /// The BHS segment of its batch.
+    pub batch_header: Option<&'a [u8]>,
+    /// The FHS segment of its file.
+    pub file_header: Option<&'a [u8]>,
 }
 
 /// Yields the messages of a file one by one; what is wrong with the file is in [`Reader::finish`].
@@ -28,8 +36,8 @@ pub struct Reader<'a> {
     issues: IssueList,
     /// The field separator of the FHS or BHS that was read last.
     field: u8,
-    file_open: bool,
-    batch_open: bool,
+    file: Option<&'a [u8]>,
+    batch: Option<&'a [u8]>,
     batches: u32,
     messages: u32,
     messages_in_batch: u32,
@@ -47,8 +55,8 @@ impl<'a> Reader<'a> {
             messages_max: limits.batch_messages_max,
             issues: IssueList::new(limits),
             field: b'|',
-            file_open: false,
-            batch_open: false,
+            file: None,
+            batch: None,
             batches: 0,
             messages: 0,
             messages_in_batch: 0,
@@ -60,7 +68,7 @@ impl<'a> Reader<'a> {
     pub fn finish(mut self) -> Vec<Issue> {
         while self.next().is_some() {}
         let end = self.bytes.len() as u32;
-        if self.batch_open || self.file_open {
+        if self.batch.is_some() || self.file.is_some() {
             self.issues.push(|| Issue::new(IssueCode::BatchUnclosed, end));
         }
         self.issues.into_vec()
@@ -96,42 +104,49 @@ impl<'a> Reader<'a> {
         self.at = end;
         self.messages += 1;
         self.messages_in_batch += 1;
-        let batch = if self.batch_open { self.batches } else { 0 };
-        Part { bytes: &self.bytes[from..end], offset: from as u32, batch, ordinal: self.messages }
+        let batch = if self.batch.is_some() { self.batches } else { 0 };
+        Part {
+            bytes: &self.bytes[from..end],
+            offset: from as u32,
+            batch,
+            ordinal: self.messages,
+            batch_header: self.batch,
+            file_header: self.file,
+        }
     }
 
     /// Opens and closes batches and files, and compares their counts.
     fn frame(&mut self, kind: Kind, at: usize, end: usize) {
         let line = &self.bytes[at..end];
+        let line = line.strip_prefix(b"\x0B").unwrap_or(line);
         let offset = at as u32;
         match kind {
             Kind::FileHeader | Kind::BatchHeader => {
                 self.field = line.get(3).copied().unwrap_or(b'|');
-                let nested = if kind == Kind::FileHeader { self.file_open } else { self.batch_open };
+                let nested = if kind == Kind::FileHeader { self.file.is_some() } else { self.batch.is_some() };
                 if nested {
                     self.issues.push(|| Issue::new(IssueCode::BatchUnclosed, offset));
                 }
                 if kind == Kind::FileHeader {
-                    (self.file_open, self.batches) = (true, 0);
+                    (self.file, self.batches) = (Some(line), 0);
                 } else {
                     self.batches += 1;
-                    (self.batch_open, self.messages_in_batch) = (true, 0);
+                    (self.batch, self.messages_in_batch) = (Some(line), 0);
                 }
             }
             Kind::BatchTrailer => {
                 let found = u64::from(std::mem::take(&mut self.messages_in_batch));
                 self.compare(IssueCode::BatchCount, line, found, offset);
-                self.batches += u32::from(!self.batch_open);
-                self.batch_open = false;
+                self.batches += u32::from(self.batch.take().is_none());
             }
             Kind::FileTrailer => {
-                if std::mem::take(&mut self.batch_open) {
+                if self.batch.take().is_some() {
                     self.issues.push(|| Issue::new(IssueCode::BatchUnclosed, offset));
                 }
                 let bare = self.batches == 0 && self.messages > 0;
                 let found = u64::from(self.batches) + u64::from(bare);
                 self.compare(IssueCode::FileCount, line, found, offset);
-                self.file_open = false;
+                self.file = None;
             }
             Kind::Message | Kind::Other => {}
         }

@@ -81,10 +81,19 @@ pub struct Site {
     pub join_broken_lines: bool,
     /// Accept the frame ends `1C 0A`, `1C` before `0B`, and a last `1C` on an idle link.
     pub lenient_end: bool,
+    /// MLLP release 2: every frame is answered by a commit acknowledgement of its own, before and apart from that of
+    /// HL7. On a link of release 1 these bytes are a payload like any other.
+    pub commit_acks: bool,
 }
 
 impl Default for Site {
     fn default() -> Self {
-        Self { charset_forced: None, charset_default: Charset::Gb18030, join_broken_lines: false, lenient_end: false }
+        Self {
+            charset_forced: None,
+            charset_default: Charset::Gb18030,
+            join_broken_lines: false,
+            lenient_end: false,
+            commit_acks: false,
+        }
     }
 }

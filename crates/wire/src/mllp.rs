@@ -1,4 +1,5 @@
-//! MLLP framing (HL7 v2 appendix C; Minimal Lower Layer Protocol, release 1): a frame is `0B` payload `1C 0D`.
+//! MLLP framing (HL7 v2 appendix C; Minimal Lower Layer Protocol, release 1): a frame is `0B` payload `1C 0D`. Release 2
+//! adds commit acknowledgements, frames of one byte: the receiver has stored the message, or has not.
 //!
 //! The decoder has no socket and no timer: bytes are fed, frames are taken, and the result does not depend on how the
 //! stream was cut.
@@ -14,6 +15,12 @@ pub enum Event {
     Frame(Frame),
     /// A frame without a payload: no message, and no answer is owed.
     KeepAlive,
+    /// A commit acknowledgement, on links of release 2: the message sent last is stored by the receiver, or it is not
+    /// and is to be sent again. Until one comes the sender keeps the message.
+    Commit {
+        /// The message is stored.
+        stored: bool,
+    },
 }
 
 /// The payload of one frame.
@@ -129,12 +136,19 @@ pub fn encode(payload: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     Ok(())
 }
 
+/// The commit acknowledgement of release 2.
+#[must_use]
+pub fn commit(stored: bool) -> [u8; 4] {
+    [START, if stored { ACK } else { NAK }, END, CR]
+}
+
 /// Cuts a byte stream into frames.
 #[derive(Debug)]
 pub struct Decoder {
     frame_bytes_max: usize,
     preamble_bytes_max: usize,
     lenient: bool,
+    commits: bool,
     buffer: Vec<u8>,
     /// Where the unread bytes start in `buffer`: after the start block when a frame is open.
     start: usize,
@@ -158,6 +172,7 @@ impl Decoder {
             frame_bytes_max: limits.frame_bytes_max,
             preamble_bytes_max: limits.preamble_bytes_max,
             lenient: site.lenient_end,
+            commits: site.commit_acks,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
@@ -316,11 +331,15 @@ impl Decoder {
         payload.clear();
         payload.extend_from_slice(&self.buffer[self.start..end]);
         (self.start, self.searched, self.open) = (after, after, false);
-        if payload.is_empty() {
+        let wordless = match payload.as_slice() {
+            [] => Some(Event::KeepAlive),
+            [byte @ (ACK | NAK)] if self.commits => Some(Event::Commit { stored: *byte == ACK }),
+            _ => None,
+        };
+        if let Some(event) = wordless {
             self.spare = payload;
-            self.stray = 0;
-            self.abandoned = 0;
-            return Event::KeepAlive;
+            (self.stray, self.abandoned) = (0, 0);
+            return event;
         }
         self.sequence += 1;
         let length = payload.len() as u32;
@@ -363,3 +382,5 @@ const START: u8 = 0x0B;
 const END: u8 = 0x1C;
 const CR: u8 = 0x0D;
 const LF: u8 = 0x0A;
+const ACK: u8 = 0x06;
+const NAK: u8 = 0x15;

@@ -26,7 +26,7 @@ fn payloads(events: &[Event]) -> Vec<&[u8]> {
 fn payload(event: &Event) -> &[u8] {
     match event {
         Event::Frame(frame) => &frame.payload,
-        Event::KeepAlive => b"",
+        Event::KeepAlive | Event::Commit { .. } => b"",
     }
 }
 
@@ -51,6 +51,31 @@ fn an_empty_frame_is_a_keep_alive() {
     let (_, events, _) = decode(b"\x0B\x1C\r\x0BMSH|a\x1C\r", &Site::default());
     assert_eq!(events[0], Event::KeepAlive);
     assert_eq!(payloads(&events[1..]), [b"MSH|a"]);
+}
+
+#[test]
+fn commit_acknowledgements_are_told_from_messages_on_links_of_release_2_alone() {
+    let stream = [mllp::commit(true), mllp::commit(false), *b"\x0B\x07\x1C\r"].concat();
+    assert_eq!(&stream[..8], b"\x0B\x06\x1C\r\x0B\x15\x1C\r");
+    let second = Site { commit_acks: true, ..Site::default() };
+    let (_, events, _) = decode(&stream, &second);
+    let [Event::Commit { stored: true }, Event::Commit { stored: false }, Event::Frame(frame)] = events.as_slice()
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((frame.sequence, frame.payload.as_slice()), (1, &b"\x07"[..]), "the acknowledgements are not counted");
+    let (_, events, _) = decode(&stream, &Site::default());
+    assert_eq!(payloads(&events), [b"\x06", b"\x15", b"\x07"]);
+}
+
+#[test]
+fn every_cut_of_three_frames_gives_the_same_frames() {
+    let stream = b"\x0B\x0BMSH|a\x1C|b\x1C\r\n\x0B\x1C\r\x0BMSH|c\x0BMSH|d\x1C\r\x1C\r\x0B\x06\x1C\r";
+    for first in 0..=stream.len() {
+        for second in 0..=stream.len() - first {
+            dukou_wire::invariants::mllp_any_split(stream, &[first, second]);
+        }
+    }
 }
 
 #[test]
@@ -240,6 +265,26 @@ fn an_answer_to_another_message_is_never_a_success() {
         Ack::parse(b"MSH|^~\\&|A|||||||1|P|2.5\rMSA|AE|1\rERR||OBX^2^5^^1|102^Type^HL70357|E||||said\r").unwrap();
     assert_eq!(newer.errors[0].path.as_ref().unwrap().to_string(), "OBX[2]-5.1");
     assert_eq!((newer.errors[0].text.as_str(), newer.errors[0].severity.as_str()), ("said", "E"));
+}
+
+#[test]
+fn a_file_is_answered_by_a_file_that_refers_to_its_batches() {
+    let file = b"FHS|^~\\&|LIS|\xAB\x7C|GW|D|||||F1\rBHS#*~\\&#LIS#H#GW#D#####B1\rMSH|^~\\&|a\rMSH|^~\\&|b\rBTS#2\r\
+        BHS|^~\\&|||||||||B2\rMSH|^~\\&|c\rBTS|1\rFTS|2\r";
+    let site = Site::default();
+    let mut answers = batch::Answers::new(&site, "2026", "R1");
+    for part in batch::Reader::new(file, &Limits::default()) {
+        // Only the second message failed, and only errors are wanted.
+        if part.ordinal == 2 { answers.push(&part, b"MSH|^~\\&\rMSA|AE|b") } else { answers.enter(&part) }
+    }
+    let wanted = b"FHS|^~\\&|GW|D|LIS|\xAB\x7C|2026||||R1|F1\rBHS#*~\\&#GW#D#LIS#H#2026####R1#B1\r\
+        MSH|^~\\&\rMSA|AE|b\rBTS#1\rBHS|^~\\&|||||2026||||R1|B2\rBTS|0\rFTS|2\r";
+    let written = answers.finish();
+    assert_eq!(written, wanted, "{}", String::from_utf8_lossy(&written));
+    let read = batch::Reader::new(&written, &Limits::default());
+    assert!(read.finish().is_empty(), "the counts are right");
+    let bare = batch::Answers::new(&site, "2026", "R1").finish();
+    assert_eq!(bare, b"BHS|^~\\&|||||2026||||R1\rBTS|0\r");
 }
 
 #[test]
