@@ -271,6 +271,7 @@ fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Ha
     quantity.insert("unit", said);
     if valued(system)
         && valued(code)
+        && fits("code", &first_leaf(code).text())
         && let Some(uri) = named_system(first_leaf(system).text(), hand.systems)
         && let Some(code) = hand.text(code)
     {
