@@ -55,7 +55,7 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
     let mut examples = Vec::new();
     for (map, history) in &maps {
         plans.extend(map_plan(map, history, &mut compiler));
-        examples.extend(example::read(map, &mut compiler.findings));
+        examples.extend(example::read(map, &mut compiler));
     }
     checks::rules_of_segments(&maps, &mut compiler.findings);
     unused::check(&maps, &lenses, checks::chains, &mut compiler.findings);

@@ -140,7 +140,11 @@ pub(crate) fn nearest_or_all(name: &str, known: &[&str]) -> String {
     match other {
         Some((_, element)) => format!("did you mean {element}?"),
         None if known.len() <= SHOWN_MAX => format!("there are: {}", known.join(", ")),
-        None => format!("there are: {}, ...", known[..SHOWN_MAX].join(", ")),
+        None => {
+            let own: Vec<&str> = known.iter().copied().filter(|name| !EVERYWHERE.contains(name)).collect();
+            let more = if own.len() > SHOWN_MAX { ", ..." } else { "" };
+            format!("there are: {}{more}", own[..own.len().min(SHOWN_MAX)].join(", "))
+        }
     }
 }
 
@@ -178,6 +182,10 @@ fn distance(left: &str, right: &str) -> usize {
     }
     rows[left.len()][right.len()]
 }
+
+/// Elements of every resource; few look for them.
+const EVERYWHERE: [&str; 8] =
+    ["id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension"];
 
 /// Names of a hint.
 const SHOWN_MAX: usize = 12;

@@ -1,81 +1,173 @@
-//! Examples that stand in maps, and their runner.
+//! Examples that stand in maps and overlays: what is written there, and the check that it can be meant.
 
-use dukou_fhir::Value;
-use dukou_wire::{Limits, er7};
+mod judge;
+mod laws;
+mod shape;
 
-use crate::diagnostic::Findings;
+use dukou_fhir::ResourceType;
+use dukou_fhir::schema::TypeId;
+
+use crate::compiler::Compiler;
+use crate::diagnostic::{Findings, nearest, nearest_or_all};
 use crate::file::MapFile;
-use crate::plan::Program;
-use crate::run::Site;
 use crate::section::Section;
-use crate::tally::LeafClass;
+use crate::targets::member_names;
 use crate::yaml::Tree;
 
-/// An example of a map.
+pub use judge::{Cause, ExampleFailure};
+
+/// An example of a map: a message, and what it must become.
 #[derive(Clone, Debug)]
-pub(crate) struct Example {
+pub struct Example {
     map: String,
+    file: String,
     line: u32,
+    note: String,
     message: String,
+    /// Whether the message has a header of its own.
+    header: bool,
     get: Option<Tree>,
     absent: Vec<String>,
     reported: Option<Vec<String>>,
+    laws: bool,
     /// Emits by name, or one without.
-    emits: Vec<(Option<String>, dukou_fhir::ResourceType)>,
+    emits: Vec<(Option<String>, ResourceType)>,
 }
 
-/// An example that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExampleFailure {
-    /// The map.
-    pub map: String,
-    /// The line of the example in its file, from 1.
-    pub line: u32,
-    /// Each difference: path, expected, found.
-    pub differences: Vec<String>,
-}
+impl Example {
+    /// The file it stands in: that of the map or that of an overlay.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
 
-impl std::fmt::Display for ExampleFailure {
-    /// Map and line, then a line for each difference.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: the test on line {} does not hold", self.map, self.line)?;
-        for difference in &self.differences {
-            write!(f, "\n    {difference}")?;
-        }
-        Ok(())
+    /// The line it begins on, from 1.
+    pub fn line(&self) -> u32 {
+        self.line
     }
 }
 
-/// Reads the examples of a map.
-pub(crate) fn read(map: &MapFile, findings: &mut Findings<'_>) -> Vec<Example> {
+/// Reads the examples of a map and of the overlays that change it.
+pub(crate) fn read(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<Example> {
+    let emits: Vec<(Option<String>, ResourceType)> = map
+        .emits
+        .iter()
+        .filter_map(|emit| {
+            let kind = ResourceType::parse(&emit.fhir.value)?;
+            Some((map.several.then(|| emit.name.value.clone()), kind))
+        })
+        .collect();
     let mut examples = Vec::new();
     for tree in &map.tests {
+        let findings = &mut compiler.findings;
         let Some(section) = Section::new(tree, "a test", findings) else { continue };
         section.only(&["in", "get", "absent", "reported", "laws", "note"], findings);
         let Some(input) = section.text("in", findings) else {
             findings.error("E-HEAD", tree.place(), "the test has no message", "write: in: \"PID|...\"");
             continue;
         };
+        absent_elements(&section, &emits, findings);
+        if let Some(get) = section.get("get") {
+            expected(get, &emits, findings);
+        }
         let texts = |key, findings: &mut Findings<'_>| {
             section.words(key, findings).into_iter().map(|word| word.value).collect::<Vec<_>>()
         };
-        let absent = texts("absent", findings);
-        let reported = section.has("reported").then(|| texts("reported", findings));
-        let emits = map.emits.iter().filter_map(|emit| {
-            let kind = dukou_fhir::ResourceType::parse(&emit.fhir.value)?;
-            Some((map.several.then(|| emit.name.value.clone()), kind))
-        });
         examples.push(Example {
             map: map.name.value.clone(),
+            file: compiler.names[tree.place().file as usize].clone(),
             line: tree.place().line,
+            note: section.text("note", &mut compiler.findings).map_or_else(String::new, |word| word.value),
             message: message(&input.value, map),
+            header: input.value.starts_with("MSH"),
             get: section.get("get").cloned(),
-            absent,
-            reported,
-            emits: emits.collect(),
+            absent: texts("absent", &mut compiler.findings),
+            reported: section.has("reported").then(|| texts("reported", &mut compiler.findings)),
+            laws: laws(&section, &mut compiler.findings),
+            emits: emits.clone(),
         });
     }
     examples
+}
+
+/// Whether laws are asked for beside those that hold for every example.
+fn laws(section: &Section<'_>, findings: &mut Findings<'_>) -> bool {
+    let words = section.words("laws", findings);
+    for word in &words {
+        if !laws::NAMES.contains(&word.value.as_str()) {
+            let text = format!("'{}' is no law", word.value);
+            findings.error("E-HEAD", word.place, text, format!("known: {}", laws::NAMES.join(", ")));
+        }
+    }
+    !words.is_empty()
+}
+
+/// Every name under `get` must be an emit or an element, so that no expectation is passed over.
+fn expected(get: &Tree, emits: &[(Option<String>, ResourceType)], findings: &mut Findings<'_>) {
+    let [(None, kind)] = emits else {
+        let Tree::Map(members) = get else {
+            findings.error("E-HEAD", get.place(), "get must name emits", "write: get: {EMIT: [{element: value}]}");
+            return;
+        };
+        for (name, tree) in &members.value {
+            match emits.iter().find(|(emit, _)| emit.as_deref() == Some(&name.value)) {
+                Some((_, kind)) => elements(tree, TypeId::of(*kind), findings),
+                None => {
+                    let names = emits.iter().filter_map(|(emit, _)| emit.as_deref());
+                    let text = format!("'{}' is no emit of this map", name.value);
+                    findings.error("E-TARGET", name.place, text, nearest(&name.value, names));
+                }
+            }
+        }
+        return;
+    };
+    elements(get, TypeId::of(*kind), findings);
+}
+
+fn elements(tree: &Tree, kind: TypeId, findings: &mut Findings<'_>) {
+    match tree {
+        Tree::Text(_) => {}
+        Tree::List(items) => items.value.iter().for_each(|item| elements(item, kind, findings)),
+        Tree::Map(members) => {
+            for (name, below) in &members.value {
+                // What stands beside a primitive, and the type of a contained resource, are JSON's own (FHIR R4, json).
+                if name.value == "resourceType" || name.value.starts_with('_') {
+                    continue;
+                }
+                match kind.member(&name.value) {
+                    Some(member) => elements(below, member.content.kind, findings),
+                    None => no_element(kind, name, findings),
+                }
+            }
+        }
+    }
+}
+
+fn no_element(kind: TypeId, name: &crate::place::Word, findings: &mut Findings<'_>) {
+    let names = member_names(kind);
+    let hint = nearest_or_all(&name.value, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    findings.error("E-TARGET", name.place, format!("{} has no element '{}'", kind.name(), name.value), hint);
+}
+
+/// A misspelt element is absent for ever.
+fn absent_elements(section: &Section<'_>, emits: &[(Option<String>, ResourceType)], findings: &mut Findings<'_>) {
+    for word in section.words("absent", findings) {
+        let (emit, element) = match emits {
+            [(None, _)] => (None, word.value.as_str()),
+            _ => word.value.split_once('.').map_or((None, word.value.as_str()), |(emit, path)| (Some(emit), path)),
+        };
+        let Some((_, kind)) = emits.iter().find(|(name, _)| name.as_deref() == emit) else {
+            let names = emits.iter().filter_map(|(name, _)| name.as_deref());
+            let near = nearest(emit.unwrap_or(element), names);
+            let hint = if near.is_empty() { "write: absent: [EMIT.element]".to_owned() } else { near };
+            findings.error("E-TARGET", word.place, format!("'{}' names no emit of this map", word.value), hint);
+            continue;
+        };
+        let first = element.split(['.', '[']).next().unwrap_or("");
+        let kind = TypeId::of(*kind);
+        if kind.member(first.trim_start_matches('_')).is_none() {
+            no_element(kind, &crate::place::Placed::new(first.to_owned(), word.place), findings);
+        }
+    }
 }
 
 /// The input with a header in front where it has none.
@@ -90,134 +182,4 @@ fn message(input: &str, map: &MapFile) -> String {
     let structure = if stated.contains('_') { stated.to_owned() } else { String::new() };
     let version = map.applies.range().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
     format!("MSH|^~\\&|HIS|H|DUKOU|D|20240102030405+0800||{code}^{event}^{structure}|1|P|{version}\r{body}")
-}
-
-impl Program {
-    /// Runs the examples of all maps; nothing comes back where all hold.
-    pub fn run_tests(&self) -> Vec<ExampleFailure> {
-        let site = Site { id: "example", zone: "+08:00" };
-        self.tests.iter().filter_map(|example| self.run_example(example, &site)).collect()
-    }
-
-    /// How many examples there are.
-    pub fn test_count(&self) -> usize {
-        self.tests.len()
-    }
-
-    fn run_example(&self, example: &Example, site: &Site<'_>) -> Option<ExampleFailure> {
-        let mut differences = Vec::new();
-        let wire_site = dukou_wire::Site::default();
-        match er7::parse(example.message.as_bytes(), &Limits::default(), &wire_site) {
-            Ok((message, _)) => {
-                let mapped = self.to_fhir(&message, site);
-                let bundle = mapped.to_bundle();
-                example.compare(&bundle, &mut differences);
-                let accounts = &mapped.accounts;
-                if accounts.leaves != accounts.emitted + accounts.complement + accounts.dropped + accounts.reported {
-                    differences.push("the account of the leaves does not add up".to_owned());
-                }
-                if let Some(expected) = &example.reported {
-                    let lines = accounts.lines(self, &message);
-                    let reported: Vec<String> = lines
-                        .filter(|line| line.class == LeafClass::Reported)
-                        .map(|line| line.path.to_string())
-                        .collect();
-                    if reported != *expected {
-                        differences.push(format!("reported: expected {expected:?}, found {reported:?}"));
-                    }
-                }
-                let again = self.to_fhir(&message, site);
-                if again.to_bundle() != bundle {
-                    differences.push("a second run gives another result".to_owned());
-                }
-            }
-            Err(error) => differences.push(format!("the message cannot be read: {error}")),
-        }
-        (!differences.is_empty()).then(|| ExampleFailure { map: example.map.clone(), line: example.line, differences })
-    }
-}
-
-impl Example {
-    fn compare(&self, bundle: &Value<'_>, differences: &mut Vec<String>) {
-        let resources: Vec<&Value<'_>> =
-            bundle.list_at("entry").iter().filter_map(|entry| entry.get("resource")).collect();
-        let of = |kind: dukou_fhir::ResourceType| -> Vec<&Value<'_>> {
-            resources.iter().copied().filter(|resource| resource.resource_type() == Some(kind.as_str())).collect()
-        };
-        for (name, kind) in &self.emits {
-            let found = of(*kind);
-            match (name, &self.get) {
-                (None, Some(expected)) => match found.first() {
-                    Some(resource) => subset(kind.as_str(), expected, resource, differences),
-                    None => differences.push(format!("no {kind} is made")),
-                },
-                (Some(name), Some(Tree::Map(members))) => {
-                    let Some((_, expected)) = members.value.iter().find(|(key, _)| key.value == *name) else {
-                        continue;
-                    };
-                    match expected {
-                        Tree::List(items) => {
-                            if items.value.len() != found.len() {
-                                differences.push(format!(
-                                    "{name}: expected {} resources, found {}",
-                                    items.value.len(),
-                                    found.len()
-                                ));
-                            }
-                            for (item, resource) in items.value.iter().zip(&found) {
-                                subset(name, item, resource, differences);
-                            }
-                        }
-                        one => match found.first() {
-                            Some(resource) => subset(name, one, resource, differences),
-                            None => differences.push(format!("no {name} is made")),
-                        },
-                    }
-                }
-                _ => {}
-            }
-            for absent in &self.absent {
-                let element =
-                    name.as_ref().map_or(Some(absent.as_str()), |name| absent.strip_prefix(&format!("{name}.")));
-                let Some(element) = element else { continue };
-                if found.iter().any(|resource| resource.get(element).is_some()) {
-                    differences.push(format!("{kind}.{element} should be absent"));
-                }
-            }
-        }
-    }
-}
-
-/// Everything expected must be there; lists have the expected length.
-fn subset(path: &str, expected: &Tree, found: &Value<'_>, differences: &mut Vec<String>) {
-    match (expected, found) {
-        (Tree::Map(members), Value::Object(object)) => {
-            for (key, expected) in &members.value {
-                match object.get(&key.value) {
-                    Some(found) => subset(&format!("{path}.{}", key.value), expected, found, differences),
-                    None => differences.push(format!("{path}.{}: missing", key.value)),
-                }
-            }
-        }
-        (Tree::List(items), Value::Array(values)) => {
-            if items.value.len() != values.len() {
-                differences.push(format!("{path}: expected {} items, found {}", items.value.len(), values.len()));
-            }
-            for (number, (expected, found)) in items.value.iter().zip(values).enumerate() {
-                subset(&format!("{path}[{number}]"), expected, found, differences);
-            }
-        }
-        (Tree::Text(word), found) => {
-            let text = match found {
-                Value::String(text) | Value::Number(text) => text.to_string(),
-                Value::Bool(flag) => flag.to_string(),
-                Value::Null => "null".to_owned(),
-                Value::Array(_) | Value::Object(_) => "a list or an object".to_owned(),
-            };
-            if text != word.value {
-                differences.push(format!("{path}: expected {}, found {text}", word.value));
-            }
-        }
-        _ => differences.push(format!("{path}: of another shape")),
-    }
 }

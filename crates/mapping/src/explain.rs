@@ -51,16 +51,39 @@ impl fmt::Display for Explanation<'_> {
 }
 
 impl Program {
-    /// The rules behind a source path (`PID-8`, `PID-8.1`, `XPN` components are listed under their lens) or a target
-    /// (`Patient.gender`), in file order.
+    /// The rules behind a source path (`PID-8`, `PID-8.1`, `PID-5.2`) or a target (`Patient.gender`, `Patient.name.family`),
+    /// in file order; what stands inside a lens comes with the rules of the lens.
     pub fn explain(&self, path: &str) -> Vec<Explanation<'_>> {
         let wanted = bare(path);
-        let fits = |known: &str| {
-            let known = bare(known);
-            known == wanted || known.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with(['.', '-', '[']))
-        };
-        let found = self.rules.iter().filter(|rule| rule.sources.iter().chain(&rule.targets).any(|known| fits(known)));
-        found.map(explanation).collect()
+        let mut found: Vec<&RuleFacts> = Vec::new();
+        for rule in &self.rules {
+            let known = || rule.sources.iter().chain(&rule.targets);
+            if known().any(|known| below(&bare(known), &wanted) || fits(known, &wanted)) {
+                found.push(rule);
+                found.extend(self.inside(rule, &wanted));
+            }
+        }
+        found.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        found.into_iter().map(explanation).collect()
+    }
+
+    /// The rules of the lens of a rule for the part that is asked for.
+    fn inside(&self, rule: &RuleFacts, wanted: &str) -> impl Iterator<Item = &RuleFacts> {
+        let rest =
+            |known: &String| wanted.strip_prefix(&bare(known)).map(|rest| rest.trim_start_matches('.').to_owned());
+        let parts: Vec<String> = rule.sources.iter().filter_map(rest).filter(|rest| !rest.is_empty()).collect();
+        let elements: Vec<String> = rule.targets.iter().filter_map(rest).filter(|rest| !rest.is_empty()).collect();
+        let lens = rule.lens.clone();
+        self.rules.iter().filter(move |inner| {
+            let own = || inner.targets.iter().filter_map(|target| target.split_once('.').map(|(_, below)| bare(below)));
+            !lens.is_empty()
+                && inner.map == lens
+                && (inner
+                    .sources
+                    .iter()
+                    .any(|source| parts.iter().any(|part| fits(source, part) || below(source, part)))
+                    || own().any(|own| elements.iter().any(|element| own == *element || below(&own, element))))
+        })
     }
 
     /// Every rule: maps by name, lenses before them, each in file order.
@@ -99,8 +122,20 @@ fn explanation(rule: &RuleFacts) -> Explanation<'_> {
     }
 }
 
+/// Whether a path lies below another one, or is it.
+fn below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '/']))
+}
+
+/// Whether what is asked for is a place that is known, or a part of one: `PID-8` holds `PID-8.1`. A whole segment or
+/// resource is not meant by each of its parts.
+pub(crate) fn fits(known: &str, wanted: &str) -> bool {
+    let (known, wanted) = (bare(known), bare(wanted));
+    below(&wanted, &known) && (known == wanted || known.contains(['-', '.', '/']))
+}
+
 /// Selectors fall away, so that `telecom` finds `telecom[use=work][*]`.
-fn bare(path: &str) -> String {
+pub(crate) fn bare(path: &str) -> String {
     let mut depth = 0;
     let mut text = String::with_capacity(path.len());
     for c in path.chars() {
