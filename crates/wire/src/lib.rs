@@ -46,6 +46,7 @@ mod limits;
 mod message;
 pub mod mllp;
 mod node;
+pub mod ordering;
 mod path;
 mod place;
 mod segment;

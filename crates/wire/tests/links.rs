@@ -3,6 +3,7 @@
 
 use dukou_wire::ack::{self, AckCode, AckIssue, Answer, Mode, Owed, WaitFor};
 use dukou_wire::mllp::{self, Decoder, EncodeError, Event, FrameError, LooksLike};
+use dukou_wire::ordering::{LaneKey, OrderingKey, ordering_key};
 use dukou_wire::sequence::{Step, judge};
 use dukou_wire::{Ack, IssueCode, Limits, Path, Severity, Site, batch, duplicate, er7};
 
@@ -296,6 +297,24 @@ fn the_same_control_id_with_another_payload_is_a_conflict() {
     assert_eq!(duplicate::classify(None, &[1; 32]), duplicate::Class::New);
     assert_eq!(duplicate::classify(Some(&[1; 32]), &[1; 32]), duplicate::Class::Replay);
     assert_eq!(duplicate::classify(Some(&[2; 32]), &[1; 32]), duplicate::Class::Conflict);
+}
+
+#[test]
+fn messages_of_one_patient_keep_their_order() {
+    let key = |segments: &str, lane: &LaneKey| {
+        let bytes = format!("MSH|^~\\&|LIS\r{segments}");
+        let (message, _) = er7::parse(bytes.as_bytes(), &Limits::default(), &Site::default()).unwrap();
+        ordering_key(&message, lane)
+    };
+    let any = LaneKey::default();
+    let hospital = LaneKey { authority: Some("H1".into()), ..LaneKey::default() };
+    let order = LaneKey { paths: vec![Path::parse("ORC-2").unwrap()], ..hospital.clone() };
+    let segments = "PID|||860101^^^PRC~ 7 ^^^H1&1.2\rPV1|||||||||||||||||||V9^^^H1\rORC||P1^HIS\r";
+    assert_eq!(key(segments, &any), OrderingKey::Patient("860101".into()));
+    assert_eq!(key(segments, &hospital), OrderingKey::Patient("7".into()));
+    assert_eq!(key(segments, &order), OrderingKey::Configured("P1".into()));
+    assert_eq!(key("PID|||1^^^H2\rPV1|||||||||||||||||||V9\r", &hospital), OrderingKey::Visit("V9".into()));
+    assert_eq!(key("PID|||\"\"\r", &any), OrderingKey::Link);
 }
 
 #[test]
