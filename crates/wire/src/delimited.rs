@@ -62,17 +62,9 @@ pub fn parse<'a>(
         return Err(NotAMessage::Empty);
     }
     let (rows, index) = rows::arrange(&decoded.text, layout, lines, &mut issues);
-    let message = Message {
-        raw: bytes,
-        text: decoded.text,
-        charset: decoded.charset,
-        reason: decoded.reason,
-        delimiters: layout.delimiters(),
-        index,
-        mark_bytes: decoded.mark_bytes,
-        truncates: false,
-        shape: Shape::Rows(Box::new(rows)),
-    };
+    let mut message = Message::new(bytes, decoded);
+    (message.delimiters, message.index) = (layout.delimiters(), index);
+    message.shape = Shape::Rows(Box::new(rows));
     inspect(&message, &mut issues);
     checks::check(&message, layout, &mut issues);
     let mut issues = issues.into_vec();

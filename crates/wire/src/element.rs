@@ -18,6 +18,15 @@ pub struct Element<'m> {
     index: u32,
 }
 
+impl PartialEq for Element<'_> {
+    /// The same element of the same message.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.tree, other.tree) && self.index == other.index
+    }
+}
+
+impl Eq for Element<'_> {}
+
 /// A view of one attribute.
 #[derive(Debug, Clone, Copy)]
 pub struct Attribute<'m> {
@@ -36,6 +45,10 @@ impl<'m> Element<'m> {
 
     fn is_xml(&self) -> bool {
         self.message.format() == Format::Xml
+    }
+
+    pub(crate) fn message(&self) -> &'m Message<'m> {
+        self.message
     }
 
     /// The 0-based number of the element in the order in which elements open; the root is 0.
@@ -92,6 +105,12 @@ impl<'m> Element<'m> {
     /// The element itself, its parent, and so on to the root.
     pub fn ancestors(&self) -> impl Iterator<Item = Element<'m>> + use<'m> {
         std::iter::successors(Some(*self), Element::parent)
+    }
+
+    /// The [index](Self::index) of the first element behind this one and all that is in it.
+    #[must_use]
+    pub fn subtree_end(&self) -> usize {
+        self.entry().next as usize
     }
 
     /// The element around this one.

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use crate::charset;
 use crate::index::Index;
+use crate::inner::Unwrapped;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
-use crate::message::{Locator, Shape};
+use crate::message::Locator;
 use crate::{Delimiters, Limits, Message, Node, NotAMessage, Segment, Site, escape, facts};
 
 /// Reads one message.
@@ -51,28 +52,8 @@ impl Parser {
         if u32::try_from(decoded.text.len()).is_err() {
             return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
         }
-        let (start, delimiters) = header(&decoded, &mut issues)?;
-        let mut index = std::mem::take(&mut self.index);
-        index.build(&decoded.text, start, delimiters, site.join_broken_lines, limits, &mut issues)?;
-        let (raw, charset, reason, mark_bytes) = (bytes, decoded.charset, decoded.reason, decoded.mark_bytes);
-        let mut message = Message {
-            raw,
-            text: decoded.text,
-            charset,
-            reason,
-            delimiters,
-            index,
-            mark_bytes,
-            truncates: false,
-            shape: Shape::Segments,
-        };
-        message.truncates = delimiters.truncation != 0 && facts::at_least(&message.header().version(), "2.7");
-        check_leaves(&message, limits, &mut issues)?;
-        inspect(&message, &mut issues);
-        check(&message, &mut issues);
-        let mut issues = issues.into_vec();
-        locate(&message, &mut issues);
-        Ok((message, issues))
+        let message = Message::new(bytes, decoded);
+        read(message, std::mem::take(&mut self.index), limits, site, issues)
     }
 
     /// Takes the buffers of a message that is no longer needed, unless it was unusually large.
@@ -88,12 +69,41 @@ impl Parser {
     }
 }
 
-/// Finds the header and its delimiters.
-fn header(decoded: &charset::Decoded<'_>, issues: &mut IssueList) -> Result<(usize, Delimiters), NotAMessage> {
-    let bytes = decoded.text.as_bytes();
+/// Reads a message that stands as text in another one.
+pub(crate) fn inner<'m>(
+    unwrapped: Unwrapped<'m>,
+    limits: &Limits,
+    site: &Site,
+) -> Result<(Message<'m>, Vec<Issue>), NotAMessage> {
+    read(Message::unwrapped(unwrapped), Index::default(), limits, site, IssueList::new(limits))
+}
+
+/// Finds the parts of a message whose text is known.
+fn read<'a>(
+    mut message: Message<'a>,
+    mut index: Index,
+    limits: &Limits,
+    site: &Site,
+    mut issues: IssueList,
+) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    let (start, delimiters) =
+        header(&message, &mut issues).map_err(|error| error.moved(|at| message.raw_offset(at)))?;
+    index.build(&message.text, start, delimiters, site.join_broken_lines, limits, &mut issues)?;
+    (message.delimiters, message.index) = (delimiters, index);
+    message.truncates = delimiters.truncation != 0 && facts::at_least(&message.header().version(), "2.7");
+    check_leaves(&message, limits, &mut issues)?;
+    inspect(&message, &mut issues);
+    check(&message, &mut issues);
+    let mut issues = issues.into_vec();
+    locate(&message, &mut issues);
+    Ok((message, issues))
+}
+
+/// Finds the header and its delimiters. Offsets of refusals refer to the text.
+fn header(message: &Message<'_>, issues: &mut IssueList) -> Result<(usize, Delimiters), NotAMessage> {
+    let bytes = message.text.as_bytes();
     let start = bytes.iter().position(|&b| b > b' ').ok_or(NotAMessage::Empty)?;
-    // Everything before the header is ASCII, so both offsets differ by the byte order mark alone.
-    let raw_offset = start as u32 + decoded.mark_bytes;
+    let raw_offset = start as u32;
     let line = &bytes[start..];
     if !(line.starts_with(b"MSH") || line.starts_with(b"FHS") || line.starts_with(b"BHS")) {
         return Err(NotAMessage::NoHeader { raw_offset });
@@ -107,7 +117,7 @@ fn header(decoded: &charset::Decoded<'_>, issues: &mut IssueList) -> Result<(usi
     if !used.iter().all(|&b| is_delimiter(b)) {
         return Err(refused);
     }
-    if start > 0 || decoded.mark_bytes > 0 {
+    if start > 0 || message.mark_bytes > 0 {
         issues.push(|| Issue::new(IssueCode::LeadingBytes, 0));
     }
     if !(4..=5).contains(&length) {

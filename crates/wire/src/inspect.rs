@@ -15,7 +15,10 @@ pub(crate) fn inspect(message: &Message<'_>, issues: &mut IssueList) {
     if text.is_ascii() {
         return;
     }
-    check_reversible(message, issues);
+    // Of a message within another one the bytes have been looked at already.
+    if message.outer().is_none() {
+        check_reversible(message, issues);
+    }
     if is_garbled(text) || has_private_use(text) {
         for leaf in message.leaves().filter(|leaf| !leaf.node.raw().is_ascii()) {
             let raw = leaf.node.raw();

@@ -22,13 +22,15 @@ mod text;
 
 use std::borrow::Cow;
 
-use crate::charset::{BYTE_ORDER_MARK, Reason, looks_like_utf16};
+use crate::charset::{BYTE_ORDER_MARK, Decoded, Reason, looks_like_utf16};
+use crate::inner::Unwrapped;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::Shape;
-use crate::{Charset, Delimiters, Limits, Message, NotAMessage, xml};
+use crate::{Charset, Limits, Message, NotAMessage, xml};
 
-pub(crate) use text::{decode, encode, stays_literal};
+pub use text::escape;
+pub(crate) use text::{decode, escaped, stays_literal};
 
 /// Reads one document. Its character set is strict UTF-8 (RFC 8259, section 8.1); a byte order mark is kept and reported.
 ///
@@ -53,19 +55,27 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Message<'a>, Vec<I
     if mark > 0 {
         issues.push(|| Issue::new(IssueCode::LeadingBytes, 0));
     }
-    let tree = reader::read(text, limits, limits.json_nodes_max, &mut issues)
-        .map_err(|error| error.moved(|at| at + mark as u32))?;
-    let message = Message {
-        raw: bytes,
-        text: Cow::Borrowed(text),
-        charset: Charset::Utf8,
-        reason: if mark > 0 { Reason::ByteOrderMark } else { Reason::StrictUtf8 },
-        delimiters: Delimiters::default(),
-        index: crate::index::Index::default(),
-        mark_bytes: mark as u32,
-        truncates: false,
-        shape: Shape::Json(Box::new(tree)),
-    };
+    let reason = if mark > 0 { Reason::ByteOrderMark } else { Reason::StrictUtf8 };
+    let decoded = Decoded { text: Cow::Borrowed(text), charset: Charset::Utf8, reason, mark_bytes: mark as u32 };
+    read(Message::new(bytes, decoded), limits.json_nodes_max, limits, issues)
+}
+
+/// Reads a document that stands as text in another one.
+pub(crate) fn inner<'m>(unwrapped: Unwrapped<'m>, limits: &Limits) -> Result<(Message<'m>, Vec<Issue>), NotAMessage> {
+    let nodes = unwrapped.nodes_left.min(limits.json_nodes_max);
+    read(Message::unwrapped(unwrapped), nodes, limits, IssueList::new(limits))
+}
+
+/// Finds the parts of a document whose text is known.
+fn read<'a>(
+    mut message: Message<'a>,
+    nodes: usize,
+    limits: &Limits,
+    mut issues: IssueList,
+) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    let tree = reader::read(&message.text, limits, nodes, &mut issues)
+        .map_err(|error| error.moved(|text_offset| message.raw_offset(text_offset)))?;
+    message.shape = Shape::Json(Box::new(tree));
     inspect(&message, &mut issues);
     let mut issues = issues.into_vec();
     xml::locate(&message, &mut issues);

@@ -1,8 +1,12 @@
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
 
+use crate::charset::Decoded;
 use crate::charset::Reason;
 use crate::delimited::Rows;
 use crate::index::Index;
+use crate::inner::{Origin, Seams, Through, Unwrapped};
 use crate::tree::Tree;
 use crate::{
     Charset, Delimiters, Element, Format, Header, Leaves, Node, Path, RowKind, Segment, escape, groups, write,
@@ -10,7 +14,6 @@ use crate::{
 
 /// A message of any format: the bytes it came in, the decoded text, and an index of its parts. Nothing is copied per
 /// field. ER7 and delimited messages have [`segments`](Self::segments), XML and JSON have a [`root`](Self::root).
-#[derive(Debug)]
 pub struct Message<'a> {
     pub(crate) raw: &'a [u8],
     pub(crate) text: Cow<'a, str>,
@@ -23,6 +26,17 @@ pub struct Message<'a> {
     /// Version 2.7 or later: a truncation character counts.
     pub(crate) truncates: bool,
     pub(crate) shape: Shape,
+    /// Where it stands as text in another message.
+    pub(crate) origin: Option<Box<Origin<'a>>>,
+}
+
+/// What the message is, and none of what it says.
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Message");
+        shown.field("format", &self.format()).field("charset", &self.charset).field("bytes", &self.raw.len());
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// What a message has beside its segments, or in place of them.
@@ -39,7 +53,38 @@ pub(crate) enum Shape {
 }
 
 impl<'a> Message<'a> {
-    /// The bytes exactly as they came.
+    /// A message whose text is known and whose parts are not yet.
+    pub(crate) fn new(raw: &'a [u8], decoded: Decoded<'a>) -> Self {
+        let Decoded { text, charset, reason, mark_bytes } = decoded;
+        Self {
+            raw,
+            text,
+            charset,
+            reason,
+            delimiters: Delimiters::default(),
+            index: Index::default(),
+            mark_bytes,
+            truncates: false,
+            shape: Shape::Segments,
+            origin: None,
+        }
+    }
+
+    /// A message that stands as text in another one.
+    pub(crate) fn unwrapped(inner: Unwrapped<'a>) -> Self {
+        let outer = inner.origin.outer();
+        let (charset, reason) = (outer.charset, Reason::Envelope);
+        let decoded = Decoded { text: inner.text, charset, reason, mark_bytes: 0 };
+        Self { origin: Some(inner.origin), ..Self::new(outer.raw, decoded) }
+    }
+
+    /// The message around, when this one stands in it as text.
+    #[must_use]
+    pub fn outer(&self) -> Option<&'a Message<'a>> {
+        self.origin.as_ref().map(|origin| origin.outer())
+    }
+
+    /// The bytes exactly as they came; of a message that stands in another one those of the outermost.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
@@ -144,6 +189,19 @@ impl<'a> Message<'a> {
         self.segments().find(|segment| segment.occurrence() == occurrence && segment.id() == id)
     }
 
+    /// The names of the columns of a delimited file, in order; empty when there are none.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        self.rows().map_or(&[], |rows| rows.names())
+    }
+
+    /// The 1-based number of the column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<u16> {
+        let at = self.columns().iter().position(|known| known == name)?;
+        u16::try_from(at + 1).ok()
+    }
+
     /// The node a path names, absent or not; `None` when the path's segment is not there, the path names a whole
     /// segment, or it is a path of another format. A path with groups is looked up in [`groups::arrange`].
     #[must_use]
@@ -216,13 +274,49 @@ impl<'a> Message<'a> {
     }
 
     /// The bytes of this message with one span of its text replaced.
-    fn replaced(&self, span: std::ops::Range<u32>, written: &str) -> Result<Vec<u8>, SetError> {
-        let encoded = self.charset.encode(written).map_err(|_| SetError::Unencodable)?;
-        let (from, to) = (self.raw_offset(span.start) as usize, self.raw_offset(span.end) as usize);
-        let mut bytes = Vec::with_capacity(self.raw.len() + encoded.len());
-        bytes.extend_from_slice(&self.raw[..from]);
-        bytes.extend_from_slice(&encoded);
-        bytes.extend_from_slice(&self.raw[to..]);
+    fn replaced(&self, span: Range<u32>, written: &str) -> Result<Vec<u8>, SetError> {
+        self.rewritten(&[(span, Cow::Borrowed(written))])
+    }
+
+    /// The bytes of this message with spans of its text replaced; every other byte stays as it is. The new text is
+    /// written as it is given, in the character set of the message: escape it before, with [`xml::escape`],
+    /// [`json::escape`] or [`escape::encode`]. Of a message that stands in another one the bytes are those of the
+    /// outermost, and the text is escaped for it.
+    ///
+    /// [`xml::escape`]: crate::xml::escape
+    /// [`json::escape`]: crate::json::escape
+    ///
+    /// # Errors
+    /// When the spans do not stand in the order of the text, overlap or cut a character, or when the text cannot be
+    /// written in the character set.
+    pub fn rewrite(&self, replacements: &[(Range<u32>, String)]) -> Result<Vec<u8>, SetError> {
+        let borrowed = |(span, text): &(Range<u32>, String)| (span.clone(), Cow::Owned(text.clone()));
+        self.rewritten(&replacements.iter().map(borrowed).collect::<Vec<_>>())
+    }
+
+    fn rewritten(&self, replacements: &[(Range<u32>, Cow<'_, str>)]) -> Result<Vec<u8>, SetError> {
+        let mut before = 0;
+        for (span, _) in replacements {
+            let cuts = [span.start, span.end].iter().any(|&at| !self.text.is_char_boundary(at as usize));
+            if span.start < before || span.end < span.start || cuts {
+                return Err(SetError::Span);
+            }
+            before = span.end;
+        }
+        if let Some(origin) = &self.origin {
+            return origin.outer().rewritten(&origin.outwards(replacements)?);
+        }
+        let added: usize = replacements.iter().map(|(_, text)| text.len()).sum();
+        let mut bytes = Vec::with_capacity(self.raw.len() + added);
+        let mut locator = Locator::new(self);
+        let mut copied = 0;
+        for (span, text) in replacements {
+            let from = locator.raw_offset(span.start) as usize;
+            bytes.extend_from_slice(&self.raw[copied..from]);
+            bytes.extend_from_slice(&self.charset.encode(text).map_err(|_| SetError::Unencodable)?);
+            copied = locator.raw_offset(span.end) as usize;
+        }
+        bytes.extend_from_slice(&self.raw[copied..]);
         Ok(bytes)
     }
 
@@ -240,20 +334,30 @@ pub(crate) struct Locator<'m> {
     message: &'m Message<'m>,
     text_at: usize,
     raw_at: usize,
+    /// The way through the message around.
+    through: Option<Through<'m>>,
 }
 
 impl<'m> Locator<'m> {
     pub(crate) fn new(message: &'m Message<'m>) -> Self {
-        Self { message, text_at: 0, raw_at: message.mark_bytes as usize }
+        let through = message
+            .origin
+            .as_ref()
+            .map(|origin| Through { seams: Seams::new(origin), outer: Box::new(Locator::new(origin.outer())) });
+        Self { message, text_at: 0, raw_at: message.mark_bytes as usize, through }
     }
 
     pub(crate) fn raw_offset(&mut self, text_offset: u32) -> u32 {
         let message = self.message;
-        if matches!(message.text, Cow::Borrowed(_)) {
-            return text_offset + message.mark_bytes;
-        }
         if (text_offset as usize) < self.text_at {
             *self = Self::new(message);
+        }
+        if let Some(Through { seams, outer }) = &mut self.through {
+            self.text_at = text_offset as usize;
+            return outer.raw_offset(seams.locate(text_offset));
+        }
+        if matches!(message.text, Cow::Borrowed(_)) {
+            return text_offset + message.mark_bytes;
         }
         let characters = message.text[self.text_at..text_offset as usize].chars().count();
         self.raw_at += message.charset.bytes_of(&message.raw[self.raw_at..], characters);
@@ -337,6 +441,14 @@ pub enum NotAMessage {
         /// Where it is exceeded.
         raw_offset: u32,
     },
+    /// Documents are wrapped in each other as text deeper than allowed.
+    #[error("documents are wrapped in each other more than {limit} times")]
+    InnerTooDeep {
+        /// The limit.
+        limit: usize,
+        /// Where the innermost one stands.
+        raw_offset: u32,
+    },
     /// More elements and attributes than allowed.
     #[error("the tree has more than {limit} nodes")]
     TooManyNodes {
@@ -385,6 +497,7 @@ impl NotAMessage {
             Self::Doctype { .. } => "doctype",
             Self::NotJson { .. } => "not-json",
             Self::TooDeep { .. } => "too-deep",
+            Self::InnerTooDeep { .. } => "inner-too-deep",
             Self::TooManyNodes { .. } => "too-many-nodes",
             Self::TooManyAttributes { .. } => "too-many-attributes",
             Self::NameTooLong { .. } => "name-too-long",
@@ -402,6 +515,7 @@ impl NotAMessage {
             | Self::Doctype { raw_offset }
             | Self::NotJson { raw_offset }
             | Self::TooDeep { raw_offset, .. }
+            | Self::InnerTooDeep { raw_offset, .. }
             | Self::TooManyAttributes { raw_offset, .. }
             | Self::NameTooLong { raw_offset } => *raw_offset = place(*raw_offset),
             _ => {}
@@ -421,6 +535,7 @@ impl NotAMessage {
             | Self::Doctype { raw_offset }
             | Self::NotJson { raw_offset }
             | Self::TooDeep { raw_offset, .. }
+            | Self::InnerTooDeep { raw_offset, .. }
             | Self::TooManyAttributes { raw_offset, .. }
             | Self::NameTooLong { raw_offset } => raw_offset,
             _ => 0,
@@ -443,6 +558,9 @@ pub enum SetError {
     /// The value holds a delimiter and the message has no escape character, or no quotation marks.
     #[error("the value needs an escape character or quotation marks and the message has none")]
     Unescapable,
+    /// Spans overlap, do not stand in the order of the text, or cut a character.
+    #[error("the spans overlap, are out of order, or cut a character")]
+    Span,
     /// The value holds a character that the message's character set lacks.
     #[error("the value cannot be written in the character set of the message")]
     Unencodable,

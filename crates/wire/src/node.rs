@@ -154,6 +154,11 @@ impl<'m> Node<'m> {
         }
     }
 
+    /// The value of an attribute.
+    pub(crate) fn is_attribute(&self) -> bool {
+        self.state == State::Attribute
+    }
+
     /// The text may differ from what was sent.
     pub(crate) fn has_escapes(&self) -> bool {
         self.escapes

@@ -31,8 +31,8 @@ impl<'m> Segment<'m> {
     /// The three characters of the segment id; `?` for a raw line; of a row `head`, `row` or `trailer`.
     #[must_use]
     pub fn id(&self) -> &'m str {
-        if self.message.rows().is_some() {
-            return self.row_kind().as_str();
+        if let Some(kind) = self.row_kind() {
+            return kind.as_str();
         }
         if self.is_raw() { RAW_ID } else { self.raw().get(..3).unwrap_or(RAW_ID) }
     }
@@ -43,12 +43,15 @@ impl<'m> Segment<'m> {
         self.entry.occurrence() as usize
     }
 
-    fn row_kind(&self) -> RowKind {
-        match (self.entry.is_header(), self.entry.is_raw()) {
+    /// What kind of row of a delimited file it is.
+    #[must_use]
+    pub fn row_kind(&self) -> Option<RowKind> {
+        self.message.rows()?;
+        Some(match (self.entry.is_header(), self.entry.is_raw()) {
             (true, _) => RowKind::Head,
             (_, true) => RowKind::Trailer,
             _ => RowKind::Row,
-        }
+        })
     }
 
     /// The segment as it stands in the text, without the line end.
@@ -84,8 +87,8 @@ impl<'m> Segment<'m> {
     /// The path of the segment.
     #[must_use]
     pub fn path(&self) -> Path {
-        if self.is_row() {
-            return Path::of_row(self.row_kind(), self.entry.occurrence());
+        if let Some(kind) = self.row_kind() {
+            return Path::of_row(kind, self.entry.occurrence());
         }
         let occurrence = u16::try_from(self.occurrence()).unwrap_or(u16::MAX);
         Path::of_segment(self.id(), occurrence).unwrap_or_else(|| Path::raw_line(occurrence))

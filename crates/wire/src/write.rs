@@ -22,7 +22,7 @@ fn in_xml(message: &Message<'_>, path: &Path, steps: &[Step], value: &str) -> Re
         Some(Step::Text { .. }) => {
             let node = message.get(path).filter(|node| node.presence() == Presence::Value);
             let node = node.ok_or(SetError::NoSegment)?;
-            Ok((node.span(), xml::encode(value, false).into_owned()))
+            Ok((node.span(), xml::escape(value, false).into_owned()))
         }
         _ if !element.is_leaf() => Err(SetError::NotAField),
         _ => Ok(content(message, element, value)),
@@ -33,7 +33,7 @@ fn in_xml(message: &Message<'_>, path: &Path, steps: &[Step], value: &str) -> Re
 fn attribute(message: &Message<'_>, element: Element<'_>, name: &str, value: &str) -> (Range<u32>, String) {
     let node = element.attribute(name);
     let span = node.span();
-    let written = xml::encode(value, true);
+    let written = xml::escape(value, true);
     if node.presence() == Presence::Absent {
         let at = element.tag_name_end();
         return (at..at, format!(" {name}=\"{written}\""));
@@ -50,7 +50,7 @@ fn attribute(message: &Message<'_>, element: Element<'_>, name: &str, value: &st
 /// The character data of an element without elements inside. `<a/>` is opened.
 fn content(message: &Message<'_>, element: Element<'_>, value: &str) -> (Range<u32>, String) {
     let span = element.content().span();
-    let written = xml::encode(value, false);
+    let written = xml::escape(value, false);
     let tag = &message.text()[..span.start as usize];
     if element.has_end_tag() || value.is_empty() || !tag.ends_with("/>") {
         return (span, written.into_owned());
@@ -67,7 +67,7 @@ fn in_json(message: &Message<'_>, path: &Path, value: &str) -> Result<(Range<u32
     let span = element.span();
     let was = &message.text()[span.start as usize..span.end as usize];
     let stays = json::stays_literal(was, value);
-    Ok((span, if stays { value.to_owned() } else { format!("\"{}\"", json::encode(value)) }))
+    Ok((span, if stays { value.to_owned() } else { format!("\"{}\"", json::escape(value)) }))
 }
 
 /// A cell or a part of one. Quotation marks are added where the value needs them, and stay where they are.

@@ -26,13 +26,12 @@ mod reader;
 
 use std::borrow::Cow;
 
-use crate::charset::Decoded;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueList};
 use crate::message::{Locator, Shape};
-use crate::{Charset, Delimiters, Limits, Message, NotAMessage, Site};
+use crate::{Charset, Element, Format, Limits, Message, NotAMessage, Site, json};
 
-pub(crate) use decode::decode;
+pub(crate) use decode::{CDATA_END, CDATA_START, decode, markup_length, reference};
 
 /// Reads one document.
 ///
@@ -65,25 +64,93 @@ pub fn parse_as<'a>(
     if u32::try_from(decoded.text.len()).is_err() {
         return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
     }
-    let Decoded { text, charset, reason, mark_bytes } = decoded;
-    let mut message = Message {
-        raw: bytes,
-        text,
-        charset,
-        reason,
-        delimiters: Delimiters::default(),
-        index: crate::index::Index::default(),
-        mark_bytes,
-        truncates: false,
-        shape: Shape::Segments,
-    };
-    let tree = reader::read(&message.text, limits, limits.xml_nodes_max, &mut issues)
+    read(Message::new(bytes, decoded), limits.xml_nodes_max, limits, issues)
+}
+
+/// Reads a document that an element or attribute holds as text: escaped, in a CDATA section, or in a string of JSON. It
+/// may be XML, JSON or ER7, by its first characters. What it declares as its character set does not count: the bytes
+/// around it have been decoded.
+///
+/// The message that is given back knows its place: its [`raw`](Message::raw) bytes are those of the outermost message,
+/// offsets of issues point into them, and [`Message::set`] gives them back with one value changed.
+///
+/// ```
+/// use dukou_wire::{Limits, Path, Site, xml};
+///
+/// let bytes = b"<Envelope><Body><Save><p>&lt;row&gt;&lt;xm&gt;A&amp;amp;B&lt;/xm&gt;&lt;/row&gt;</p></Save></Body></Envelope>";
+/// let (limits, site) = (Limits::default(), Site::default());
+/// let (envelope, _) = xml::parse(bytes, &limits, &site)?;
+/// let parameter = xml::wrapped(&envelope).next().ok_or("nothing is wrapped")?;
+/// let (inner, _) = xml::inner(parameter, &limits, &site)?;
+/// let path = Path::parse("/row/xm")?;
+/// assert_eq!(inner.get(&path).map(|node| node.text().into_owned()).as_deref(), Some("A&B"));
+/// let written = inner.set(&path, "<C>")?;
+/// assert!(written.starts_with(b"<Envelope><Body><Save><p>&lt;row&gt;&lt;xm&gt;&amp;lt;C&amp;gt;&lt;/xm&gt;"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As the parser of its format; when documents are wrapped too deep; when the documents within each other have too many
+/// nodes together.
+pub fn inner<'m>(element: Element<'m>, limits: &Limits, site: &Site) -> Result<(Message<'m>, Vec<Issue>), NotAMessage> {
+    let unwrapped = crate::inner::unwrap(element.message(), element.value(), limits)?;
+    match crate::sniff(unwrapped.text.as_bytes()) {
+        Format::Er7 => crate::er7::inner(unwrapped, limits, site),
+        Format::Json => json::inner(unwrapped, limits),
+        Format::Xml | Format::Delimited => {
+            let nodes = unwrapped.nodes_left;
+            read(Message::unwrapped(unwrapped), nodes, limits, IssueList::new(limits))
+        }
+    }
+}
+
+/// Finds the parts of a document whose text is known.
+fn read<'a>(
+    mut message: Message<'a>,
+    nodes: usize,
+    limits: &Limits,
+    mut issues: IssueList,
+) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    let tree = reader::read(&message.text, limits, nodes, &mut issues)
         .map_err(|error| error.moved(|text_offset| message.raw_offset(text_offset)))?;
     message.shape = Shape::Xml(Box::new(tree));
     inspect(&message, &mut issues);
     let mut issues = issues.into_vec();
     locate(&message, &mut issues);
     Ok((message, issues))
+}
+
+/// What a SOAP envelope (1.1 or 1.2, by whatever namespace) carries: the first element in its body. A document without
+/// an envelope is its own content.
+#[must_use]
+pub fn body<'m>(message: &'m Message<'_>) -> Option<Element<'m>> {
+    let root = message.root()?;
+    if root.name() != "Envelope" {
+        return Some(root);
+    }
+    root.child("Body").and_then(|body| body.children().next())
+}
+
+/// The elements that hold a document as text, in the order of the document: those whose text begins like one.
+pub fn wrapped<'m>(message: &'m Message<'_>) -> impl Iterator<Item = Element<'m>> {
+    let all = message.root().into_iter().flat_map(|root| std::iter::once(root).chain(root.descendants()));
+    all.filter(|element| element.is_leaf() && holds_document(element))
+}
+
+fn holds_document(element: &Element<'_>) -> bool {
+    let value = element.value();
+    // The shortest way that a document begins in any writing.
+    let first = value.raw().trim_ascii_start().as_bytes().first();
+    if !first.is_some_and(|b| matches!(b, b'&' | b'<' | b'{' | b'[' | b'\\' | b'M')) {
+        return false;
+    }
+    let text = value.trimmed();
+    match crate::sniff(text.as_bytes()) {
+        Format::Xml => text.ends_with('>'),
+        Format::Json => text.ends_with(['}', ']']),
+        Format::Er7 => true,
+        Format::Delimited => false,
+    }
 }
 
 /// The bytes of a document, exactly as they came.
@@ -107,7 +174,8 @@ pub(crate) fn locate(message: &Message<'_>, issues: &mut [Issue]) {
 /// Text for a place in a document: what would be read as markup is written as entities.
 ///
 /// `attribute`: for a value in quotation marks, where line ends would be read as blanks.
-pub(crate) fn encode(text: &str, attribute: bool) -> Cow<'_, str> {
+#[must_use]
+pub fn escape(text: &str, attribute: bool) -> Cow<'_, str> {
     let special = |b: u8| matches!(b, b'&' | b'<' | b'>' | b'\r') || (attribute && matches!(b, b'"' | b'\n' | b'\t'));
     if !text.bytes().any(special) {
         return Cow::Borrowed(text);
@@ -126,4 +194,12 @@ pub(crate) fn encode(text: &str, attribute: bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(written)
+}
+
+/// Text for the inside of a CDATA section, which is closed and opened again where the text could not stand in one.
+pub(crate) fn escape_section(text: &str) -> Cow<'_, str> {
+    if !text.contains(CDATA_END) && !text.contains('\r') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(CDATA_END, "]]]]><![CDATA[>").replace('\r', "]]>&#13;<![CDATA["))
 }

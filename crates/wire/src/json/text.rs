@@ -24,7 +24,7 @@ pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
 }
 
 /// The character of the escape at the start of the text, and its bytes; no character when it stands for none.
-fn escaped(text: &str) -> (Option<char>, usize) {
+pub(crate) fn escaped(text: &str) -> (Option<char>, usize) {
     let character = match text.as_bytes().get(1) {
         Some(b'n') => '\n',
         Some(b't') => '\t',
@@ -51,7 +51,8 @@ fn numbered(text: &str) -> (Option<char>, usize) {
 }
 
 /// A text as the content of a string, without the quotation marks.
-pub(crate) fn encode(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
     let special = |b: u8| matches!(b, b'"' | b'\\' | 0..=0x1F);
     if !text.bytes().any(special) {
         return Cow::Borrowed(text);

@@ -1,96 +1,49 @@
-//! Character data and attribute values as text, XML 1.0 sections 2.4, 2.7, 2.11, 3.3.3 and 4.1.
+//! Character data and attribute values as text.
 
 use std::borrow::Cow;
+
+use crate::pieces::{Piece, Pieces, Writing};
 
 /// The text of a part of a document: entities decoded, CDATA unwrapped, comments, instructions and tags left out, line
 /// ends made one. Of an attribute value line ends and tabs become blanks. What is no entity stays as it is.
 pub(crate) fn decode(raw: &str, attribute: bool) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
+    let writing = if attribute { Writing::Attribute } else { Writing::Data };
+    let mut only = None;
     let mut text = String::new();
-    let (mut at, mut from) = (0, 0);
-    while at < bytes.len() {
-        let (end, replacement) = match bytes[at] {
-            b'&' => match reference(&raw[at..]) {
-                Some((character, length)) => (at + length, Piece::Character(character)),
-                None => (at + 1, Piece::Same),
-            },
-            b'<' if !attribute => markup(raw, at),
-            b'\r' => (
-                at + 1 + usize::from(bytes.get(at + 1) == Some(&b'\n')),
-                Piece::Character(if attribute { ' ' } else { '\n' }),
-            ),
-            b'\n' | b'\t' if attribute => (at + 1, Piece::Character(' ')),
+    for (range, piece) in Pieces::new(raw, writing) {
+        match (piece, only) {
+            (Piece::Nothing, _) => {}
+            // What is one piece of the document is not copied: a value without entities, a single CDATA section.
+            (Piece::Verbatim, None) if text.is_empty() => only = Some(&raw[range]),
             _ => {
-                at += if attribute { 1 } else { plain(&bytes[at..]) };
-                continue;
+                text.push_str(only.take().unwrap_or_default());
+                match piece {
+                    Piece::Character(character) => text.push(character),
+                    _ => text.push_str(&raw[range]),
+                }
             }
-        };
-        if let Piece::Same = replacement {
-            at = end;
-            continue;
         }
-        text.push_str(&raw[from..at]);
-        match replacement {
-            Piece::Character(character) => text.push(character),
-            Piece::Data(data) => push_lines(data, &mut text),
-            Piece::Nothing | Piece::Same => {}
-        }
-        (at, from) = (end, end);
     }
-    if from == 0 {
-        return Cow::Borrowed(raw);
+    match only {
+        Some(piece) => Cow::Borrowed(piece),
+        None => Cow::Owned(text),
     }
-    text.push_str(&raw[from..]);
-    Cow::Owned(text)
 }
 
-/// What stands in the text for a piece of the document.
-enum Piece<'t> {
-    Same,
-    Nothing,
-    Character(char),
-    Data(&'t str),
-}
-
-/// How many bytes ahead stand for themselves.
-fn plain(bytes: &[u8]) -> usize {
-    memchr::memchr3(b'&', b'<', b'\r', bytes).unwrap_or(bytes.len())
-}
-
-/// The end of the markup that starts here, and the data in it.
-fn markup(raw: &str, at: usize) -> (usize, Piece<'_>) {
-    let rest = &raw[at..];
-    if let Some(data) = rest.strip_prefix(CDATA_START) {
-        return match data.find(CDATA_END) {
-            Some(length) => (at + CDATA_START.len() + length + CDATA_END.len(), Piece::Data(&data[..length])),
-            None => (raw.len(), Piece::Data(data)),
-        };
-    }
-    let end = match rest.as_bytes() {
-        [b'<', b'!', b'-', b'-', ..] => rest[4..].find("-->").map(|end| end + 7),
-        [b'<', b'?', ..] => rest.find("?>").map(|end| end + 2),
-        [b'<', b'/', ..] => rest.find('>').map(|end| end + 1),
-        [b'<', start, ..] if super::reader::starts_name(*start) => Some(super::reader::tag_length(rest.as_bytes())),
-        // A stray sign is text.
-        _ => return (at + 1, Piece::Same),
+/// The bytes of the tag, comment or instruction at the start of the text; `None` for a stray sign, which is text.
+pub(crate) fn markup_length(text: &str) -> Option<usize> {
+    let end = match text.as_bytes() {
+        [b'<', b'!', b'-', b'-', ..] => text[4..].find("-->").map(|end| end + 7),
+        [b'<', b'?', ..] => text.find("?>").map(|end| end + 2),
+        [b'<', b'/', ..] => text.find('>').map(|end| end + 1),
+        [b'<', start, ..] if super::reader::starts_name(*start) => Some(super::reader::tag_length(text.as_bytes())),
+        _ => return None,
     };
-    (at + end.unwrap_or(rest.len()), Piece::Nothing)
-}
-
-/// Appends data with its line ends made one.
-fn push_lines(data: &str, text: &mut String) {
-    let mut lines = data.split('\r');
-    text.push_str(lines.next().unwrap_or_default());
-    for line in lines {
-        if !line.starts_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(line);
-    }
+    Some(end.unwrap_or(text.len()))
 }
 
 /// The character that a reference at the start of the text stands for, and the bytes of the reference.
-pub(super) fn reference(text: &str) -> Option<(char, usize)> {
+pub(crate) fn reference(text: &str) -> Option<(char, usize)> {
     let body = text.strip_prefix('&')?;
     let end = memchr::memchr(b';', &body.as_bytes()[..body.len().min(REFERENCE_BYTES_MAX)])?;
     let character = match &body[..end] {
@@ -117,7 +70,7 @@ fn numbered(number: &str) -> Option<char> {
     allowed.then_some(character)
 }
 
-pub(super) const CDATA_START: &str = "<![CDATA[";
-pub(super) const CDATA_END: &str = "]]>";
+pub(crate) const CDATA_START: &str = "<![CDATA[";
+pub(crate) const CDATA_END: &str = "]]>";
 /// The longest reference that is looked for: leading zeros are rare.
 const REFERENCE_BYTES_MAX: usize = 16;

@@ -1,6 +1,6 @@
 //! One pass over the text that notes where elements and attributes stand.
 
-use super::decode::{CDATA_END, CDATA_START, reference};
+use super::{CDATA_END, CDATA_START, reference};
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::tree::{AttributeEntry, EMPTY_TAG, ElementEntry, NIL, NONE, TEXT, Tree, UNCLOSED};
 use crate::{Limits, NotAMessage};
