@@ -27,6 +27,13 @@ pub(crate) enum Builtin {
     RangeLow,
     RangeHigh,
     Pattern,
+    /// Begin and end of a time slot.
+    Slot,
+    /// The text before, or behind, a mark.
+    Before,
+    After,
+    /// The pieces of a text between marks.
+    Pieces,
     ChineseName,
     ChineseId,
     /// A bare code into a Coding or CodeableConcept, by a table.
@@ -98,14 +105,20 @@ const fn lens(
     BuiltinFacts { name, lens, class, gives, all: false, inverse: true, reads }
 }
 
-static ALL: [BuiltinFacts; 27] = [
+static ALL: [BuiltinFacts; 31] = [
     lens("text", Builtin::Text, "iso", Reads::Text, TEXTS),
     lens("ID/code", Builtin::Code, "prism", Reads::Plain, &["code"]),
     lens("ID/yn", Builtin::YesNo, "prism", Reads::Plain, &["boolean"]),
     lens("NM/decimal", Builtin::Decimal, "prism", Reads::Number, &["decimal"]),
     lens("NM/integer", Builtin::Integer, "prism", Reads::Number, &["integer", "positiveInt", "unsignedInt"]),
     lens("NM/quantity", Builtin::Quantity, "prism", Reads::Number, QUANTITIES),
-    lens("SN", Builtin::StructuredNumeric, "prism", Reads::Types(&["SN"]), &["Quantity", "Range", "Ratio", "string"]),
+    lens(
+        "SN",
+        Builtin::StructuredNumeric,
+        "prism",
+        Reads::Types(&["SN", "ST"]),
+        &["Quantity", "Range", "Ratio", "string"],
+    ),
     lens("DTM/date", Builtin::Date, "lens", Reads::Moment, &["date"]),
     lens("DTM/dateTime", Builtin::DateTime, "lens", Reads::Moment, &["dateTime"]),
     lens("DTM/instant", Builtin::Instant, "prism", Reads::Moment, &["instant"]),
@@ -123,6 +136,10 @@ static ALL: [BuiltinFacts; 27] = [
     BuiltinFacts { inverse: false, ..lens("range-low", Builtin::RangeLow, "prism", Reads::Plain, &["Quantity"]) },
     BuiltinFacts { inverse: false, ..lens("range-high", Builtin::RangeHigh, "prism", Reads::Plain, &["Quantity"]) },
     lens("time", Builtin::Pattern, "prism", Reads::Anything, &["date", "dateTime", "instant"]),
+    lens("slot", Builtin::Slot, "prism", Reads::Anything, &["dateTime", "instant", "Period"]),
+    lens("before", Builtin::Before, "lens", Reads::Plain, TEXTS),
+    lens("after", Builtin::After, "lens", Reads::Plain, TEXTS),
+    lens("each", Builtin::Pieces, "lens", Reads::Plain, TEXTS),
     lens("cn/name", Builtin::ChineseName, "lens", Reads::Anything, &["HumanName"]),
     lens("cn/id", Builtin::ChineseId, "lens", Reads::Plain, &["string"]),
     lens("code", Builtin::Coded, "lens", Reads::Plain, &["Coding", "CodeableConcept"]),

@@ -79,6 +79,60 @@ impl<'m> Change<'m> {
         Change { key, clear, snapshot, weak, mention, forest, root, lists, bodies, whole, once }
     }
 
+    /// A change that says nothing.
+    pub(crate) fn nothing(key: ResourceKey) -> Self {
+        let mut forest = Forest::default();
+        let root = forest.object();
+        Change {
+            key,
+            clear: Vec::new(),
+            snapshot: false,
+            weak: false,
+            mention: true,
+            forest: Arc::new(forest),
+            root,
+            lists: Vec::new(),
+            bodies: Vec::new(),
+            whole: Vec::new(),
+            once: Vec::new(),
+        }
+    }
+
+    /// This change and an earlier one of the same resource in one: what this one says stands on top.
+    pub(crate) fn after(self, earlier: Change<'m>) -> Self {
+        let before = earlier.apply(None);
+        let mut set = match self.apply(Some(&before)).into_static() {
+            Value::Object(object) => object,
+            _ => Object::new(),
+        };
+        set.remove("resourceType");
+        set.remove("id");
+        let mut forest = Forest::default();
+        let root = forest.plant(Value::Object(set));
+        let mut lists = self.lists;
+        for list in earlier.lists {
+            match lists.iter_mut().find(|known| std::ptr::eq(known.plan, list.plan)) {
+                Some(known) => known.claimed.extend(list.claimed),
+                None => lists.push(list),
+            }
+        }
+        let own = |body: &&Body| !self.bodies.iter().any(|known| std::ptr::eq(*known, *body));
+        let more: Vec<&'m Body> = earlier.bodies.into_iter().filter(own).collect();
+        Change {
+            clear: self.clear.into_iter().chain(earlier.clear).collect(),
+            mention: self.mention && earlier.mention,
+            weak: self.weak && earlier.weak,
+            snapshot: self.snapshot,
+            forest: Arc::new(forest),
+            root,
+            lists,
+            bodies: self.bodies.into_iter().chain(more).collect(),
+            whole: self.whole.into_iter().chain(earlier.whole).collect(),
+            once: self.once.into_iter().filter(|name| earlier.once.contains(name)).collect(),
+            key: self.key,
+        }
+    }
+
     /// Elements with their new content; neither `resourceType`, `id` nor `meta.versionId`.
     pub fn set(&self) -> Branch<'_, 'm> {
         self.forest.branch(self.root)

@@ -16,9 +16,10 @@ use crate::plan::{
     ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, LimitPlan, MapPlan,
     MergePlan, Program, RuleFacts, TargetPlan, Version,
 };
-use crate::rule::{Action, Alternative, Direction, Rule, Target};
+use crate::rule::{Action, Alternative, Dialect, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
+use crate::tree_sources::{ROW, SourceShape};
 use crate::{checks, example, overlay, unused, yaml};
 
 /// Compiles maps, lenses and overlays. Overlays are told by `overlay/cn/`, `overlay/vendor/` and `overlay/site/` in the
@@ -112,7 +113,7 @@ fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
         let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
         match file::read(&tree, findings) {
             Some(File::Names(words)) => shared.share(&words),
-            Some(File::Map(map)) => maps.push((map, History::default())),
+            Some(File::Map(map)) => maps.push((*map, History::default())),
             Some(File::Lens(lens)) => lenses.push(lens),
             Some(File::Overlay(overlay)) => overlays.push((number, overlay)),
             None => {}
@@ -162,7 +163,9 @@ fn heads(mut lenses: Vec<LensFile>, compiler: &mut Compiler<'_, '_>) -> Vec<Lens
         }
         let v2 = lens.v2.iter().map(|word| word.value.clone()).collect();
         let inverse = lens.rules.iter().any(|rule| rule.direction != Direction::Forward);
-        compiler.lenses.push(LensHead { name: lens.name.value.clone(), v2, kind, resource, inverse });
+        let reads_element = lens.dialect == Dialect::Tree;
+        let name = lens.name.value.clone();
+        compiler.lenses.push(LensHead { name, v2, reads_element, kind, resource, inverse });
         true
     });
     lenses
@@ -170,18 +173,22 @@ fn heads(mut lenses: Vec<LensFile>, compiler: &mut Compiler<'_, '_>) -> Vec<Lens
 
 fn makers(maps: &[(MapFile, History)], compiler: &mut Compiler<'_, '_>) {
     for (map, _) in maps {
+        let shape = SourceShape::of(&map.source, &[]);
         for emit in &map.emits {
-            if let (Some(kind), Some(per)) = (ResourceType::parse(&emit.fhir.value), per_of(emit)) {
-                compiler.makers.push(Maker { kind, per });
+            if let (Some(kind), Some(per)) = (ResourceType::parse(&emit.fhir.value), per_of(emit, shape)) {
+                compiler.makers.push(Maker { kind, per: shape.whole(&per) });
             }
         }
     }
 }
 
 /// The `per` segment: stated, or that of the first id key.
-fn per_of(emit: &file::Emit) -> Option<String> {
+fn per_of(emit: &file::Emit, shape: SourceShape<'_>) -> Option<String> {
     if let Some(per) = &emit.per {
-        return Some(per.value.clone());
+        return Some(shape.per(&per.value));
+    }
+    if let Some(record) = shape.default_per() {
+        return Some(record.to_owned());
     }
     emit.id.as_ref()?.keys.iter().find_map(|key| match key {
         Key::Source(source) => source.alternatives.iter().find_map(|alternative| match alternative {
@@ -203,6 +210,10 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
         versions: "2.1-2.8.2",
         emits: &[],
         several: false,
+        source: match lens.dialect {
+            Dialect::Tree => SourceShape::Tree { head: None, names: &[] },
+            Dialect::Segments | Dialect::Rows => SourceShape::Segments,
+        },
         lens: Some((&v2, kind)),
     };
     let id = lens.id.as_ref().and_then(|id| id_plan(id, &context, "", compiler));
@@ -269,6 +280,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         versions,
         emits: &emits,
         several: map.several,
+        source: SourceShape::of(&map.source, &[]),
         lens: None,
     };
     let mut groups: Vec<Groups> = emits.iter().map(|_| Groups::default()).collect();
@@ -297,6 +309,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         versions: map.applies.range().and_then(|(low, high)| Some((version(low)?, version(high)?))),
         messages: texts(&map.applies.messages),
         events: texts(&map.applies.events),
+        documents: compiler.documents(map, &context)?,
         snapshot: map.snapshot,
         emits: plans,
         merge: merge_plan(map),
@@ -310,6 +323,7 @@ fn texts(words: &[crate::place::Word]) -> Vec<String> {
 }
 
 fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
+    let shape = SourceShape::of(&map.source, &[]);
     let mut heads: Vec<EmitHead> = Vec::new();
     for emit in &map.emits {
         let Some(kind) = ResourceType::parse(&emit.fhir.value) else {
@@ -318,7 +332,7 @@ fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
             compiler.findings.error("E-TARGET", emit.fhir.place, text, nearest(&emit.fhir.value, names));
             continue;
         };
-        let Some(per) = per_of(emit) else {
+        let Some(per) = per_of(emit, shape) else {
             let text = format!("'{}' names no segment to be made for", emit.name.value);
             compiler.findings.error("E-HEAD", emit.name.place, text, "write: per: SEG");
             continue;
@@ -339,6 +353,10 @@ fn emit_heads(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<EmitHead> {
                 found
             })
             .collect();
+        if let (SourceShape::Rows(_), Some(word), true) = (shape, &emit.per, per != ROW) {
+            let text = format!("'{}' is no place of a row", word.value);
+            compiler.findings.error("E-HEAD", word.place, text, "leave it out: an emit is made per record");
+        }
         heads.push(EmitHead { name: emit.name.value.clone(), kind, per, under });
     }
     heads
@@ -368,9 +386,12 @@ fn emit_plan(
         Some(link) => Some(link_plan(link, head, context, groups, compiler)?),
         None => None,
     };
+    let place = emit.per.as_ref().map_or(emit.name.place, |word| word.place);
+    let per_steps = compiler.per_plan(&crate::place::Placed::new(head.per.clone(), place), context.source)?;
     Some(EmitPlan {
         kind: head.kind,
         per: head.per.clone(),
+        per_steps,
         scopes: map.applies.scopes.clone(),
         guard,
         under: head.under.clone(),
@@ -484,6 +505,7 @@ fn rules(
     let mut all = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let number = compiler.rules.len() as u32;
+        compiler.home = chain_home(rules, &chains, at, context);
         let placed = compiler.operations(rule, number, chains[at], context, groups);
         let facts = crate::explain::rule_facts(rule, context, &placed, history, compiler);
         compiler.rules.push(facts);
@@ -494,6 +516,20 @@ fn rules(
         compiler.rules.push(RuleFacts { class: "dropped by an overlay", ..facts });
     }
     all
+}
+
+/// Where the writing rules of a chain over a tree run; its `keep` and `drop` must stand beside them.
+fn chain_home(rules: &[Rule], chains: &[u32], at: usize, context: &Context<'_>) -> Option<usize> {
+    if chains[at] == 0 || context.lens.is_some() || matches!(context.source, SourceShape::Segments) {
+        return None;
+    }
+    let chain = rules.iter().zip(chains).filter(|(_, number)| **number == chains[at]);
+    chain.map(|(rule, _)| rule).find_map(|rule| {
+        let Action::Write(targets) = &rule.action else { return None };
+        let name = &targets.first()?.steps.first()?.name.value;
+        let written = context.emits.iter().position(|emit| context.several && emit.name == *name).unwrap_or(0);
+        Some(crate::operations::running_emit(rule, written, context))
+    })
 }
 
 /// `2.5.1` as numbers.

@@ -11,6 +11,7 @@ use crate::file::Words;
 use crate::place::Word;
 use crate::plan::RuleFacts;
 use crate::table_text::{InlineTable, RowPlace};
+use crate::tree_sources::SourceShape;
 
 /// The state of one compilation.
 pub(crate) struct Compiler<'f, 'c> {
@@ -26,6 +27,8 @@ pub(crate) struct Compiler<'f, 'c> {
     pub(crate) makers: Vec<Maker>,
     pub(crate) rules: Vec<RuleFacts>,
     pub(crate) names: Vec<String>,
+    /// The emit in which the chain of the rule at hand runs.
+    pub(crate) home: Option<usize>,
 }
 
 /// What is known of a lens file before its rules are compiled.
@@ -33,6 +36,8 @@ pub(crate) struct Compiler<'f, 'c> {
 pub(crate) struct LensHead {
     pub(crate) name: String,
     pub(crate) v2: Vec<String>,
+    /// It reads an element instead of a datatype.
+    pub(crate) reads_element: bool,
     pub(crate) kind: TypeId,
     pub(crate) resource: Option<ResourceType>,
     /// Whether one of its rules leads back from FHIR.
@@ -43,6 +48,7 @@ pub(crate) struct LensHead {
 #[derive(Clone, Debug)]
 pub(crate) struct Maker {
     pub(crate) kind: ResourceType,
+    /// The segment, or the place from the document on.
     pub(crate) per: String,
 }
 
@@ -58,6 +64,8 @@ pub(crate) struct Context<'x> {
     pub(crate) versions: &'x str,
     pub(crate) emits: &'x [EmitHead],
     pub(crate) several: bool,
+    /// What paths are resolved against.
+    pub(crate) source: SourceShape<'x>,
     /// The datatypes a lens reads and the type it gives.
     pub(crate) lens: Option<(&'x [String], TypeId)>,
 }
@@ -84,6 +92,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
             makers: Vec::new(),
             rules: Vec::new(),
             names,
+            home: None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::compile::History;
 use crate::compiler::{Compiler, Context};
 use crate::operations::Placed;
 use crate::plan::{ActionPlan, LensUse, Program, RuleFacts};
-use crate::rule::{Action, Alternative, Direction, Path, Rest, Rule};
+use crate::rule::{Action, Alternative, Direction, Locus, Path, Rest, Rule};
 
 /// One rule that touches a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +176,10 @@ pub(crate) fn extension(word: &str, context: &Context<'_>) -> String {
 
 /// A source path without selectors.
 pub(crate) fn plain(path: &Path) -> String {
+    match &path.locus {
+        Locus::Segment => {}
+        Locus::Tree(_) | Locus::Column(_) => return bare(&path.text),
+    }
     let mut text = String::new();
     if let Some(segment) = &path.segment {
         text.push_str(&segment.value);
@@ -254,7 +258,7 @@ pub(crate) fn lens_of(placed: &[Placed], compiler: &Compiler<'_, '_>) -> (String
             LensUse::Builtin(lens) => (lens.facts().name.to_owned(), lens.facts().class),
             LensUse::Composite(at) => (compiler.lenses[*at].name.clone(), "lens"),
             LensUse::Resource(at) => (compiler.lenses[*at].name.clone(), "reference"),
-            LensUse::Segment(_) | LensUse::Everything => (String::new(), "reference"),
+            LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => (String::new(), "reference"),
         },
         Some(ActionPlan::Drop) => (String::new(), "drop"),
         Some(ActionPlan::Keep) => (String::new(), "keep"),

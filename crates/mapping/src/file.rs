@@ -6,15 +6,16 @@ use crate::grammar;
 use crate::limit::{self, Limit};
 use crate::overlay;
 use crate::place::{Placed, Word};
-use crate::rule::{NullPolicy, Rule, Source, Target, Test};
+use crate::rule::{Dialect, NullPolicy, Rule, Source, Target, Test};
 use crate::section::Section;
+use crate::source_head::{self, SourceHead};
 use crate::table_text::{InlineTable, inline_tables};
 use crate::yaml::Tree;
 
 /// One file.
 #[derive(Debug)]
 pub(crate) enum File {
-    Map(MapFile),
+    Map(Box<MapFile>),
     Lens(LensFile),
     Overlay(OverlayFile),
     /// Words that all files share.
@@ -25,6 +26,11 @@ pub(crate) enum File {
 pub(crate) struct MapFile {
     pub(crate) name: Word,
     pub(crate) applies: Applies,
+    pub(crate) source: SourceHead,
+    /// What must hold of a document for which the map is meant.
+    pub(crate) when: Vec<Test>,
+    /// Where a document tells when the event happened.
+    pub(crate) event: Option<Source>,
     pub(crate) snapshot: bool,
     pub(crate) emits: Vec<Emit>,
     /// Whether targets begin with the name of an emit.
@@ -135,6 +141,8 @@ impl Words {
 pub(crate) struct LensFile {
     pub(crate) name: Word,
     pub(crate) v2: Vec<Word>,
+    /// Of an element instead of a datatype, where it reads a tree.
+    pub(crate) dialect: Dialect,
     pub(crate) fhir: Word,
     pub(crate) id: Option<Id>,
     pub(crate) words: Words,
@@ -162,8 +170,9 @@ pub(crate) struct OverlayFile {
 
 #[derive(Debug)]
 pub(crate) enum Edit {
-    Add(Rule),
-    Replace(Rule),
+    /// Rule id and line; how the line is read depends on the map below.
+    Add(Word, Word),
+    Replace(Word, Word),
     /// With the reason.
     Drop(Word, String),
 }
@@ -171,8 +180,7 @@ pub(crate) enum Edit {
 impl Edit {
     pub(crate) fn id(&self) -> &Word {
         match self {
-            Edit::Add(rule) | Edit::Replace(rule) => &rule.id,
-            Edit::Drop(id, _) => id,
+            Edit::Add(id, _) | Edit::Replace(id, _) | Edit::Drop(id, _) => id,
         }
     }
 }
@@ -181,7 +189,7 @@ impl Edit {
 pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
     let section = Section::new(tree, "a map file", findings)?;
     if section.has("map") {
-        map(&section, findings).map(File::Map)
+        map(&section, findings).map(|map| File::Map(Box::new(map)))
     } else if section.has("lens") {
         lens(&section, findings).map(File::Lens)
     } else if section.has("overlay") {
@@ -199,6 +207,8 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
     section.only(&MAP_KEYS, findings);
     limit::refuse(section, findings);
     let name = section.text("map", findings)?;
+    let source = source_head::read(section, findings);
+    let dialect = source.dialect();
     let emits: Vec<Emit> = match section.section("emit", findings) {
         Some(list) => {
             if section.has("fhir") {
@@ -209,11 +219,11 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
                 .filter_map(|(name, tree)| {
                     let section = Section::new(tree, "an emit", findings)?;
                     section.only(&EMIT_KEYS, findings);
-                    emit(name.clone(), &section, findings)
+                    emit(name.clone(), &section, dialect, findings)
                 })
                 .collect()
         }
-        None => emit(name.clone(), section, findings).into_iter().collect(),
+        None => emit(name.clone(), section, dialect, findings).into_iter().collect(),
     };
     let mode = section.text("mode", findings);
     let snapshot = match mode.as_ref().map(|word| word.value.as_str()) {
@@ -225,14 +235,18 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
             true
         }
     };
+    let event = section.text("event", findings).map(|text| grammar::source(&text, dialect));
     Some(MapFile {
-        applies: applies(section, findings),
+        applies: if dialect == Dialect::Segments { applies(section, findings) } else { Applies::default() },
+        when: source_head::when(section, dialect, findings),
+        event: taken(event, findings),
+        source,
         snapshot,
         emits,
         several: section.has("emit"),
         merge: merge(section, findings),
         words: words(section, findings),
-        rules: rules(section, findings),
+        rules: rules(section, dialect, findings),
         tables: inline_tables("tables", section, findings),
         tests: section.list("tests", findings).to_vec(),
         limits: Vec::new(),
@@ -240,13 +254,13 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
     })
 }
 
-fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Emit> {
+fn emit(name: Word, section: &Section<'_>, dialect: Dialect, findings: &mut Findings<'_>) -> Option<Emit> {
     let Some(fhir) = section.text("fhir", findings) else {
         findings.error("E-HEAD", name.place, format!("'{}' names no resource", name.value), "write: fhir: TYPE");
         return None;
     };
-    let guard = section.text("if", findings).map(|text| grammar::guard(&text));
-    let mention = section.text("mention", findings).map(|text| grammar::guard(&text));
+    let guard = section.text("if", findings).map(|text| grammar::guard(&text, dialect));
+    let mention = section.text("mention", findings).map(|text| grammar::guard(&text, dialect));
     let link = section.text("link", findings).map(|text| grammar::target(&text));
     Some(Emit {
         fhir,
@@ -256,7 +270,7 @@ fn emit(name: Word, section: &Section<'_>, findings: &mut Findings<'_>) -> Optio
         link: taken(link, findings),
         mention: taken(mention, findings),
         whole: flag("whole", section, findings),
-        id: id(section, findings),
+        id: id(section, dialect, findings),
         name,
     })
 }
@@ -270,7 +284,7 @@ fn flag(key: &str, section: &Section<'_>, findings: &mut Findings<'_>) -> bool {
     word.value == "true"
 }
 
-fn id(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Id> {
+fn id(section: &Section<'_>, dialect: Dialect, findings: &mut Findings<'_>) -> Option<Id> {
     let inner = section.section("id", findings)?;
     inner.only(&["key", "weak"], findings);
     let mut keys = Vec::new();
@@ -279,7 +293,7 @@ fn id(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Id> {
             keys.push(Key::Nth);
             continue;
         }
-        match grammar::source(&word) {
+        match grammar::source(&word, dialect) {
             Ok(source) => keys.push(Key::Source(source)),
             Err(fault) => findings.error("E-RULE", fault.place, fault.text, fault.hint),
         }
@@ -325,7 +339,7 @@ fn merge(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Merge> {
         findings.error("E-HEAD", inner.place(), "merge names no retired identifier", "write: retired: MRG-1");
         return None;
     };
-    taken(Some(grammar::source(&retired)), findings).map(|retired| Merge { events, retired })
+    taken(Some(grammar::source(&retired, Dialect::Segments)), findings).map(|retired| Merge { events, retired })
 }
 
 fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
@@ -346,7 +360,7 @@ fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
     Words { systems: pairs("systems"), extensions: pairs("extensions") }
 }
 
-fn rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Rule> {
+fn rules(section: &Section<'_>, dialect: Dialect, findings: &mut Findings<'_>) -> Vec<Rule> {
     let Some(inner) = section.section("rules", findings) else { return Vec::new() };
     let mut rules = Vec::new();
     for (id, tree) in inner.members() {
@@ -354,7 +368,7 @@ fn rules(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Rule> {
             findings.error("E-RULE", tree.place(), "a rule is one line of text", "write: id: SOURCE -> TARGET");
             continue;
         };
-        rules.extend(taken(Some(grammar::rule(id, text)), findings));
+        rules.extend(taken(Some(grammar::rule(id, text, dialect)), findings));
     }
     rules
 }
@@ -367,16 +381,22 @@ fn lens(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<LensFile> 
         return None;
     };
     let v2 = section.words("v2", findings);
-    if v2.is_empty() {
+    let dialect = source_head::read(section, findings).dialect();
+    if dialect == Dialect::Rows {
+        let hint = "name each element of the target in the rules of the map";
+        findings.error("E-HEAD", name.place, "a lens reads no rows", hint);
+    }
+    if v2.is_empty() && dialect == Dialect::Segments {
         findings.error("E-HEAD", name.place, "the lens names no v2 datatype", "write: v2: [CX]");
     }
     Some(LensFile {
         name,
         v2,
+        dialect,
         fhir,
-        id: id(section, findings),
+        id: id(section, dialect, findings),
         words: words(section, findings),
-        rules: rules(section, findings),
+        rules: rules(section, dialect, findings),
         tables: inline_tables("tables", section, findings),
         history: History::default(),
     })
@@ -425,8 +445,8 @@ fn edit(tree: &Tree, findings: &mut Findings<'_>) -> Option<Edit> {
     {
         let at = verb.chars().count() as u32 + 1;
         let id = Placed::new(id.trim().to_owned(), key.place.part(at, id.chars().count() as u32));
-        let rule = taken(Some(grammar::rule(&id, text)), findings)?;
-        return Some(if verb == "add" { Edit::Add(rule) } else { Edit::Replace(rule) });
+        let text = text.clone();
+        return Some(if verb == "add" { Edit::Add(id, text) } else { Edit::Replace(id, text) });
     }
     if let Tree::Text(word) = tree
         && let Some((id, reason)) = word.value.strip_prefix("drop ").and_then(|rest| rest.split_once(' '))
@@ -442,7 +462,7 @@ fn edit(tree: &Tree, findings: &mut Findings<'_>) -> Option<Edit> {
 }
 
 /// The value, or its fault as a finding.
-fn taken<T>(result: Option<Result<T, grammar::Fault>>, findings: &mut Findings<'_>) -> Option<T> {
+pub(crate) fn taken<T>(result: Option<Result<T, grammar::Fault>>, findings: &mut Findings<'_>) -> Option<T> {
     match result? {
         Ok(value) => Some(value),
         Err(fault) => {
@@ -458,7 +478,10 @@ pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
     if near.is_empty() { format!("known: {}", known.join(", ")) } else { near }
 }
 
-const MAP_KEYS: [&str; 20] = [
+const MAP_KEYS: [&str; 23] = [
+    "when",
+    "event",
+    "template",
     "mention",
     "whole",
     "map",
@@ -484,5 +507,5 @@ const MAP_KEYS: [&str; 20] = [
 const OVERLAY_KEYS: [&str; 11] =
     ["overlay", "rules", "tables", "rows", "systems", "extensions", "limits", "zone", "null", "tests", "note"];
 const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "id", "mention", "whole"];
-const LENS_KEYS: [&str; 10] =
-    ["lens", "version", "v2", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];
+const LENS_KEYS: [&str; 11] =
+    ["lens", "version", "v2", "source", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];

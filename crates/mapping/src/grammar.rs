@@ -1,10 +1,11 @@
 //! Reads rule lines, paths, keys and guards.
 
 use crate::path_text::{literal, source_path, target_path};
+use crate::path_tree::{column_path, tree_path};
 use crate::place::{Place, Placed, Word};
 use crate::rule::{
-    Action, Alternative, Call, Clauses, Direction, NullPolicy, Path, Precision, Rest, Rule, Source, Target, Test,
-    TestKind,
+    Action, Alternative, Call, Clauses, Dialect, Direction, Locus, NullPolicy, Path, Precision, Rest, Rule, Source,
+    Target, Test, TestKind,
 };
 
 /// A fault of a rule line: what is wrong, where, what to write.
@@ -22,8 +23,8 @@ impl Fault {
 }
 
 /// Reads a rule line.
-pub(crate) fn rule(id: &Word, text: &Word) -> Result<Rule, Fault> {
-    let mut reader = Reader::new(text)?;
+pub(crate) fn rule(id: &Word, text: &Word, dialect: Dialect) -> Result<Rule, Fault> {
+    let mut reader = Reader::new(text, dialect)?;
     let sources = reader.sources()?;
     let direction = reader.direction()?;
     let action = reader.action(direction)?;
@@ -55,16 +56,16 @@ fn one_sided(rule: &Rule) -> Result<(), Fault> {
 }
 
 /// Reads the alternatives of an id key: `PID-3[5=MR] or PID-3[first]`.
-pub(crate) fn source(text: &Word) -> Result<Source, Fault> {
-    let mut reader = Reader::new(text)?;
+pub(crate) fn source(text: &Word, dialect: Dialect) -> Result<Source, Fault> {
+    let mut reader = Reader::new(text, dialect)?;
     let source = reader.source()?;
     reader.end()?;
     Ok(source)
 }
 
 /// Reads a guard that stands alone: `PID-3 valued and PV1-2 = I`.
-pub(crate) fn guard(text: &Word) -> Result<Vec<Test>, Fault> {
-    let mut reader = Reader::new(text)?;
+pub(crate) fn guard(text: &Word, dialect: Dialect) -> Result<Vec<Test>, Fault> {
+    let mut reader = Reader::new(text, dialect)?;
     let tests = reader.guard()?;
     reader.end()?;
     Ok(tests)
@@ -72,7 +73,7 @@ pub(crate) fn guard(text: &Word) -> Result<Vec<Test>, Fault> {
 
 /// Reads a target that stands alone: `report.result[*]`.
 pub(crate) fn target(text: &Word) -> Result<Target, Fault> {
-    let mut reader = Reader::new(text)?;
+    let mut reader = Reader::new(text, Dialect::Segments)?;
     let target = reader.target()?;
     reader.end()?;
     Ok(target)
@@ -83,10 +84,11 @@ struct Reader {
     words: Vec<Word>,
     next: usize,
     end: Place,
+    dialect: Dialect,
 }
 
 impl Reader {
-    fn new(text: &Word) -> Result<Reader, Fault> {
+    fn new(text: &Word, dialect: Dialect) -> Result<Reader, Fault> {
         let mut words: Vec<Word> = Vec::new();
         let mut depth = 0u32;
         let mut quote_at = None;
@@ -124,7 +126,7 @@ impl Reader {
             return Err(Fault::new(text.place, "a bracket is not closed", ""));
         }
         let end = text.place.part(text.value.chars().count() as u32, 1);
-        Ok(Reader { words, next: 0, end })
+        Ok(Reader { words, next: 0, end, dialect })
     }
 
     fn peek(&self) -> Option<&Word> {
@@ -181,7 +183,22 @@ impl Reader {
             Some(constant) => {
                 Ok(Alternative::Constant(Placed::new(literal(constant), word.place.part(1, word.place.len - 1))))
             }
-            None => Ok(Alternative::Path(source_path(&word)?)),
+            None => Ok(Alternative::Path(self.path(word)?)),
+        }
+    }
+
+    fn path(&mut self, word: Word) -> Result<Path, Fault> {
+        match self.dialect {
+            Dialect::Segments => source_path(&word),
+            Dialect::Tree => tree_path(&word),
+            Dialect::Rows => {
+                // `col 5` is one name in two words.
+                let number = self.peek().filter(|next| word.value == "col" && begins_with_digit(next)).cloned();
+                let Some(number) = number else { return column_path(&word) };
+                self.next += 1;
+                let len = number.place.column + number.place.len - word.place.column;
+                column_path(&Placed::new(format!("col {}", number.value), Place { len, ..word.place }))
+            }
         }
     }
 
@@ -302,7 +319,8 @@ impl Reader {
     }
 
     fn test(&mut self) -> Result<Test, Fault> {
-        let path = source_path(&self.need("a path")?)?;
+        let word = self.need("a path")?;
+        let path = self.path(word)?;
         let word = self.need("a test")?;
         let kind = match word.value.as_str() {
             "valued" => TestKind::Valued,
@@ -310,10 +328,11 @@ impl Reader {
             "null" => TestKind::Null,
             "=" => TestKind::In(vec![literal(&self.need("a value")?.value)]),
             "!=" => TestKind::NotIn(vec![literal(&self.need("a value")?.value)]),
+            "begins" => TestKind::Begins(literal(&self.need("a text")?.value)),
             "in" => TestKind::In(self.values()?),
             "not" if self.eat("in") => TestKind::NotIn(self.values()?),
             other => {
-                let hint = "valued | empty | null | = | != | in | not in";
+                let hint = "valued | empty | null | = | != | in | not in | begins";
                 return Err(Fault::new(word.place, format!("'{other}' is no test"), hint));
             }
         };
@@ -354,8 +373,15 @@ fn default_of(word: &Word) -> (Option<Word>, Word) {
     }
 }
 
+fn begins_with_digit(word: &Word) -> bool {
+    word.value.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Whether two paths name the same position, whatever repetition of it.
 pub(crate) fn same_field(left: &Path, right: &Path) -> bool {
+    if !matches!((&left.locus, &right.locus), (Locus::Segment, Locus::Segment)) {
+        return crate::explain::plain(left) == crate::explain::plain(right);
+    }
     let name = |path: &Path| path.segment.as_ref().map(|word| word.value.clone());
     let group = |path: &Path| path.group.as_ref().map(|word| word.value.clone());
     let own = |path: &Path| (path.field, path.component, path.subcomponent, path.third);

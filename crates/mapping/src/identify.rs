@@ -62,6 +62,8 @@ pub(crate) fn key<'m>(
     if let Some(parent) = parent {
         add(&mut digest, parent.as_str().as_bytes());
     }
+    // Entities and quotation marks are spellings of the same value.
+    let decoded = maker.reading.message.format() != dukou_wire::Format::Er7;
     let mut nth = false;
     for (number, key) in plan.keys.iter().enumerate() {
         let KeyPlan::Source(alternatives) = key else {
@@ -76,7 +78,7 @@ pub(crate) fn key<'m>(
                     true
                 }
                 KeyAlternative::Path(path, canon) => match node(path, at, maker.reading, instead) {
-                    Some(node) => add_canonical(&mut digest, node, *canon, maker.systems),
+                    Some(node) => add_canonical(&mut digest, node, *canon, maker.systems, decoded),
                     None => false,
                 },
             };
@@ -94,8 +96,20 @@ pub(crate) fn key<'m>(
     Some(Keyed { digest, nth })
 }
 
-/// The id of a resource whose key is not valued: message and ordinal.
-pub(crate) fn weak(site: &str, kind: ResourceType, reading: &Reading<'_>, ordinal: u32) -> LogicalId {
+/// The id of a resource whose key is not valued: message and ordinal, of a row or an element its own text.
+pub(crate) fn weak<'m>(
+    site: &str,
+    kind: ResourceType,
+    reading: &Reading<'m>,
+    at: At<'_, 'm>,
+    ordinal: u32,
+) -> LogicalId {
+    if let Some(text) = reading.own_text(at) {
+        // A document has no header that all senders fill; the record itself tells it from others.
+        let mut digest = start(site, kind);
+        add(&mut digest, text.as_bytes());
+        return logical_id(digest);
+    }
     let header = reading.message.header();
     let mut digest = start(site, kind);
     for text in [header.sending_application(), header.sending_facility(), header.control_id()] {
@@ -139,9 +153,9 @@ fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Opt
 }
 
 /// Adds system and value; false where there is no value.
-fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Option<&Table>) -> bool {
+fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Option<&Table>, decoded: bool) -> bool {
     let Canon::Parts { value, value_else, authority: at } = canon else {
-        return add_whole(digest, node);
+        return add_whole(digest, node, decoded);
     };
     let text = |number| {
         let leaf = first_leaf(part(node, number));
@@ -159,10 +173,13 @@ fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Opt
     true
 }
 
-fn add_whole(digest: &mut Sha256, node: Node<'_>) -> bool {
-    let leaf = node.raw().trim();
+fn add_whole(digest: &mut Sha256, node: Node<'_>, decoded: bool) -> bool {
     add(digest, b"");
-    add(digest, leaf.as_bytes());
+    if decoded {
+        add(digest, node.trimmed().as_bytes());
+    } else {
+        add(digest, node.raw().trim().as_bytes());
+    }
     true
 }
 

@@ -14,7 +14,9 @@ use crate::number::{json_integer, json_number, range};
 use crate::plan::{Options, ZonePlan};
 use crate::reading::{first_leaf, part, valued};
 use crate::refusal::Refusal;
+use crate::rule::Precision;
 use crate::tally::{Claim, Tally};
+use crate::{slot, spelling};
 
 /// What a lens made.
 #[derive(Debug)]
@@ -89,6 +91,7 @@ pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Option<Node<'m>>], hand: &mut Ha
         Builtin::TextAttachment => return Ok(lines(nodes, hand).map(|text| attachment::of_text(&text))),
         Builtin::FormattedLines => return Ok(lines(nodes.get(..1).unwrap_or_default(), hand).map(Made::new)),
         Builtin::Join => return Ok(joined(nodes, hand).map(Made::new)),
+        Builtin::Slot => return time_slot(nodes, hand),
         _ => {}
     }
     let Some(first) = nodes.first().copied().flatten() else { return Ok(None) };
@@ -131,17 +134,24 @@ pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Option<Node<'m>>], hand: &mut Ha
         Builtin::Time => moment::time_of_day(&text).map(|text| Some(Made::new(text))).ok_or(Refusal("time-invalid")),
         Builtin::Date | Builtin::DateTime | Builtin::Instant => dated(lens, &text, point, hand),
         Builtin::Pattern => {
-            let pattern = hand.options.argument.as_deref().unwrap_or("yyyyMMdd");
-            let digits = moment::by_pattern(&text, pattern).ok_or(Refusal("date-invalid"))?;
-            let lens = if digits.len() > 8 { Builtin::DateTime } else { Builtin::Date };
-            dated(lens, &digits, point, hand)
+            let spelled = spelling::read(&text, hand.options.argument.as_deref()).ok_or(Refusal("date-invalid"))?;
+            let lens = match hand.options.kind {
+                "date" => Builtin::Date,
+                "instant" => Builtin::Instant,
+                _ => Builtin::DateTime,
+            };
+            let made = dated(lens, &spelled.moment, point, hand)?;
+            let cut = lens == Builtin::Date && made.as_ref().is_some_and(|made| made.rest.is_some());
+            hand.lossy(point, cut);
+            Ok(made)
         }
         Builtin::Prefix => {
             let prefix = hand.options.argument.as_deref().unwrap_or("");
             Ok(Some(Made::new(format!("{prefix}{text}"))))
         }
+        Builtin::Before | Builtin::After => Ok(Some(Made::new(marked(lens, &text, hand.options.argument.as_deref())?))),
         Builtin::ChineseName => Ok(Some(Made::new(Object::new().with("text", text)))),
-        Builtin::ChineseId => Ok(Some(chinese_id(text, hand))),
+        Builtin::ChineseId => Ok(Some(chinese_id(text, hand)?)),
         _ => Ok(None),
     }
 }
@@ -242,6 +252,47 @@ fn dated<'m>(lens: Builtin, text: &str, point: usize, hand: &mut Hand<'_, 'm>) -
     Ok(Some(made))
 }
 
+/// Begin or end of a slot by the number of the target, or both in a Period. Its times say the minute, so that the
+/// seconds of an instant are none that were left out.
+fn time_slot<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+    let texts: Vec<Option<Cow<'m, str>>> = nodes.iter().map(|node| node.and_then(|node| hand.text(node))).collect();
+    if texts.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let slot = slot::read(&texts, hand.options.argument.as_deref()).ok_or(Refusal("slot-invalid"))?;
+    let written = |digits: &str| -> Result<String, Refusal> {
+        let moment = Moment::parse(digits).ok_or(Refusal("date-invalid"))?;
+        let written = match hand.options.kind {
+            "instant" => moment.instant(Precision::Second, hand.zone()),
+            _ => moment.date_time(Precision::Keep, hand.zone()),
+        };
+        written.map(|written| written.text).map_err(Refusal)
+    };
+    if hand.options.kind == "Period" {
+        let mut period = Object::new().with("start", written(&slot.start)?);
+        if let Some(end) = &slot.end {
+            period.insert("end", written(end)?);
+        }
+        return Ok(Some(Made::new(period)));
+    }
+    match (hand.options.part, &slot.end) {
+        (0, _) => Ok(Some(Made::new(written(&slot.start)?))),
+        (_, Some(end)) => Ok(Some(Made::new(written(end)?))),
+        (_, None) => Ok(None),
+    }
+}
+
+/// The text before a mark, all of it where the mark is missing; or what stands behind a mark, which must be there.
+fn marked(lens: Builtin, text: &str, mark: Option<&str>) -> Result<String, Refusal> {
+    let mark = mark.unwrap_or(":");
+    match (text.split_once(mark), lens) {
+        (Some((before, _)), Builtin::Before) => Ok(before.trim().to_owned()),
+        (Some((_, after)), _) => Ok(after.trim().to_owned()),
+        (None, Builtin::Before) => Ok(text.to_owned()),
+        (None, _) => Err(Refusal("mark-missing")),
+    }
+}
+
 fn period<'m>(start: Option<Node<'m>>, end: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     let mut period = Object::new();
     for (name, node) in [("start", start), ("end", end)] {
@@ -268,11 +319,21 @@ fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Ha
     let (code, text, system) = (part(unit, 1), part(unit, 2), part(unit, 3));
     let said = if valued(text) { hand.text(text) } else { hand.text(code) };
     let Some(said) = said else { return quantity };
+    let known = hand.table.and_then(|table| match table.translate(said.trim()) {
+        Translation::Coded(found) => Some((found.system?.to_owned(), found.code.into_owned())),
+        Translation::Text | Translation::Refused => None,
+    });
     quantity.insert("unit", said);
+    if let Some((system, code)) = known {
+        quantity.insert("system", system);
+        quantity.insert("code", code);
+        return quantity;
+    }
     if valued(system)
         && valued(code)
         && fits("code", &first_leaf(code).text())
         && let Some(uri) = named_system(first_leaf(system).text(), hand.systems)
+        && fits("code", &first_leaf(code).text())
         && let Some(code) = hand.text(code)
     {
         let _carried = hand.text(system);
@@ -286,6 +347,10 @@ fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Ha
 fn structured<'m>(node: Node<'m>, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     let mut said = |number| hand.text(part(node, number)).unwrap_or_default();
     let (comparator, first, separator, second) = (said(1), said(2), said(3), said(4));
+    let only = first.is_empty() && separator.is_empty() && second.is_empty();
+    if only && comparator.contains(|c: char| c.is_ascii_digit()) {
+        return compared(&comparator, unit, hand);
+    }
     let texts = [&comparator, &first, &separator, &second];
     if texts.iter().all(|text| text.is_empty()) {
         return Ok(None);
@@ -314,6 +379,22 @@ fn structured<'m>(node: Node<'m>, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm
         None => (Value::from(format!("{comparator}{first}{separator}{second}")), "string"),
     };
     Ok(Some(Made { value, kind: Some(kind), rest: None }))
+}
+
+/// A number in plain text, with or without a sign of comparison: `<0.5`, `≥ 100`, `7.86`.
+fn compared<'m>(text: &str, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
+    let text = text.trim();
+    let signs =
+        [("<=", "<="), ("≤", "<="), ("＜", "<"), ("<", "<"), (">=", ">="), ("≥", ">="), ("＞", ">"), (">", ">")];
+    let found = signs.iter().find_map(|(sign, comparator)| Some((text.strip_prefix(sign)?, *comparator)));
+    let number = json_number(found.map_or(text, |(rest, _)| rest)).ok_or(Refusal("not-a-number"))?.into_owned();
+    let quantity = Object::new().with("value", Value::Number(Cow::Owned(number)));
+    let quantity = match found {
+        Some((_, comparator)) => quantity.with("comparator", comparator),
+        None => quantity,
+    };
+    let value = Value::Object(with_unit(quantity, unit, hand));
+    Ok(Some(Made { value, kind: Some("Quantity"), rest: None }))
 }
 
 /// All values, one on each line; formatting commands that break a line do so.
@@ -477,12 +558,23 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// A resident identity number (GB 11643): a small x is made capital, a wrong check digit is told.
-fn chinese_id<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Made<'m> {
+fn chinese_id<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Result<Made<'m>, Refusal> {
+    // A spreadsheet puts an apostrophe before a number that is text.
+    let text = match text.strip_prefix('\'') {
+        Some(rest) => {
+            hand.note = Some("spreadsheet-mark");
+            Cow::Owned(rest.to_owned())
+        }
+        None => text,
+    };
+    if text.contains("E+") && json_number(text.split('E').next().unwrap_or("")).is_some() {
+        return Err(Refusal("id-as-number"));
+    }
     let text = if text.ends_with('x') { Cow::Owned(text.to_ascii_uppercase()) } else { text };
     if text.len() == 18 && check_digit(&text) != text.chars().next_back() {
         hand.note = Some("check-digit");
     }
-    Made::new(text)
+    Ok(Made::new(text))
 }
 
 fn check_digit(text: &str) -> Option<char> {

@@ -6,7 +6,7 @@ use crate::change::Change;
 use crate::tally::Accounts;
 
 /// Everything that one message says: changes to resources, facts, the account of its leaves, and issues.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mapped<'m> {
     /// One for each resource, in a stable order.
     pub changes: Vec<Change<'m>>,

@@ -153,7 +153,7 @@ fn stays(operation: &Operation, lenses: &[LensPlan]) -> bool {
     let calls = match &operation.action {
         ActionPlan::Write(write) => match write.lens {
             LensUse::Composite(at) | LensUse::Resource(at) => lenses[at].local && !write.whole_segment,
-            LensUse::Segment(_) | LensUse::Everything => false,
+            LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => false,
             LensUse::Constant(_) | LensUse::Builtin(_) => !write.whole_segment,
         },
         ActionPlan::Drop | ActionPlan::Keep => true,

@@ -136,32 +136,6 @@ pub(crate) fn time_of_day(text: &str) -> Option<String> {
     dukou_fhir::Time::parse(&text).is_some().then_some(text)
 }
 
-/// A text by a pattern of `yyyy MM dd HH mm ss` and other characters, as v2 writes it.
-pub(crate) fn by_pattern(text: &str, pattern: &str) -> Option<String> {
-    let mut digits = String::with_capacity(14);
-    let mut rest = text.trim();
-    let mut pattern = pattern;
-    while !pattern.is_empty() {
-        let field = ["yyyy", "MM", "dd", "HH", "mm", "ss"].into_iter().find(|field| pattern.starts_with(field));
-        match field {
-            Some(field) => {
-                let part = rest.get(..field.len())?;
-                if !part.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return None;
-                }
-                digits.push_str(part);
-                (rest, pattern) = (&rest[field.len()..], &pattern[field.len()..]);
-            }
-            None => {
-                let c = pattern.chars().next()?;
-                rest = rest.strip_prefix(c)?;
-                pattern = &pattern[c.len_utf8()..];
-            }
-        }
-    }
-    rest.is_empty().then_some(digits)
-}
-
 const BAD_DATE: &str = "date-invalid";
 
 #[cfg(test)]
@@ -213,9 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_read_other_spellings() {
-        assert_eq!(by_pattern("2024/02/29 15:30", "yyyy/MM/dd HH:mm"), Some("202402291530".into()));
-        assert_eq!(by_pattern("2024-02", "yyyy/MM"), None);
+    fn a_time_of_day_stands_alone() {
         assert_eq!(time_of_day("1530"), Some("15:30:00".into()));
         assert_eq!(time_of_day("2530"), None);
     }

@@ -8,9 +8,12 @@ use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
 use crate::place::Word;
 use crate::plan::{ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan};
-use crate::rule::{Action, Alternative, Direction, Rest, Rule, Source, Step, Target};
+use crate::rule::{
+    Action, Alternative, Direction, Locus, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
+};
 use crate::sources::{TypedPath, Use};
 use crate::targets::{Groups, Repeats, TypedTarget};
+use crate::tree_sources::{SourceShape, runs_through};
 
 /// An operation and where it runs.
 pub(crate) struct Placed {
@@ -57,7 +60,7 @@ impl Compiler<'_, '_> {
         chain: u32,
         context: &Context<'_>,
     ) -> Option<Vec<Placed>> {
-        let emit = if context.lens.is_some() { Some(0) } else { own_emit(rule, context) };
+        let emit = if context.lens.is_some() { Some(0) } else { self.home.or_else(|| own_emit(rule, context)) };
         let per = emit.and_then(|at| context.emits.get(at)).map_or("", |emit| emit.per.as_str());
         let sources = self.sources(&rule.sources, context, per, Use::Leaves)?;
         let guard = self.tests(&rule.clauses.guard, context, per)?;
@@ -99,7 +102,7 @@ impl Compiler<'_, '_> {
         groups: &mut [Groups],
     ) -> Option<Vec<Placed>> {
         let mut placed: Vec<Placed> = Vec::new();
-        for target in targets {
+        for (part, target) in (0u16..).zip(targets) {
             let (written, steps) = self.written_emit(target, context)?;
             let running = if context.lens.is_some() { 0 } else { running_emit(rule, written, context) };
             let per = context.emits.get(running).map_or("", |emit| emit.per.as_str());
@@ -112,7 +115,8 @@ impl Compiler<'_, '_> {
             let repeats = repeats(rule, &sources);
             let mut typed = self.target(target, steps, root, &repeats, context, groups.get_mut(written)?)?;
             typed.plan.parent = parent_number(context, running, written);
-            let (write, fact) = self.write(rule, &sources, typed, context)?;
+            let (mut write, fact) = self.write(rule, &sources, typed, context)?;
+            write.options.part = part;
             let broadcast = fact
                 .typed
                 .plan
@@ -122,7 +126,6 @@ impl Compiler<'_, '_> {
             let plans: Vec<Vec<PathPlan>> =
                 sources.into_iter().map(|(paths, _)| paths.into_iter().map(|path| path.plan).collect()).collect();
             let sources = if plans.iter().all(Vec::is_empty) { Vec::new() } else { plans };
-            let mut write = write;
             let mut writes = vec![WriteFacts { emit: written, ..fact }];
             if rule.direction == Direction::Back {
                 // What only leads from FHIR fills nothing there, so no check across rules looks at it.
@@ -160,12 +163,13 @@ impl Compiler<'_, '_> {
     ) -> Option<(Write, WriteFacts)> {
         let (paths, constant) = sources.first()?;
         let lens = if let Some(reference) = &rule.clauses.reference {
-            self.reference(rule, reference, paths, &typed)?
+            self.reference(rule, reference, paths, &typed, context)?
         } else if paths.is_empty() {
             LensUse::Constant(self.constant(constant.as_ref()?, &typed, context)?)
         } else {
             let lens = self.lens(rule, &paths[0].types, &typed, context)?;
             self.no_whole_segment(rule, paths, &lens)?;
+            self.no_element(rule, paths, &lens)?;
             lens
         };
         self.cardinality(rule, paths, &lens, &typed)?;
@@ -187,10 +191,11 @@ impl Compiler<'_, '_> {
         let fills = fill.iter().map(|(name, _)| name.clone()).collect();
         let composite = matches!(lens, LensUse::Composite(_) | LensUse::Constant(_))
             || matches!(typed.plan.kind.name(), "Reference");
+        let whole_segment = paths.first().is_some_and(|path| path.plan.is_segment()) || self.reads_element(&lens);
         let write = Write {
             speaks_unasked: default_given
                 || rule.clauses.required
-                || matches!(lens, LensUse::Segment(_) | LensUse::Everything | LensUse::Constant(_)),
+                || matches!(lens, LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything | LensUse::Constant(_)),
             targets: Vec::new(),
             lens,
             table,
@@ -202,7 +207,7 @@ impl Compiler<'_, '_> {
             once: rule.clauses.once,
             trim: rule.clauses.trim,
             parted: paths.first().is_some_and(|path| path.types.iter().any(|name| facts::component_count(name) > 0)),
-            whole_segment: paths.first().is_some_and(|path| path.plan.field == 0 && path.plan.root != Root::Part),
+            whole_segment,
             code_table: paths.first().and_then(|path| path.table).map(code_table),
             options,
         };
@@ -210,12 +215,28 @@ impl Compiler<'_, '_> {
     }
 
     fn no_whole_segment(&mut self, rule: &Rule, paths: &[TypedPath], lens: &LensUse) -> Option<()> {
-        let whole = paths.iter().any(|path| path.plan.field == 0 && path.plan.root != Root::Part);
+        let whole = paths.iter().any(|path| path.plan.is_segment());
         let reads = |at: &usize| self.lenses[*at].v2.iter().any(|name| crate::sources::reads_segment(name));
         let fits = matches!(lens, LensUse::Composite(at) | LensUse::Resource(at) if reads(at));
         if whole && !fits {
             let place = rule.sources[0].place;
             self.findings.error("E-SOURCE", place, "a whole segment is no value", "name a field, or add: ref TYPE");
+            return None;
+        }
+        Some(())
+    }
+
+    /// Whether a lens reads an element with all that is in it.
+    fn reads_element(&self, lens: &LensUse) -> bool {
+        matches!(lens, LensUse::Composite(at) | LensUse::Resource(at) if self.lenses[*at].reads_element)
+    }
+
+    /// A lens over an element reads one element, without attribute.
+    fn no_element(&mut self, rule: &Rule, paths: &[TypedPath], lens: &LensUse) -> Option<()> {
+        let element = |path: &TypedPath| matches!(&path.plan.root, Root::Tree(tree) if tree.attribute.is_none());
+        if self.reads_element(lens) && !paths.iter().all(element) {
+            let place = rule.sources[0].place;
+            self.findings.error("E-SOURCE", place, "the lens reads an element", "name an element of the document");
             return None;
         }
         Some(())
@@ -241,12 +262,22 @@ impl Compiler<'_, '_> {
         Some(())
     }
 
-    fn reference(&mut self, rule: &Rule, kind: &Word, paths: &[TypedPath], typed: &TypedTarget) -> Option<LensUse> {
+    fn reference(
+        &mut self,
+        rule: &Rule,
+        kind: &Word,
+        paths: &[TypedPath],
+        typed: &TypedTarget,
+        context: &Context<'_>,
+    ) -> Option<LensUse> {
         if kind.value == "all" {
             return Some(LensUse::Everything);
         }
-        let Some(resource) = ResourceType::parse(&kind.value) else {
-            let names: Vec<&str> = ResourceType::all().map(ResourceType::as_str).collect();
+        let emit = context.emits.iter().position(|emit| context.several && emit.name == kind.value);
+        let named = emit.map(|emit| context.emits[emit].kind);
+        let Some(resource) = named.or_else(|| ResourceType::parse(&kind.value)) else {
+            let mut names: Vec<&str> = context.emits.iter().map(|emit| emit.name.as_str()).collect();
+            names.extend(ResourceType::all().map(|kind| kind.as_str()));
             let text = format!("no resource '{}'", kind.value);
             self.findings.error("E-REF", kind.place, text, nearest(&kind.value, names));
             return None;
@@ -262,27 +293,48 @@ impl Compiler<'_, '_> {
             return None;
         }
         let path = paths.first()?;
-        if path.plan.field == 0 && path.plan.root != Root::Part {
+        if let Some(emit) = emit {
+            return self.made_by(kind, emit, path, context);
+        }
+        let place = match &path.plan.root {
+            Root::Tree(tree) if tree.attribute.is_none() => Some(tree.whole.as_str()),
             // The type of a whole segment is its own name.
-            let segment = path.types.first()?;
-            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == *segment);
-            if rule.via.is_some() {
-                return self.small_resource(rule, kind, resource, &path.types);
+            _ if path.plan.is_segment() => path.types.first().map(String::as_str),
+            _ => None,
+        };
+        if let (Some(place), None) = (place, &rule.via) {
+            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == place);
+            if made {
+                return Some(LensUse::Segment(resource));
             }
-            if !made {
-                let text = format!("no map makes a {resource} per {segment}");
+            if path.plan.is_segment() {
+                let text = format!("no map makes a {resource} per {place}");
                 let others: Vec<&str> =
                     self.makers.iter().filter(|maker| maker.kind == resource).map(|maker| maker.per.as_str()).collect();
                 let hint = match others.as_slice() {
-                    [] => format!("a map with  fhir: {resource}  and  per: {segment}  would"),
+                    [] => format!("a map with  fhir: {resource}  and  per: {place}  would"),
                     others => format!("one is made per {}", others.join(", ")),
                 };
                 self.findings.error("E-REF", kind.place, text, hint);
                 return None;
             }
-            return Some(LensUse::Segment(resource));
         }
         self.small_resource(rule, kind, resource, &path.types)
+    }
+
+    /// A reference to what an emit of the same map makes of the place.
+    fn made_by(&mut self, kind: &Word, emit: usize, path: &TypedPath, context: &Context<'_>) -> Option<LensUse> {
+        let per = context.source.whole(&context.emits[emit].per);
+        let place = match &path.plan.root {
+            Root::Tree(tree) => tree.whole.clone(),
+            _ => path.types.first().cloned().unwrap_or_default(),
+        };
+        if place != per {
+            let text = format!("{} is made per {per}, not per {place}", kind.value);
+            self.findings.error("E-REF", kind.place, text, "");
+            return None;
+        }
+        Some(LensUse::Emit(emit))
     }
 
     fn small_resource(
@@ -354,6 +406,7 @@ impl Compiler<'_, '_> {
             precision: rule.clauses.precision,
             zone,
             argument,
+            part: 0,
             table,
             binding: typed.binding,
             kind: typed.plan.kind.name(),
@@ -397,6 +450,12 @@ fn code_table(number: u16) -> String {
 
 /// The emit whose `per` segment the rule reads; `keep` and `drop` of other segments run once for the message.
 fn own_emit(rule: &Rule, context: &Context<'_>) -> Option<usize> {
+    match context.source {
+        SourceShape::Segments => {}
+        // The first emit stands for the row; what is in head and trailer belongs to no row.
+        SourceShape::Rows(_) => return first_path(rule).filter(|path| in_own_row(path)).map(|_| 0),
+        SourceShape::Tree { .. } => return first_path(rule).and_then(|path| emit_through(path, context)),
+    }
     let segment = first_segment(rule)?;
     let selected = rule.sources.iter().flat_map(|source| &source.alternatives).any(|alternative| match alternative {
         Alternative::Path(path) => !path.segment_selectors.is_empty() || path.group.is_some(),
@@ -407,13 +466,35 @@ fn own_emit(rule: &Rule, context: &Context<'_>) -> Option<usize> {
 }
 
 /// A rule over the segment of a child emit runs there and writes into the parent.
-fn running_emit(rule: &Rule, written: usize, context: &Context<'_>) -> usize {
+pub(crate) fn running_emit(rule: &Rule, written: usize, context: &Context<'_>) -> usize {
+    if let (SourceShape::Tree { .. }, Some(path)) = (context.source, first_path(rule)) {
+        let through = emit_through(path, context).filter(|emit| context.emits[*emit].under.contains(&written));
+        return through.unwrap_or(written);
+    }
     let Some(segment) = first_segment(rule) else { return written };
     if context.emits[written].per == segment {
         return written;
     }
     let child = |emit: &EmitHead| emit.under.contains(&written) && emit.per == segment;
     context.emits.iter().position(child).unwrap_or(written)
+}
+
+/// The emit with the longest `per` below the record through which a path runs.
+fn emit_through(path: &Path, context: &Context<'_>) -> Option<usize> {
+    let through = (0..context.emits.len()).filter(|emit| runs_through(path, &context.emits[*emit].per));
+    // Of several with the same `per` the first one counts.
+    through.rev().max_by_key(|emit| context.emits[*emit].per.len())
+}
+
+fn in_own_row(path: &Path) -> bool {
+    matches!(&path.locus, Locus::Column(column) if column.row == RowKind::Own)
+}
+
+fn first_path(rule: &Rule) -> Option<&Path> {
+    rule.sources.first()?.alternatives.iter().find_map(|alternative| match alternative {
+        Alternative::Path(path) => Some(path),
+        Alternative::Constant(_) => None,
+    })
 }
 
 /// The number of the written emit among those under which the running one stands.
@@ -423,19 +504,36 @@ fn parent_number(context: &Context<'_>, running: usize, written: usize) -> Optio
 }
 
 fn first_segment(rule: &Rule) -> Option<&str> {
-    rule.sources.first()?.alternatives.iter().find_map(|alternative| match alternative {
-        Alternative::Path(path) => path.segment.as_ref().map(|word| word.value.as_str()),
-        Alternative::Constant(_) => None,
-    })
+    first_path(rule)?.segment.as_ref().map(|word| word.value.as_str())
+}
+
+/// The source without what stands behind its last repeat: rules with the same one share the items that they write.
+fn shared_source(path: &Path) -> String {
+    match &path.locus {
+        Locus::Segment => {
+            let segment = path.segment.as_ref().map_or("", |word| word.value.as_str());
+            format!("{segment}-{}", path.field)
+        }
+        Locus::Column(_) => {
+            let name = crate::explain::plain(path);
+            name.split_once('.').map_or(name.clone(), |(column, _)| column.to_owned())
+        }
+        Locus::Tree(tree) => {
+            let repeats = |kind: &SelectorKind| matches!(kind, SelectorKind::All | SelectorKind::From(_));
+            let last = tree.steps.iter().rposition(|step| step.selectors.iter().any(|one| repeats(&one.kind)));
+            let shared = tree.steps.iter().take(last.map_or(0, |at| at + 1)).map(|step| {
+                let kinds: Vec<&SelectorKind> = step.selectors.iter().map(|selector| &selector.kind).collect();
+                format!("{}{kinds:?}", step.name.value)
+            });
+            shared.collect::<Vec<_>>().join("/")
+        }
+    }
 }
 
 fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
     let paths = sources.first().map_or(&[][..], |(paths, _)| paths);
     let field = rule.sources.first().and_then(|source| match source.alternatives.first() {
-        Some(Alternative::Path(path)) => {
-            let segment = path.segment.as_ref().map_or("", |word| word.value.as_str());
-            Some(format!("{segment}-{}", path.field))
-        }
+        Some(Alternative::Path(path)) => Some(shared_source(path)),
         _ => None,
     });
     let everything = rule.clauses.reference.as_ref().is_some_and(|word| word.value == "all");

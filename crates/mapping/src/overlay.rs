@@ -2,9 +2,10 @@
 
 use crate::compile::History;
 use crate::diagnostic::{Findings, nearest_name};
-use crate::file::{Edit, LensFile, MapFile, OverlayFile, Words};
+use crate::file::{Edit, LensFile, MapFile, OverlayFile, Words, taken};
+use crate::grammar;
 use crate::place::{Place, Word};
-use crate::rule::{NullPolicy, Rule};
+use crate::rule::{Dialect, NullPolicy, Rule};
 use crate::table_text::InlineTable;
 
 /// Applies overlays in the order base, country, vendor, site.
@@ -25,7 +26,8 @@ pub(crate) fn apply(
         if let Some((map, history)) = maps.iter_mut().find(|(map, _)| map.name.value == name) {
             map.tests.extend(overlay.tests.iter().cloned());
             map.limits.extend(overlay.limits.iter().cloned());
-            let base = Base { rules: &mut map.rules, tables: &mut map.tables, words: &mut map.words };
+            let dialect = map.source.dialect();
+            let base = Base { rules: &mut map.rules, tables: &mut map.tables, words: &mut map.words, dialect };
             change(base, history, overlay, findings);
         } else if let Some(lens) = lenses.iter_mut().find(|lens| lens.name.value == name) {
             for (key, what) in [
@@ -36,7 +38,8 @@ pub(crate) fn apply(
                     findings.error("E-HEAD", place, format!("{what} belong to a map, and '{name}' is a lens"), "");
                 }
             }
-            let base = Base { rules: &mut lens.rules, tables: &mut lens.tables, words: &mut lens.words };
+            let dialect = lens.dialect;
+            let base = Base { rules: &mut lens.rules, tables: &mut lens.tables, words: &mut lens.words, dialect };
             change(base, &mut lens.history, overlay, findings);
         } else {
             let names = maps.iter().map(|(map, _)| &map.name).chain(lenses.iter().map(|lens| &lens.name));
@@ -53,6 +56,7 @@ struct Base<'b> {
     rules: &'b mut Vec<Rule>,
     tables: &'b mut Vec<InlineTable>,
     words: &'b mut Words,
+    dialect: Dialect,
 }
 
 /// 1 country, 2 vendor, 3 site.
@@ -99,21 +103,28 @@ fn twice(overlays: &[(u8, OverlayFile)], findings: &mut Findings<'_>) {
     }
 }
 
+/// A line as the map below reads its own.
+fn read(id: &Word, text: &Word, dialect: Dialect, findings: &mut Findings<'_>) -> Option<Rule> {
+    taken(Some(grammar::rule(id, text, dialect)), findings)
+}
+
 fn change(base: Base<'_>, history: &mut History, overlay: OverlayFile, findings: &mut Findings<'_>) {
     for edit in overlay.edits {
         let id = edit.id().clone();
         let here = findings.name_of(id.place);
         let at = base.rules.iter().position(|rule| rule.id.value == id.value);
         match (edit, at) {
-            (Edit::Add(rule), None) => {
+            (Edit::Add(id, text), None) => {
+                let Some(rule) = read(&id, &text, base.dialect, findings) else { continue };
                 history.changes.push((id.value, format!("added in {here}")));
                 base.rules.push(rule);
             }
-            (Edit::Add(_), Some(at)) => {
+            (Edit::Add(..), Some(at)) => {
                 let hint = format!("first in {}; write: replace", findings.name_of(base.rules[at].id.place));
                 findings.error("E-OVERLAY-RULE", id.place, format!("the rule '{}' is there already", id.value), hint);
             }
-            (Edit::Replace(rule), Some(at)) => {
+            (Edit::Replace(id, text), Some(at)) => {
+                let Some(rule) = read(&id, &text, base.dialect, findings) else { continue };
                 let before = std::mem::replace(&mut base.rules[at], rule);
                 let text = format!(
                     "replaced in {here}; before, in {}: {}",
@@ -127,7 +138,7 @@ fn change(base: Base<'_>, history: &mut History, overlay: OverlayFile, findings:
                 history.changes.push((id.value, text));
                 history.dropped.push(base.rules.remove(at));
             }
-            (Edit::Replace(_) | Edit::Drop(..), None) => {
+            (Edit::Replace(..) | Edit::Drop(..), None) => {
                 let near = nearest_name(&id.value, base.rules.iter().map(|rule| rule.id.value.as_str()));
                 let hint = near.map_or_else(String::new, |near| format!("nearest: {near}"));
                 findings.error("E-OVERLAY-RULE", id.place, format!("no rule '{}' in the maps below", id.value), hint);

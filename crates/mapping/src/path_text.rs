@@ -2,7 +2,7 @@
 
 use crate::grammar::Fault;
 use crate::place::{Placed, Word};
-use crate::rule::{Path, Selector, SelectorKind, Step, Target};
+use crate::rule::{Locus, Path, Selector, SelectorKind, Step, Target};
 
 /// The text of a literal: quotes taken off.
 pub(crate) fn literal(text: &str) -> String {
@@ -15,18 +15,7 @@ pub(crate) fn literal(text: &str) -> String {
 /// Reads a source path: `GROUP/SEG[sel]-n[sel].n.n`, or `n.n` and `self` below what a lens reads.
 pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
     let mut cursor = Cursor::new(word);
-    let mut path = Path {
-        group: None,
-        segment: None,
-        segment_selectors: Vec::new(),
-        field: 0,
-        selectors: Vec::new(),
-        component: 0,
-        subcomponent: 0,
-        third: 0,
-        place: word.place,
-        text: word.value.clone(),
-    };
+    let mut path = Path::empty(word);
     if word.value == "self" {
         return Ok(path);
     }
@@ -93,22 +82,41 @@ pub(crate) fn target_path(word: &Word) -> Result<Target, Fault> {
     Ok(Target { steps, place: word.place })
 }
 
-struct Cursor<'w> {
+impl Path {
+    /// A path that names nothing yet.
+    pub(crate) fn empty(word: &Word) -> Path {
+        Path {
+            locus: Locus::Segment,
+            group: None,
+            segment: None,
+            segment_selectors: Vec::new(),
+            field: 0,
+            selectors: Vec::new(),
+            component: 0,
+            subcomponent: 0,
+            third: 0,
+            place: word.place,
+            text: word.value.clone(),
+        }
+    }
+}
+
+pub(crate) struct Cursor<'w> {
     word: &'w Word,
     chars: Vec<char>,
     at: usize,
 }
 
 impl<'w> Cursor<'w> {
-    fn new(word: &'w Word) -> Self {
+    pub(crate) fn new(word: &'w Word) -> Self {
         Cursor { word, chars: word.value.chars().collect(), at: 0 }
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(crate) fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    fn eat(&mut self, c: char) -> bool {
+    pub(crate) fn eat(&mut self, c: char) -> bool {
         let found = self.peek() == Some(c);
         self.at += usize::from(found);
         found
@@ -119,14 +127,19 @@ impl<'w> Cursor<'w> {
     }
 
     fn name(&mut self) -> Word {
+        self.word_of(|c| c.is_alphanumeric() || c == '_')
+    }
+
+    /// The characters from here on that belong to a word.
+    pub(crate) fn word_of(&mut self, belongs: impl Fn(char) -> bool) -> Word {
         let from = self.at;
-        while self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_') {
+        while self.peek().is_some_and(&belongs) {
             self.at += 1;
         }
         Placed::new(self.chars[from..self.at].iter().collect(), self.span(from))
     }
 
-    fn number(&mut self) -> Result<u16, Fault> {
+    pub(crate) fn number(&mut self) -> Result<u16, Fault> {
         let from = self.at;
         while self.peek().is_some_and(|c| c.is_ascii_digit()) {
             self.at += 1;
@@ -140,7 +153,7 @@ impl<'w> Cursor<'w> {
         }
     }
 
-    fn selectors(&mut self) -> Result<Vec<Selector>, Fault> {
+    pub(crate) fn selectors(&mut self) -> Result<Vec<Selector>, Fault> {
         let mut found = Vec::new();
         while self.peek() == Some('[') {
             let from = self.at;
@@ -163,7 +176,7 @@ impl<'w> Cursor<'w> {
         Ok(found)
     }
 
-    fn end(&self, hint: &str) -> Result<(), Fault> {
+    pub(crate) fn end(&self, hint: &str) -> Result<(), Fault> {
         if self.at == self.chars.len() {
             return Ok(());
         }

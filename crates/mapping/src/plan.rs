@@ -8,7 +8,8 @@ use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
 use crate::gate::Gate;
-use crate::rule::{Direction, NullPolicy, Precision, TestKind};
+use crate::rule::{Direction, NullPolicy, Precision, RowKind, StepKind, TestKind};
+use crate::source_plan::Documents;
 
 /// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub(crate) struct MapPlan {
     pub(crate) versions: Option<(Version, Version)>,
     pub(crate) messages: Vec<String>,
     pub(crate) events: Vec<String>,
+    /// The documents that the map reads, where they are no HL7 v2.
+    pub(crate) documents: Documents,
     pub(crate) snapshot: bool,
     pub(crate) emits: Vec<EmitPlan>,
     pub(crate) merge: Option<MergePlan>,
@@ -97,6 +100,8 @@ pub(crate) struct MergePlan {
 pub(crate) struct EmitPlan {
     pub(crate) kind: ResourceType,
     pub(crate) per: String,
+    /// Steps from the record of a tree to the instances.
+    pub(crate) per_steps: Vec<TreeStepPlan>,
     pub(crate) scopes: Vec<Vec<String>>,
     pub(crate) guard: Vec<TestPlan>,
     pub(crate) under: Vec<usize>,
@@ -273,6 +278,8 @@ pub(crate) struct Options {
     pub(crate) precision: Precision,
     pub(crate) zone: ZonePlan,
     pub(crate) argument: Option<String>,
+    /// Which target of its rule the lens fills, from 0.
+    pub(crate) part: u16,
     /// The table of `system(table)`.
     pub(crate) table: Option<usize>,
     /// The required binding of a code.
@@ -296,6 +303,8 @@ pub(crate) enum LensUse {
     Composite(usize),
     /// A Reference to the resource that a map makes of the segment.
     Segment(ResourceType),
+    /// A Reference to what an emit of the same map makes of the place.
+    Emit(usize),
     /// A Reference to a small resource made by a lens.
     Resource(usize),
     /// References to every other resource of the message.
@@ -346,6 +355,55 @@ pub(crate) enum Root {
     Group(Vec<String>, String, Position),
     /// A part of the datatype that a lens reads.
     Part,
+    /// Elements or attributes of a tree.
+    Tree(Box<TreePlan>),
+    /// The row before or after all others.
+    Row(RowKind),
+}
+
+/// A walk through a tree, from the instance or the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreePlan {
+    pub(crate) start: TreeStart,
+    pub(crate) steps: Vec<TreeStepPlan>,
+    pub(crate) attribute: Option<String>,
+    /// Names from the document on, for people and to find resources of other maps: `/message/body/row/xm`.
+    pub(crate) whole: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TreeStart {
+    /// So many parents above the element of the instance, or of the lens.
+    Own(u16),
+    /// So many parents above the record.
+    Record(u16),
+    /// The first step names the root element itself.
+    Document,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreeStepPlan {
+    pub(crate) kind: StepKind,
+    /// The name, or the code of a section or entry.
+    pub(crate) name: String,
+    pub(crate) filters: Vec<TreeFilter>,
+    pub(crate) position: Position,
+}
+
+/// Tells elements apart by a value below them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TreeFilter {
+    pub(crate) path: Vec<String>,
+    pub(crate) attribute: Option<String>,
+    pub(crate) value: String,
+    pub(crate) negate: bool,
+}
+
+impl PathPlan {
+    /// Whether the path names a segment or row instead of a place in it.
+    pub(crate) fn is_segment(&self) -> bool {
+        self.field == 0 && !matches!(self.root, Root::Part | Root::Tree(_))
+    }
 }
 
 #[derive(Clone, Debug)]

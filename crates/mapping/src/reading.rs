@@ -1,16 +1,22 @@
 //! Finds the places of a message that paths name, relative to an instance.
 
-use std::cell::RefCell;
+mod place;
+mod row;
+mod tree;
+
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use dukou_wire::groups::{GroupId, Groups};
-use dukou_wire::{Level, Message, Node, Presence, Segment};
+use dukou_wire::{Element, Format, Level, Message, Node, Presence, Segment};
+use row::RowCells;
+pub(crate) use tree::{Spot, elements};
 
 use crate::gate::{self, Gate};
 use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
 use crate::quick::QuickMap;
-use crate::rule::TestKind;
+use crate::rule::{RowKind, TestKind};
 
 /// A message with its groups, ready to be looked up.
 pub(crate) struct Reading<'m> {
@@ -25,14 +31,29 @@ pub(crate) struct Reading<'m> {
     filled: Vec<u64>,
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
     seen: RefCell<Seen>,
+    /// Of a tree the record at hand, and what paths above its instances have led to.
+    record: Cell<Option<Element<'m>>>,
+    spots: RefCell<Spots<'m>>,
+    /// Of rows the cells of the one at hand, and the head and trailer rows.
+    rows: bool,
+    /// How many elements a tree has.
+    elements: usize,
+    row: RefCell<RowCells<'m>>,
+    frames: [Option<Segment<'m>>; 2],
+    /// Where the file has the columns that the map at hand declares; empty where their order is the same.
+    pub(crate) columns: RefCell<Vec<u16>>,
 }
 
+/// By path and the element where it begins.
+type Spots<'m> = QuickMap<(usize, usize), Rc<[Spot<'m>]>>;
 type Seen = QuickMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>;
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct At<'c, 'm> {
     pub(crate) segment: Option<Segment<'m>>,
+    /// Of a tree the element of the instance, or of a lens over elements.
+    pub(crate) element: Option<Element<'m>>,
     pub(crate) part: Option<Node<'m>>,
     /// The parts of `part`, found once for all rules of a lens.
     pub(crate) cells: &'c [Node<'m>],
@@ -43,6 +64,15 @@ pub(crate) struct At<'c, 'm> {
 impl<'m> At<'_, 'm> {
     pub(crate) fn of(segment: Segment<'m>) -> Self {
         At { segment: Some(segment), ..At::default() }
+    }
+
+    /// The number of the segment or element.
+    pub(crate) fn place(&self) -> Option<usize> {
+        self.element.map(|element| element.index()).or_else(|| self.segment.map(|segment| segment.index()))
+    }
+
+    pub(crate) fn of_element(element: Element<'m>) -> Self {
+        At { element: Some(element), ..At::default() }
     }
 
     /// A part of what a lens reads; nothing where the sender's value ends before it.
@@ -82,14 +112,37 @@ impl<'m> Reading<'m> {
         }
         let mut fields = Vec::with_capacity(message.segment_count() * 16);
         let mut first_field = Vec::with_capacity(message.segment_count() + 1);
+        let rows = message.format() == Format::Delimited;
         for segment in message.segments() {
             first_field.push(fields.len() as u32);
+            if rows {
+                continue;
+            }
             fields.extend(segment.fields().take(FIELDS_HELD).map(|(_, field)| field));
         }
         first_field.push(fields.len() as u32);
         let of_segment = |ends: &[u32]| &fields[ends[0] as usize..ends[1] as usize];
-        let filled = first_field.windows(2).map(|ends| gate::bits(of_segment(ends).iter().map(is_filled))).collect();
-        Reading { message, groups, first_child, next_sibling, fields, first_field, filled, seen: RefCell::default() }
+        let filled: Vec<u64> =
+            first_field.windows(2).map(|ends| gate::bits(of_segment(ends).iter().map(is_filled))).collect();
+        let mut reading = Reading {
+            message,
+            groups,
+            first_child,
+            next_sibling,
+            fields,
+            first_field,
+            filled,
+            seen: RefCell::default(),
+            record: Cell::new(None),
+            spots: RefCell::default(),
+            rows,
+            elements: message.root().map_or(0, |root| root.descendants().count() + 1),
+            row: RefCell::default(),
+            frames: [None, None],
+            columns: RefCell::default(),
+        };
+        reading.frames = [RowKind::Head, RowKind::Trailer].map(|kind| reading.frame_row(kind));
+        reading
     }
 
     /// Shows every node that the path names, in order, until the visitor has seen enough.
@@ -112,6 +165,10 @@ impl<'m> Reading<'m> {
             }
             Root::Beside(name, position) => self.beside(name, *position, path, at, see),
             Root::Group(group, name, position) => self.grouped(group, name, *position, path, at, see),
+            Root::Tree(tree) => {
+                self.visit_tree(tree, at, &mut |spot| see(Found { node: spot.node, ordinal: spot.ordinal }));
+            }
+            Root::Row(kind) => self.visit_frame(*kind, path, see),
         }
     }
 
@@ -158,6 +215,9 @@ impl<'m> Reading<'m> {
     #[inline]
     pub(crate) fn field(&self, segment: Segment<'m>, number: u16) -> Option<Node<'m>> {
         let index = segment.index();
+        if self.rows {
+            return self.cell(segment, number).filter(is_filled);
+        }
         let (from, to) = (self.first_field[index] as usize, self.first_field[index + 1] as usize);
         let fields = &self.fields[from..to];
         let field = match fields.get(usize::from(number).wrapping_sub(1)) {
@@ -170,7 +230,8 @@ impl<'m> Reading<'m> {
 
     /// What operations can read at a place.
     pub(crate) fn there(&self, at: At<'_, 'm>) -> Gate {
-        Gate::there(at.segment.map_or(u64::MAX, |segment| self.filled[segment.index()]), at)
+        let filled = at.segment.filter(|_| !self.rows).map_or(u64::MAX, |segment| self.filled[segment.index()]);
+        Gate::there(filled, at)
     }
 
     /// Whether a path surely names nothing; a cheap look before anything else is tried.
@@ -183,10 +244,53 @@ impl<'m> Reading<'m> {
         }
     }
 
+    /// Numbers of the segments or elements that a path names, as instances are made for them.
+    pub(crate) fn places(&self, path: &PathPlan, at: At<'_, 'm>) -> Vec<usize> {
+        let Root::Tree(tree) = &path.root else {
+            return self.segments(path, at).into_iter().map(|segment| segment.index()).collect();
+        };
+        let mut found = Vec::new();
+        self.visit_tree(tree, at, &mut |spot| {
+            found.push(spot.element.index());
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// The segment or element of a number.
+    pub(crate) fn at(&self, place: usize) -> At<'m, 'm> {
+        match self.message.element(place) {
+            Some(element) => At::of_element(element),
+            None => At::of(self.message.segment(place)),
+        }
+    }
+
+    /// The path of a segment or element.
+    pub(crate) fn place_path(&self, at: At<'_, 'm>) -> String {
+        match (at.segment, at.element) {
+            (Some(segment), _) => segment.path().to_string(),
+            (None, Some(element)) => element.path().to_string(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The text of a row or element; nothing of a segment.
+    pub(crate) fn own_text(&self, at: At<'_, 'm>) -> Option<&'m str> {
+        match (at.element, at.segment) {
+            (Some(element), _) => {
+                let span = element.span();
+                self.message.text().get(span.start as usize..span.end as usize)
+            }
+            (None, Some(row)) if row.is_row() => Some(row.raw()),
+            _ => None,
+        }
+    }
+
     /// Segments that a path without field names.
     pub(crate) fn segments(&self, path: &PathPlan, at: At<'_, 'm>) -> Vec<Segment<'m>> {
         match &path.root {
-            Root::Part => Vec::new(),
+            Root::Part | Root::Tree(_) => Vec::new(),
+            Root::Row(kind) => self.frames[usize::from(*kind == RowKind::Trailer)].into_iter().collect(),
             Root::Own => at.segment.into_iter().collect(),
             Root::Nearest(name) => {
                 self.nearest(name, at).map(|index| self.message.segment(index)).into_iter().collect()
@@ -380,7 +484,10 @@ impl<'m> Reading<'m> {
     pub(crate) fn holds(&self, tests: &[TestPlan], at: At<'_, 'm>) -> bool {
         tests.iter().all(|test| {
             let mut any = false;
-            if test.path.field == 0 && !matches!(test.path.root, Root::Part) {
+            if let Root::Tree(tree) = &test.path.root {
+                return self.holds_in_tree(tree, &test.kind, at);
+            }
+            if test.path.is_segment() {
                 let there = !self.segments(&test.path, at).is_empty();
                 return there == matches!(test.kind, TestKind::Valued);
             }
@@ -401,6 +508,10 @@ fn one_holds(kind: &TestKind, node: Node<'_>) -> bool {
     match kind {
         TestKind::Valued | TestKind::Empty => valued(node),
         TestKind::Null => node.presence() == Presence::Null,
+        TestKind::Begins(start) => {
+            let leaf = first_leaf(node);
+            leaf.presence() == Presence::Value && leaf.text().starts_with(start.as_str())
+        }
         TestKind::In(values) | TestKind::NotIn(values) => {
             let leaf = first_leaf(node);
             if leaf.presence() != Presence::Value {

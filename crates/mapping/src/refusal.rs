@@ -27,6 +27,15 @@ impl Refusal {
             "value-conflict" => {
                 ("another place of the message has set this element already", "该元素已由消息中其他位置赋值")
             }
+            "slot-invalid" => ("the value is no time slot", "该值不是有效的时段"),
+            "mark-missing" => ("the mark behind which the value stands is missing", "缺少取值所需的标记"),
+            "id-as-number" => (
+                "the identity number was rewritten as a rounded number, so it is lost",
+                "证件号被改写为科学计数法，已失真",
+            ),
+            "spreadsheet-mark" => {
+                ("a spreadsheet's apostrophe stood before the identity number", "证件号前有表格软件的撇号")
+            }
             "check-digit" => ("the check digit of the identity number is wrong", "身份证号校验位错误"),
             _ => ("the value is refused", "该值被拒绝"),
         };

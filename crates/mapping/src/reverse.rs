@@ -36,7 +36,7 @@ fn turns(operation: &Operation) -> [Option<Turn>; 2] {
     let ActionPlan::Write(write) = &operation.action else { return [None, None] };
     match &write.lens {
         LensUse::Constant(_) => return [Some(Turn::Constant), None],
-        LensUse::Segment(_) | LensUse::Everything => return [Some(Turn::Derived), None],
+        LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => return [Some(Turn::Derived), None],
         LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}
     }
     if operation.way == Direction::Forward {

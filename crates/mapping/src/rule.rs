@@ -49,6 +49,8 @@ pub(crate) enum Alternative {
 /// A place of a message, or of a datatype where no segment stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
+    /// Where the path begins and what its names mean.
+    pub(crate) locus: Locus,
     pub(crate) group: Option<Word>,
     pub(crate) segment: Option<Word>,
     pub(crate) segment_selectors: Vec<Selector>,
@@ -61,6 +63,77 @@ pub(crate) struct Path {
     pub(crate) third: u16,
     pub(crate) place: Place,
     pub(crate) text: String,
+}
+
+/// What the names of a path are.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Locus {
+    /// Segments, fields and components of HL7 v2.
+    #[default]
+    Segment,
+    /// Elements of an XML document, members of a JSON value.
+    Tree(Box<TreePath>),
+    /// Columns of a row; `selectors`, `component` and `subcomponent` of the path count inside the cell.
+    Column(ColumnPath),
+}
+
+/// A walk through a tree.
+#[derive(Clone, Debug)]
+pub(crate) struct TreePath {
+    /// From the document instead of the record.
+    pub(crate) absolute: bool,
+    pub(crate) steps: Vec<TreeStep>,
+    /// The attribute of what the steps lead to.
+    pub(crate) attribute: Option<Word>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TreeStep {
+    pub(crate) kind: StepKind,
+    pub(crate) name: Word,
+    pub(crate) selectors: Vec<Selector>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    /// Children of that name.
+    Child,
+    /// `..`, the parent.
+    Up,
+    /// `section(LOINC)`, sections of a clinical document by their code.
+    Section,
+    /// `entry(DE..)`, entries of a clinical document by the code of their data element.
+    Entry,
+}
+
+/// A column of the own row, or a value of the row before or after all others.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnPath {
+    pub(crate) row: RowKind,
+    /// Its name, or its number from 1; nothing for the whole row.
+    pub(crate) column: Option<ColumnName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RowKind {
+    Own,
+    Head,
+    Trailer,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ColumnName {
+    Name(Word),
+    Number(u16),
+}
+
+/// What kind of source the paths of a file speak of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[default]
+    Segments,
+    Tree,
+    Rows,
 }
 
 /// A selector with its place.
@@ -162,4 +235,6 @@ pub(crate) enum TestKind {
     Null,
     In(Vec<String>),
     NotIn(Vec<String>),
+    /// The text begins with this.
+    Begins(String),
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use dukou_fhir::{Forest, Issue, IssueType, LogicalId, NodeId, ResourceKey, ResourceType, Severity, Text};
 use dukou_terminology::Table;
-use dukou_wire::{Message, Node};
+use dukou_wire::{Format, Message, Node};
 
 use crate::change::{Change, Clear, ListChange, Said};
-use crate::file::Weak;
-use crate::identify::{self, Instead};
-use crate::mapped::{Facts, Mapped, Merge};
+use crate::identify;
+use crate::mapped::{Facts, Mapped};
 use crate::memory::Memory;
 use crate::moment::Moment;
-use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, MapPlan, Operation, Program, Write};
+use crate::plan::{ActionPlan, Body, EmitPlan, LensUse, MapPlan, Operation, Program, Root, Write};
 use crate::quick::{QuickHash, QuickMap};
 use crate::reading::{At, Found, Reading};
 use crate::sheet::Sheet;
@@ -32,6 +31,9 @@ pub struct Site<'s> {
 impl Program {
     /// Maps a message: always to an end, always with a full account, in time linear in its size.
     pub fn to_fhir<'m>(&'m self, message: &'m Message<'m>, site: &'m Site<'m>) -> Mapped<'m> {
+        if message.format() != Format::Er7 {
+            return self.all_records(message, site);
+        }
         let mut run = Run::new(self, message, site);
         run.all();
         run.finish()
@@ -39,6 +41,9 @@ impl Program {
 
     /// The same, with a note of every value that a rule wrote.
     pub fn trace<'m>(&'m self, message: &'m Message<'m>, site: &'m Site<'m>) -> (Mapped<'m>, Trace) {
+        if message.format() != Format::Er7 {
+            return self.trace_records(message, site);
+        }
         let mut run = Run::new(self, message, site);
         run.recorder = Some(Box::default());
         run.all();
@@ -49,15 +54,16 @@ impl Program {
 
 /// One resource in the making.
 pub(crate) struct Instance<'m> {
-    map: &'m MapPlan,
-    emit: &'m EmitPlan,
-    segment: usize,
+    pub(crate) map: &'m MapPlan,
+    pub(crate) emit: &'m EmitPlan,
+    /// The segment or element for which it is made, by its number.
+    pub(crate) place: usize,
     /// The instances of the emits it stands under, in the order of `under`.
-    parents: Vec<Option<usize>>,
+    pub(crate) parents: Vec<Option<usize>>,
     /// Nothing where the resource is not made: its operations may still write into its parent.
-    id: Option<LogicalId>,
-    weak: bool,
-    mention: bool,
+    pub(crate) id: Option<LogicalId>,
+    pub(crate) weak: bool,
+    pub(crate) mention: bool,
 }
 
 /// A small resource made from a mention.
@@ -96,8 +102,10 @@ pub(crate) struct Run<'m> {
     pub(crate) told: HashSet<(&'static str, u32)>,
     /// Takes notes where a trace is wanted.
     pub(crate) recorder: Option<Box<Recorder>>,
-    made: QuickMap<(ResourceType, usize), usize>,
-    keys_seen: QuickMap<(usize, [u8; 32]), u32>,
+    pub(crate) made: QuickMap<(ResourceType, usize), usize>,
+    /// Instances by the address of their emit and their place.
+    pub(crate) of_emit: QuickMap<(usize, usize), usize>,
+    pub(crate) keys_seen: QuickMap<(usize, [u8; 32]), u32>,
 }
 
 /// For whom operations run.
@@ -111,7 +119,7 @@ pub(crate) struct Standing {
 }
 
 impl<'m> Run<'m> {
-    fn new(program: &'m Program, message: &'m Message<'m>, site: &'m Site<'m>) -> Self {
+    pub(crate) fn new(program: &'m Program, message: &'m Message<'m>, site: &'m Site<'m>) -> Self {
         let zone = Moment::parse(&message.header().date_time()).and_then(|moment| moment.zone());
         let site_zone = dukou_fhir::Offset::parse(site.zone).map(|_| site.zone.to_owned());
         let tally = Tally::new(message);
@@ -137,19 +145,37 @@ impl<'m> Run<'m> {
             told: HashSet::new(),
             recorder: None,
             made: QuickMap::default(),
+            of_emit: QuickMap::default(),
             keys_seen: QuickMap::default(),
         }
     }
 
     /// Makes and fills what every map that is meant for the message makes.
-    fn all(&mut self) {
+    pub(crate) fn all(&mut self) {
         let (program, message) = (self.program, self.reading.message);
-        for map in program.maps.iter().filter(|map| map.applies(message)) {
-            self.enter(map);
+        for map in &program.maps {
+            if map.documents.apply(&self.reading) && map.applies(message) {
+                self.enter(map);
+            }
         }
         for at in 0..self.instances.len() {
             self.fill(at);
         }
+    }
+
+    /// Forgets what belongs to the record before.
+    pub(crate) fn begin(&mut self, leaves: usize) {
+        self.forest = Forest::with_capacity(NODES_A_LEAF * leaves, 0);
+        self.nobody = Sheet::new(&mut self.forest);
+        self.instances.clear();
+        self.sheets.clear();
+        self.mentions.clear();
+        self.memory.clear();
+        self.everything.clear();
+        self.told.clear();
+        self.made.clear();
+        self.of_emit.clear();
+        self.keys_seen.clear();
     }
 
     /// Which resource stands for which segment.
@@ -160,7 +186,7 @@ impl<'m> Run<'m> {
         Seat {
             map: place(&instance.map) as u32,
             emit: emit as u32,
-            segment: instance.segment as u32,
+            segment: instance.place as u32,
             key: self.key(at),
             parents: instance.parents.iter().map(|parent| parent.map(|at| at as u32)).collect(),
         }
@@ -180,92 +206,10 @@ impl<'m> Run<'m> {
         identify::Maker { site: self.site.id, reading: &self.reading, systems: self.systems() }
     }
 
-    /// Makes the instances of a map and runs what runs once.
-    fn enter(&mut self, map: &'m MapPlan) {
-        let first = self.instances.len();
-        for (number, emit) in map.emits.iter().enumerate() {
-            self.enter_emit(map, number, emit, first);
-        }
-        if self.instances.len() > first {
-            let at = At::default();
-            for operation in &map.once {
-                self.leaves(operation, at);
-            }
-        }
-    }
-
-    fn enter_emit(&mut self, map: &'m MapPlan, number: usize, emit: &'m EmitPlan, first: usize) {
-        let message = self.reading.message;
-        for segment in message.segments().filter(|segment| segment.id() == emit.per) {
-            if !self.reading.in_scope(&emit.scopes, segment.index()) {
-                continue;
-            }
-            let at = At::of(segment);
-            let made = self.reading.holds(&emit.guard, at);
-            let parents: Vec<Option<usize>> =
-                emit.under.iter().map(|under| self.parent(first, &map.emits[*under], segment.index())).collect();
-            let (id, weak) = if made { self.id(emit, number, &parents, at) } else { (None, false) };
-            if id.is_some() {
-                self.made.entry((emit.kind, segment.index())).or_insert(self.instances.len());
-            }
-            let mention = emit.mention.as_ref().is_some_and(|tests| self.reading.holds(tests, at));
-            self.instances.push(Instance { map, emit, segment: segment.index(), parents, id, weak, mention });
-            let sheet = Sheet::new(&mut self.forest);
-            self.sheets.push(sheet);
-        }
-    }
-
-    /// The parent: the instance of the nearest segment of the parent's kind.
-    fn parent(&self, first: usize, parent: &EmitPlan, segment: usize) -> Option<usize> {
-        let at = At::of(self.reading.message.segment(segment));
-        let nearest = self.reading.nearest(&parent.per, at)?;
-        let here = self.instances[first..]
-            .iter()
-            .position(|instance| instance.segment == nearest && std::ptr::eq(instance.emit, parent))?;
-        Some(first + here)
-    }
-
-    fn id(
-        &mut self,
-        emit: &'m EmitPlan,
-        number: usize,
-        parents: &[Option<usize>],
-        at: At<'_, 'm>,
-    ) -> (Option<LogicalId>, bool) {
-        let parent_id = parents.iter().flatten().find_map(|parent| self.instances[*parent].id.as_ref());
-        let keyed = identify::key(self.maker(), &emit.id, emit.kind, parent_id, at, None);
-        if let Some(keyed) = keyed {
-            let nth = if keyed.nth {
-                let seen = self.keys_seen.entry((number, keyed.bytes())).or_insert(0);
-                *seen += 1;
-                *seen
-            } else {
-                0
-            };
-            return (Some(keyed.id(nth)), false);
-        }
-        match emit.id.weak {
-            Weak::Skip => (None, false),
-            Weak::Flag => {
-                let id = identify::weak(self.site.id, emit.kind, &self.reading, self.instances.len() as u32);
-                (Some(id), true)
-            }
-            Weak::Error => {
-                let path = at.segment.map_or_else(String::new, |segment| segment.path().to_string());
-                let text = Text::new(
-                    format!("no identifier for the {}: none of the fields of its key is valued", emit.kind),
-                    format!("无法确定 {} 的标识：关键字段均为空", emit.kind),
-                );
-                self.issue(Severity::Error, IssueType::Required, "id-missing", text, path);
-                (None, false)
-            }
-        }
-    }
-
     /// Runs the operations of an instance.
-    fn fill(&mut self, at: usize) {
-        let Instance { emit, segment, .. } = self.instances[at];
-        let place = At::of(self.reading.message.segment(segment));
+    pub(crate) fn fill(&mut self, at: usize) {
+        let Instance { emit, place, .. } = self.instances[at];
+        let place = self.reading.at(place);
         let standing = Standing { owner: at as u32, own: Some(at), inside: false };
         let mut sheet = std::mem::take(&mut self.sheets[at]);
         self.body(&emit.body, place, &mut sheet, standing);
@@ -350,17 +294,18 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn leaves(&mut self, operation: &'m Operation, at: At<'_, 'm>) {
-        if at.segment.is_none() && at.part.is_none() && !self.reading.holds(&operation.guard, at) {
-            return;
-        }
+    pub(crate) fn leaves(&mut self, operation: &'m Operation, at: At<'_, 'm>) {
         let class = match operation.action {
             ActionPlan::Drop => LeafClass::Dropped,
             _ => LeafClass::Complement,
         };
         let claim = Claim { rule: operation.rule, owner: Self::NOBODY, region: 0 };
         for path in operation.sources.iter().flatten() {
-            if path.field == 0 && !matches!(path.root, crate::plan::Root::Part) {
+            if let Root::Tree(tree) = &path.root {
+                self.tree_leaves(tree, at, claim, class);
+                continue;
+            }
+            if path.is_segment() {
                 for segment in self.reading.segments(path, at) {
                     self.tally.range(segment.span(), claim, class);
                 }
@@ -382,6 +327,16 @@ impl<'m> Run<'m> {
         let reference = self.forest.object();
         self.forest.append(reference, "reference", text);
         reference
+    }
+
+    /// All leaves below the places of a path through a tree.
+    fn tree_leaves(&mut self, path: &crate::plan::TreePlan, at: At<'_, 'm>, claim: Claim, class: LeafClass) {
+        let tally = &mut self.tally;
+        self.reading.visit_tree(path, at, &mut |spot| {
+            let span = if path.attribute.is_some() { spot.node.span() } else { spot.element.span() };
+            tally.range(span, claim, class);
+            std::ops::ControlFlow::Continue(())
+        });
     }
 
     /// The instance of a type made for a segment.
@@ -413,6 +368,9 @@ impl<'m> Run<'m> {
         if self.issues.len() >= ISSUES_MAX {
             return String::new();
         }
+        if let Some(path) = self.reading.path_of(start) {
+            return path;
+        }
         let message = self.reading.message;
         let leaf = message.leaves().find(|leaf| leaf.node.span().start >= start);
         leaf.map_or_else(String::new, |leaf| leaf.path(message).to_string())
@@ -421,61 +379,20 @@ impl<'m> Run<'m> {
     /// Marks that belong to no resource.
     pub(crate) const NOBODY: u32 = u32::MAX;
 
-    fn facts(&self) -> Facts {
-        let message = self.reading.message;
-        let moment = |segment: &str, field| {
-            let node = message.first(segment)?.field(field);
-            let text = crate::reading::first_leaf(node).text();
-            let moment = Moment::parse(&text)?;
-            moment.date_time(crate::rule::Precision::Keep, self.zone.as_deref()).ok()
-        };
-        let mut facts = Facts {
-            event_time: moment("EVN", 2).or_else(|| moment("MSH", 7)).map(|written| written.text),
-            ..Facts::default()
-        };
-        for instance in &self.instances {
-            if let Some(id) = &instance.id
-                && instance.emit.kind == ResourceType::PATIENT
-                && !facts.patients.contains(id)
-            {
-                facts.patients.push(id.clone());
-            }
-            facts.merges.extend(self.merge(instance).filter(|merge| !facts.merges.contains(merge)));
-        }
-        facts
-    }
-
-    fn merge(&self, instance: &Instance<'m>) -> Option<Merge> {
-        let plan = instance.map.merge.as_ref()?;
-        let survivor = instance.id.clone()?;
-        let trigger = self.reading.message.header().trigger();
-        if !plan.events.iter().any(|event| *event == trigger) || instance.emit.kind != ResourceType::PATIENT {
-            return None;
-        }
-        let at = At::of(self.reading.message.segment(instance.segment));
-        let segment = self.reading.nearest(&plan.segment, at)?;
-        let of = instance.emit.id.keys.iter().find_map(|key| match key {
-            KeyPlan::Source(alternatives) => alternatives.iter().find_map(|alternative| match alternative {
-                KeyAlternative::Path(path, _) => Some(path),
-                KeyAlternative::Constant(_) => None,
-            }),
-            KeyPlan::Nth => None,
-        })?;
-        let instead = Some(Instead { segment, field: plan.field, of });
-        let emit = instance.emit;
-        let key = identify::key(self.maker(), &emit.id, emit.kind, None, at, instead)?;
-        let retired = key.id(1);
-        (retired != survivor).then_some(Merge { survivor, retired })
-    }
-
     fn finish(mut self) -> Mapped<'m> {
         let facts = self.facts();
+        let leaves = 0..self.tally.leaf_count();
+        self.settle(facts, leaves)
+    }
+
+    /// What has been made so far; the account is that of a range of leaves.
+    pub(crate) fn settle(&mut self, facts: Facts, leaves: std::ops::Range<usize>) -> Mapped<'m> {
         let mut fallen = crate::finish::Fallen::default();
         let said = self.changes(&mut fallen);
-        let accounts = self.tally.finish(&|owner, region| fallen.has(owner, region));
-        let forest = Arc::new(self.forest);
+        let accounts = self.tally.settle(&|owner, region| fallen.has(owner, region), leaves);
+        let forest = Arc::new(std::mem::take(&mut self.forest));
         let changes = said.into_iter().map(|said| Change::new(said, Arc::clone(&forest))).collect();
-        Mapped { changes, facts, accounts, issues: self.issues }
+        Mapped { changes, facts, accounts, issues: std::mem::take(&mut self.issues) }
     }
 
     /// The changes of what was made; what was not is noted as fallen.
@@ -542,7 +459,7 @@ impl<'m> Run<'m> {
     }
 
     pub(crate) fn segment_path(&self, at: usize) -> String {
-        self.reading.message.segment(self.instances[at].segment).path().to_string()
+        self.reading.place_path(self.reading.at(self.instances[at].place))
     }
 }
 

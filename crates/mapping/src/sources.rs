@@ -5,7 +5,7 @@ use dukou_wire::facts;
 use crate::compiler::{Compiler, Context};
 use crate::place::Word;
 use crate::plan::{PathPlan, Position, RepetitionFilter, Root, TestPlan};
-use crate::rule::{Path, Selector, SelectorKind, Test};
+use crate::rule::{Locus, Path, Selector, SelectorKind, Test};
 
 /// A source path with its types.
 #[derive(Clone, Debug)]
@@ -31,6 +31,11 @@ pub(crate) enum Use {
 impl Compiler<'_, '_> {
     /// Checks a path; `per` is the segment of the instance.
     pub(crate) fn path(&mut self, path: &Path, context: &Context<'_>, per: &str, usage: Use) -> Option<TypedPath> {
+        match &path.locus {
+            Locus::Tree(tree) => return self.tree_path(path, tree, context, per, usage),
+            Locus::Column(column) => return self.column(path, column, context, usage),
+            Locus::Segment => {}
+        }
         let Some(segment) = &path.segment else { return self.part(path, context, usage) };
         let name = segment.value.as_str();
         let root = self.root(path, name, per, usage);
@@ -158,7 +163,11 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn repetition(&mut self, selectors: &[Selector], usage: Use) -> Option<(Position, Option<RepetitionFilter>, bool)> {
+    pub(crate) fn repetition(
+        &mut self,
+        selectors: &[Selector],
+        usage: Use,
+    ) -> Option<(Position, Option<RepetitionFilter>, bool)> {
         let mut filter = None;
         for selector in selectors {
             let (key, value, negate) = match &selector.kind {
@@ -236,7 +245,7 @@ impl Compiler<'_, '_> {
     }
 }
 
-fn position_of(selectors: &[Selector]) -> Option<Position> {
+pub(crate) fn position_of(selectors: &[Selector]) -> Option<Position> {
     let positions = selectors.iter().find_map(|selector| match selector.kind {
         SelectorKind::All => Some(Position::All),
         SelectorKind::First => Some(Position::Nth(1)),

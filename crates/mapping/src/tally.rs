@@ -45,6 +45,8 @@ pub struct Accounts {
     /// Those without rule, or refused by a lens or guard.
     pub reported: u32,
     marks: Vec<Mark>,
+    /// The number of the first leaf in the message.
+    first: usize,
 }
 
 /// One leaf of an account, for people. Holds no value.
@@ -63,13 +65,13 @@ pub struct AccountLine<'p> {
 }
 
 impl Accounts {
-    /// Every leaf in the order of the message.
+    /// Every leaf in the order of the message. The account of one record of many walks over the leaves before it.
     pub fn lines<'p>(
         &'p self,
         program: &'p Program,
         message: &'p Message<'p>,
     ) -> impl Iterator<Item = AccountLine<'p>> {
-        self.marks.iter().zip(message.leaves()).map(move |(mark, leaf)| {
+        self.marks.iter().zip(message.leaves().skip(self.first)).map(move |(mark, leaf)| {
             let rule = (mark.rule != Mark::NO_RULE).then(|| &program.rules[mark.rule as usize]);
             let reason = match (mark.class, rule) {
                 (LeafClass::Reported, _) => mark.why.as_str(),
@@ -135,6 +137,8 @@ pub(crate) struct Tally {
     starts: Vec<u32>,
     pending: Vec<Pending>,
     refused: Vec<(u32, u32)>,
+    /// What has become of each leaf, once it is settled; empty before.
+    marks: Vec<Mark>,
     /// Where the last leaf was found: neighbours are asked for one after the other.
     hint: usize,
 }
@@ -151,7 +155,7 @@ impl Tally {
     pub(crate) fn new(message: &Message<'_>) -> Self {
         let starts: Vec<u32> = message.leaves().map(|leaf| leaf.node.span().start).collect();
         let pending = Vec::with_capacity(starts.len() + starts.len() / 4);
-        Tally { starts, pending, refused: Vec::new(), hint: 0 }
+        Tally { starts, pending, refused: Vec::new(), marks: Vec::new(), hint: 0 }
     }
 
     /// How many leaves the message has.
@@ -280,15 +284,18 @@ impl Tally {
         self.pending.push(Pending { leaf: leaf as u32, rule, owner, region, class, lossy });
     }
 
-    /// The sums; `fallen` tells whether an owner, or a region of it, was not made.
-    pub(crate) fn finish(self, fallen: &dyn Fn(u32, u16) -> bool) -> Accounts {
-        let mut marks = vec![Mark::NONE; self.starts.len()];
-        for (leaf, rule) in &self.refused {
-            let mark = &mut marks[*leaf as usize];
-            (mark.why, mark.rule) = (Why::Refused, *rule);
+    /// Settles the marks made so far and gives the account of a range of leaves; `fallen` tells whether an owner, or a
+    /// region of it, was not made.
+    pub(crate) fn settle(&mut self, fallen: &dyn Fn(u32, u16) -> bool, leaves: std::ops::Range<usize>) -> Accounts {
+        self.marks.resize(self.starts.len(), Mark::NONE);
+        for (leaf, rule) in self.refused.drain(..) {
+            let mark = &mut self.marks[leaf as usize];
+            if mark.class == LeafClass::Reported {
+                (mark.why, mark.rule) = (Why::Refused, rule);
+            }
         }
-        for pending in &self.pending {
-            let mark = &mut marks[pending.leaf as usize];
+        for pending in self.pending.drain(..) {
+            let mark = &mut self.marks[pending.leaf as usize];
             if fallen(pending.owner, pending.region) {
                 if mark.class == LeafClass::Reported {
                     (mark.why, mark.rule) = (Why::NotMade, pending.rule);
@@ -300,7 +307,15 @@ impl Tally {
                 *mark = Mark { class: pending.class, lossy: pending.lossy, why: Why::NoRule, rule: pending.rule };
             }
         }
-        let mut accounts = Accounts { leaves: marks.len() as u32, ..Accounts::default() };
+        self.account(leaves)
+    }
+
+    /// The account of a range of leaves as far as they are settled.
+    pub(crate) fn account(&mut self, leaves: std::ops::Range<usize>) -> Accounts {
+        self.marks.resize(self.starts.len(), Mark::NONE);
+        let first = leaves.start;
+        let marks = self.marks[leaves].to_vec();
+        let mut accounts = Accounts { leaves: marks.len() as u32, first, ..Accounts::default() };
         for mark in &marks {
             match mark.class {
                 LeafClass::Emitted => accounts.emitted += 1,
@@ -312,6 +327,12 @@ impl Tally {
         }
         accounts.marks = marks;
         accounts
+    }
+
+    /// The leaves that start in a part of the text.
+    pub(crate) fn leaves_of(&self, span: std::ops::Range<u32>) -> std::ops::Range<usize> {
+        let from = self.starts.partition_point(|start| *start < span.start);
+        from..from + self.starts[from..].partition_point(|start| *start < span.end)
     }
 }
 

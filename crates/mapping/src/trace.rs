@@ -57,6 +57,23 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// The traces of several records in one, their seats numbered through.
+    pub(crate) fn joined(traces: Vec<Trace>) -> Trace {
+        let mut whole = Trace::default();
+        for trace in traces {
+            let first = whole.seats.len() as u32;
+            let moved = |seat: Seat| Seat {
+                parents: seat.parents.iter().map(|parent| parent.map(|at| at + first)).collect(),
+                ..seat
+            };
+            whole.seats.extend(trace.seats.into_iter().map(moved));
+            whole.lines.extend(trace.lines.into_iter().map(|line| TraceLine { seat: line.seat + first, ..line }));
+        }
+        whole
+    }
+}
+
 impl TraceLine {
     /// The map or lens and the rule that wrote it.
     pub fn rule<'p>(&self, program: &'p Program) -> (&'p str, &'p str) {
@@ -111,7 +128,7 @@ impl<'m> Run<'m> {
         let alternative = operation.sources.first().and_then(|paths| paths.iter().position(says)).unwrap_or(0);
         if let Some(recorder) = &mut self.recorder {
             recorder.rule = operation.rule;
-            recorder.segment = at.segment.map_or(0, |segment| segment.index() as u32);
+            recorder.segment = at.place().unwrap_or(0) as u32;
             recorder.alternative = alternative as u16;
             recorder.sources.clear();
         }

@@ -6,6 +6,7 @@ use dukou_fhir::{IssueType, NodeId, Severity, Text, Value};
 use dukou_terminology::{Table, Translation};
 use dukou_wire::{Node, Presence};
 
+use crate::builtin::Builtin;
 use crate::concept::concept_with;
 use crate::lens::{self, Hand, choice_name};
 use crate::plan::{Constant, LensUse, Operation, PathPlan, TargetPlan, Write, borrowed};
@@ -36,8 +37,8 @@ impl<'m> Run<'m> {
                 self.place(write, None, 0, value, sheet, standing);
                 return true;
             }
-            LensUse::Segment(kind) => {
-                self.refer(operation, write, *kind, at, sheet, standing);
+            LensUse::Segment(_) | LensUse::Emit(_) => {
+                self.refer(operation, write, at, sheet, standing);
                 return true;
             }
             LensUse::Everything => return true,
@@ -86,6 +87,10 @@ impl<'m> Run<'m> {
             let given = Given { nodes: &arguments, inner: at };
             return self.one(operation, write, given, 0, claim, sheet, standing);
         }
+        if matches!(&write.lens, LensUse::Builtin(Builtin::Pieces)) {
+            self.write_pieces(write, nodes, claim, sheet, standing);
+            return true;
+        }
         let mut refused = true;
         let mut arguments = self.arguments.pop().unwrap_or_default();
         for number in 0..nodes.len().max(1) {
@@ -111,6 +116,28 @@ impl<'m> Run<'m> {
         !refused
     }
 
+    /// Each piece of a text for itself.
+    fn write_pieces(
+        &mut self,
+        write: &'m Write,
+        nodes: &[Found<'m>],
+        claim: Claim,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) {
+        let marks = write.options.argument.as_deref().unwrap_or(PIECE_MARKS);
+        let mut number = 0;
+        for node in nodes.iter().map(|found| first_leaf(found.node)).filter(|node| valued(*node)) {
+            self.tally.emit(node, claim, false);
+            let text = node.text();
+            for piece in text.split(|c| marks.contains(c)).map(str::trim).filter(|piece| !piece.is_empty()) {
+                let value = self.forest.string(piece.to_owned());
+                self.place(write, None, number, value, sheet, standing);
+                number += 1;
+            }
+        }
+    }
+
     /// Whole segments, each read by a lens.
     #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
     fn write_segments(
@@ -125,13 +152,13 @@ impl<'m> Run<'m> {
     ) -> bool {
         let mut refused = false;
         for path in paths {
-            let segments = self.reading.segments(path, at);
-            for (ordinal, segment) in (0u32..).zip(&segments) {
-                let inner = At::of(*segment);
+            let places = self.reading.places(path, at);
+            for (ordinal, place) in (0u32..).zip(&places) {
+                let inner = self.reading.at(*place);
                 let given = Given { nodes: &[], inner };
                 refused = !self.one(operation, write, given, ordinal << 16, claim, sheet, standing);
             }
-            if !segments.is_empty() {
+            if !places.is_empty() {
                 break;
             }
         }
@@ -202,7 +229,7 @@ impl<'m> Run<'m> {
                 format!("the source of {target} is required and has no value"),
                 format!("{target} 的来源字段为必填，但没有值"),
             );
-            let path = at.segment.map_or_else(String::new, |segment| segment.path().to_string());
+            let path = self.reading.place_path(at);
             self.issue(Severity::Error, IssueType::Required, "source-required", text, path);
         }
     }
@@ -221,16 +248,20 @@ impl<'m> Run<'m> {
         &mut self,
         operation: &'m Operation,
         write: &'m Write,
-        kind: dukou_fhir::ResourceType,
         at: At<'_, 'm>,
         sheet: &mut Sheet<'m>,
         standing: Standing,
     ) {
         for path in operation.sources.first().into_iter().flatten() {
-            let segments = self.reading.segments(path, at);
+            let places = self.reading.places(path, at);
             let mut found = false;
-            for (ordinal, segment) in (0u32..).zip(segments) {
-                let Some(made) = self.made_for(kind, segment.index()) else { continue };
+            for (ordinal, place) in (0u32..).zip(places) {
+                let made = match &write.lens {
+                    LensUse::Segment(kind) => self.made_for(*kind, place),
+                    LensUse::Emit(emit) => self.made_by_emit(standing, *emit, place),
+                    _ => None,
+                };
+                let Some(made) = made else { continue };
                 found = true;
                 let reference = self.reference(made);
                 self.place(write, None, ordinal << 16, reference, sheet, standing);
@@ -337,7 +368,7 @@ impl<'m> Run<'m> {
             }
             LensUse::Composite(lens) => self.made_by(*lens, false, given.inner, claim, standing),
             LensUse::Resource(lens) => self.made_by(*lens, true, given.inner, claim, standing),
-            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => Ok(None),
+            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => Ok(None),
         }
     }
 
@@ -495,10 +526,14 @@ impl<'m> Given<'_, 'm> {
 
     /// Where the first source stands in the text.
     pub(crate) fn span(&self) -> std::ops::Range<u32> {
-        match (self.nodes.iter().flatten().next(), self.inner.segment) {
-            (Some(node), _) => node.span(),
-            (None, Some(segment)) => segment.span(),
-            (None, None) => 0..0,
+        match (self.nodes.iter().flatten().next(), self.inner.element, self.inner.segment) {
+            (Some(node), ..) => node.span(),
+            (None, Some(element), _) => element.span(),
+            (None, None, Some(segment)) => segment.span(),
+            (None, None, None) => 0..0,
         }
     }
 }
+
+/// Where a text is cut into pieces when its rule does not say.
+const PIECE_MARKS: &str = ";；";

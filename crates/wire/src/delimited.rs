@@ -72,6 +72,15 @@ pub fn parse<'a>(
     Ok((message, issues))
 }
 
+impl Message<'_> {
+    /// The names of the columns of a delimited file, those of its row of names or else the declared ones; `None` for
+    /// other formats.
+    #[must_use]
+    pub fn column_names(&self) -> Option<&[String]> {
+        self.rows().map(Rows::names)
+    }
+}
+
 /// The bytes of a file, exactly as they came.
 #[must_use]
 pub fn print(message: &Message<'_>) -> Vec<u8> {

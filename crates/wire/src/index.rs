@@ -138,7 +138,8 @@ impl Index {
     /// The range of a segment's delimiters in the offsets.
     pub(crate) fn range(&self, segment: usize) -> (u32, u32) {
         let high = self.segments.get(segment + 1).map_or(self.count as u32, |next| next.low);
-        (self.segments[segment].low, high)
+        // A message without segments has a header without fields.
+        (self.segments.get(segment).map_or(high, |entry| entry.low), high)
     }
 
     /// The delimiters of a segment.
