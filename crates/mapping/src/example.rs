@@ -1,5 +1,6 @@
 //! Examples that stand in maps and overlays: what is written there, and the check that it can be meant.
 
+mod input;
 mod judge;
 mod laws;
 mod shape;
@@ -77,7 +78,7 @@ pub(crate) fn read(map: &MapFile, compiler: &mut Compiler<'_, '_>) -> Vec<Exampl
             file: compiler.names[tree.place().file as usize].clone(),
             line: tree.place().line,
             note: section.text("note", &mut compiler.findings).map_or_else(String::new, |word| word.value),
-            message: message(&input.value, map),
+            message: input::document(&input.value, map),
             header: input.value.starts_with("MSH"),
             get: section.get("get").cloned(),
             absent: texts("absent", &mut compiler.findings),
@@ -168,18 +169,4 @@ fn absent_elements(section: &Section<'_>, emits: &[(Option<String>, ResourceType
             no_element(kind, &crate::place::Placed::new(first.to_owned(), word.place), findings);
         }
     }
-}
-
-/// The input with a header in front where it has none.
-fn message(input: &str, map: &MapFile) -> String {
-    let body = input.trim_end().replace('\n', "\r");
-    if body.starts_with("MSH") {
-        return body;
-    }
-    let stated = map.applies.messages.first().map_or("ADT_A01", |word| word.value.as_str());
-    let (code, rest) = stated.split_once('_').unwrap_or((stated, ""));
-    let event = map.applies.events.first().map_or(rest, |word| word.value.as_str());
-    let structure = if stated.contains('_') { stated.to_owned() } else { String::new() };
-    let version = map.applies.range().map_or("2.5", |(_, high)| if high.starts_with("2.4") { "2.4" } else { "2.5" });
-    format!("MSH|^~\\&|HIS|H|DUKOU|D|20240102030405+0800||{code}^{event}^{structure}|1|P|{version}\r{body}")
 }

@@ -45,6 +45,7 @@ fn step(cursor: &mut Cursor<'_>, word: &Word, first: bool) -> Result<Option<Tree
         return Err(unnamed(word));
     }
     let kind = match name.value.as_str() {
+        "any" if cursor.peek() == Some('(') => StepKind::Any,
         "section" if cursor.peek() == Some('(') => StepKind::Section,
         "entry" if cursor.peek() == Some('(') => StepKind::Entry,
         _ => StepKind::Child,

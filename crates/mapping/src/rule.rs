@@ -100,6 +100,8 @@ pub(crate) enum StepKind {
     Child,
     /// `..`, the parent.
     Up,
+    /// `any(name)`, elements of that name at any depth.
+    Any,
     /// `section(LOINC)`, sections of a clinical document by their code.
     Section,
     /// `entry(DE..)`, entries of a clinical document by the code of their data element.

@@ -20,8 +20,8 @@ pub(crate) enum SourceHead {
 #[derive(Debug, Default)]
 pub(crate) struct TreeHead {
     pub(crate) json: bool,
-    /// Names from the document down to the element that must be there.
-    pub(crate) root: Vec<String>,
+    /// Names from the document down to the element that must be there; of several the first that is there counts.
+    pub(crate) roots: Vec<Vec<String>>,
     /// Names below it down to the records; empty where it is the only record itself.
     pub(crate) record: Vec<String>,
     /// The type of a clinical document, `C0053`.
@@ -122,8 +122,8 @@ fn tree(inner: &Section<'_>, map: &Section<'_>, json: bool, findings: &mut Findi
     inner.only(&["format", "root", "record", "encoding"], findings);
     TreeHead {
         json,
-        root: steps(inner, "root", findings),
-        record: steps(inner, "record", findings),
+        roots: roots(inner, findings),
+        record: steps(inner.text("record", findings), findings),
         document: None,
         template: map.text("template", findings),
     }
@@ -138,16 +138,23 @@ fn clinical_document(inner: &Section<'_>, map: &Section<'_>, findings: &mut Find
     }
     TreeHead {
         json: false,
-        root: vec!["ClinicalDocument".to_owned()],
+        roots: vec![vec!["ClinicalDocument".to_owned()]],
         record: Vec::new(),
         document: kind.map(|kind| kind.value),
         template: map.text("template", findings),
     }
 }
 
+/// `root:`, alternatives joined by `or`.
+fn roots(section: &Section<'_>, findings: &mut Findings<'_>) -> Vec<Vec<String>> {
+    let Some(word) = section.text("root", findings) else { return vec![Vec::new()] };
+    let alternatives = word.value.split(" or ").map(|one| Placed::new(one.trim().to_owned(), word.place));
+    alternatives.map(|one| steps(Some(one), findings)).collect()
+}
+
 /// Names joined by `/`, without selectors.
-fn steps(section: &Section<'_>, key: &str, findings: &mut Findings<'_>) -> Vec<String> {
-    let Some(word) = section.text(key, findings) else { return Vec::new() };
+fn steps(word: Option<Word>, findings: &mut Findings<'_>) -> Vec<String> {
+    let Some(word) = word else { return Vec::new() };
     let text = word.value.trim_matches('/');
     if text.is_empty() {
         return Vec::new();

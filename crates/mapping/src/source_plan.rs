@@ -24,8 +24,8 @@ pub(crate) enum SourcePlan {
 #[derive(Debug)]
 pub(crate) struct TreeSource {
     pub(crate) json: bool,
-    /// Names from the document down to the element that must be there.
-    pub(crate) root: Vec<String>,
+    /// Names from the document down to the element that must be there; the first that is there counts.
+    pub(crate) roots: Vec<Vec<String>>,
     /// Steps below it to the records.
     pub(crate) record: Vec<TreeStepPlan>,
     /// The type of a clinical document, `C0053`.
@@ -76,11 +76,13 @@ impl TreeSource {
     pub(crate) fn root_of<'m>(&self, message: &'m Message<'m>) -> Option<Element<'m>> {
         let format = if self.json { Format::Json } else { Format::Xml };
         let root = message.root().filter(|_| message.format() == format)?;
-        let mut names = self.root.iter();
-        if !self.json && names.next().is_some_and(|name| name != root.name()) {
-            return None;
-        }
-        names.try_fold(root, |element, name| element.child(name))
+        self.roots.iter().find_map(|names| {
+            let mut names = names.iter();
+            if !self.json && names.next().is_some_and(|name| name != root.name()) {
+                return None;
+            }
+            names.try_fold(root, |element, name| element.child(name))
+        })
     }
 
     /// The records in the order of the document.
@@ -141,7 +143,7 @@ impl Compiler<'_, '_> {
         };
         Some(TreeSource {
             json: head.json,
-            root: head.root.clone(),
+            roots: head.roots.clone(),
             record: head.record.iter().map(step).collect(),
             document: head.document.clone(),
             template: head.template.as_ref().map(|word| word.value.clone()),

@@ -81,7 +81,8 @@ impl Compiler<'_, '_> {
         let mut steps = Vec::with_capacity(rest.len());
         let mut multiple = false;
         for step in rest {
-            let known = names.is_empty() || step.kind != StepKind::Child || names.contains(&step.name.value);
+            let named = matches!(step.kind, StepKind::Child | StepKind::Any);
+            let known = names.is_empty() || !named || names.contains(&step.name.value);
             if !known {
                 let hint = nearest(&step.name.value, names.iter().map(String::as_str));
                 let text = format!("the template has no '{}'", step.name.value);
@@ -273,6 +274,7 @@ fn plain_text(step: &TreeStep) -> Option<String> {
     }
     match step.kind {
         StepKind::Child => Some(step.name.value.clone()),
+        StepKind::Any => Some(format!("any({})", step.name.value)),
         StepKind::Section => Some(format!("section({})", step.name.value)),
         StepKind::Entry => Some(format!("entry({})", step.name.value)),
         StepKind::Up => None,
@@ -301,7 +303,8 @@ fn whole_text(path: &Path, tree: &TreePath, head: Option<&TreeHead>) -> String {
 /// `/message/body/row/xm`.
 fn absolute(head: &TreeHead, below: &str) -> String {
     let mut text = String::new();
-    for name in head.root.iter().chain(&head.record).map(String::as_str).chain(below.split('/')) {
+    let root = head.roots.first().map(Vec::as_slice).unwrap_or_default();
+    for name in root.iter().chain(&head.record).map(String::as_str).chain(below.split('/')) {
         match name {
             "" => {}
             ".." => text.truncate(text.rfind('/').unwrap_or(0)),

@@ -19,7 +19,8 @@ impl<'m> Segment<'m> {
 
     /// A segment without fields, of a message that has none.
     pub(crate) fn nowhere(message: &'m Message<'m>) -> Self {
-        Self { message, index: 0, entry: Entry::default() }
+        // Behind the last row, so that it has no delimiters.
+        Self { message, index: message.segment_count(), entry: Entry::default() }
     }
 
     /// The 0-based place of the segment in the message.

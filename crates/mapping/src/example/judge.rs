@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dukou_fhir::{Object, ResourceKey, ResourceType, Value, json};
-use dukou_wire::{Limits, Message, er7};
+use dukou_wire::{Limits, Message};
 
 use super::Example;
 use super::shape::{Parting, of_expected, of_found, partings};
@@ -91,7 +91,7 @@ impl Program {
             faults: Vec::new(),
             causes: Vec::new(),
         };
-        match er7::parse(example.message.as_bytes(), &Limits::default(), &dukou_wire::Site::default()) {
+        match self.open(example.message.as_bytes(), &Limits::default(), &dukou_wire::Site::default()) {
             Ok((message, _)) => Judge::new(self, example, &message).judge(&mut failure),
             Err(error) => failure.faults.push(format!("the message cannot be read: {error}")),
         }

@@ -1,7 +1,7 @@
 //! What must hold of every message, whatever a map says.
 
 use dukou_fhir::{Value, validate};
-use dukou_wire::{Limits, Message, er7};
+use dukou_wire::{Format, Limits, Message, er7};
 
 use crate::plan::Program;
 use crate::run::Site;
@@ -39,6 +39,9 @@ impl Program {
 
     /// Each field in turn says `""`, then nothing at all.
     fn nulls(&self, message: &Message<'_>, site: &Site<'_>, broken: &mut Vec<String>) {
+        if message.format() != Format::Er7 {
+            return;
+        }
         let cleared = |text: &str| -> Option<(bool, Vec<String>)> {
             let (message, _) = er7::parse(text.as_bytes(), &Limits::default(), &dukou_wire::Site::default()).ok()?;
             let mapped = self.to_fhir(&message, site);

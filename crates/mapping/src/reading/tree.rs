@@ -139,6 +139,10 @@ impl Walk<'_> {
         match step.kind {
             StepKind::Child => self.each(element.children_named(&step.name), step, rest, ordinal, see),
             StepKind::Up => self.each(element.parent().into_iter(), step, rest, ordinal, see),
+            StepKind::Any => {
+                let named = element.descendants().filter(|one| one.name() == step.name);
+                self.each(named, step, rest, ordinal, see)
+            }
             StepKind::Section => {
                 let sections = element.descendants().filter(|one| one.name() == "section" && coded(*one, &step.name));
                 self.each(sections, step, rest, ordinal, see)
