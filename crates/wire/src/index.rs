@@ -1,5 +1,7 @@
 //! The index: one pass over decoded text that notes every delimiter as a `u32` offset.
 
+use wide::u8x16;
+
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::{Limits, NotAMessage, RowKind};
 
@@ -346,34 +348,20 @@ fn segment_id(line: &[u8], field: u8) -> Option<[u8; 3]> {
 }
 
 /// A bit for every splitting delimiter of a block, and a bit for every line end.
-#[inline]
-pub(crate) fn masks(block: &[u8; BLOCK], [a, b, c, d]: [u8; 4]) -> (u64, u64) {
-    let mut marks = [0_u8; BLOCK];
-    let mut ends = [0_u8; BLOCK];
-    let mut ended = 0;
-    for i in 0..BLOCK {
-        let x = block[i];
-        marks[i] = if (x == a) | (x == b) | (x == c) | (x == d) { FLAG } else { 0 };
-        ends[i] = if (x == b'\r') | (x == b'\n') { FLAG } else { 0 };
-        ended |= ends[i];
+#[inline(always)]
+pub(crate) fn masks(block: &[u8; BLOCK], splitting: [u8; 4]) -> (u64, u64) {
+    let [a, b, c, d] = splitting.map(u8x16::splat);
+    let (cr, lf) = (u8x16::splat(b'\r'), u8x16::splat(b'\n'));
+    let (mut marks, mut ends) = (0, 0);
+    for (n, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
+        let x = u8x16::new(*sixteen);
+        let mark = x.simd_eq(a) | x.simd_eq(b) | x.simd_eq(c) | x.simd_eq(d);
+        let end = x.simd_eq(cr) | x.simd_eq(lf);
+        marks |= u64::from(mark.to_bitmask()) << (16 * n);
+        ends |= u64::from(end.to_bitmask()) << (16 * n);
     }
-    (gather(&marks), if ended == 0 { 0 } else { gather(&ends) })
+    (marks, ends)
 }
-
-/// Packs 64 bytes of 0 or `FLAG` into 64 bits.
-#[inline]
-fn gather(flags: &[u8; BLOCK]) -> u64 {
-    let mut mask = 0;
-    for eight in flags.as_chunks::<8>().0.iter().rev() {
-        // The product moves the highest bit of byte k to bit 64 + k; no two terms share a bit, so nothing carries.
-        let product = u128::from(u64::from_le_bytes(*eight)) * GATHER;
-        mask = mask << 8 | u64::from((product >> 64) as u8);
-    }
-    mask
-}
-
-const FLAG: u8 = 0x80;
-const GATHER: u128 = 1 << 57 | 1 << 50 | 1 << 43 | 1 << 36 | 1 << 29 | 1 << 22 | 1 << 15 | 1 << 8;
 
 pub(crate) const BLOCK: usize = 64;
 /// Offsets kept from message to message: 1 MiB.
