@@ -97,6 +97,11 @@ impl<'m> Element<'m> {
         self.entry().name + u32::from(self.entry().name_length)
     }
 
+    /// It is a value of an array of JSON.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.entry().has(ITEM)
+    }
+
     /// `</a>` stands behind the content.
     pub(crate) fn has_end_tag(&self) -> bool {
         !self.entry().has(EMPTY_TAG | UNCLOSED)
@@ -277,21 +282,29 @@ impl<'m> Element<'m> {
         last.ancestors().find(|element| element.span().end > offset)
     }
 
-    /// The element that the steps lead to; a step to an attribute or a run of text stays where it is.
-    pub(crate) fn walk_to(&self, steps: &[Step]) -> Option<Element<'m>> {
-        let mut steps = steps;
+    /// The innermost element on the way that is there, and the steps from it that lead to nothing.
+    pub(crate) fn walk_far<'s>(&self, steps: &'s [Step]) -> Option<(Element<'m>, &'s [Step])> {
+        let mut rest = steps;
         if self.is_xml() {
-            // The first step names the root itself.
-            let (Step::Element { name, ordinal: 0 | 1 }, rest) = steps.split_first()? else { return None };
+            let (Step::Element { name, ordinal: 0 | 1 }, after) = steps.split_first()? else { return None };
             if name != self.name() {
                 return None;
             }
-            steps = rest;
+            rest = after;
         }
-        steps
-            .iter()
-            .filter(|step| matches!(step, Step::Element { .. } | Step::Array { .. }))
-            .try_fold(*self, |element, step| element.step_to(step))
+        let mut element = *self;
+        while let Some((step, after)) = rest.split_first() {
+            let Some(next) = element.step_to(step) else { break };
+            (element, rest) = (next, after);
+        }
+        Some((element, rest))
+    }
+
+    /// The element that the steps lead to; a step to an attribute or a run of text stays where it is.
+    pub(crate) fn walk_to(&self, steps: &[Step]) -> Option<Element<'m>> {
+        let (element, rest) = self.walk_far(steps)?;
+        let found = rest.iter().all(|step| matches!(step, Step::Attribute { .. } | Step::Text { .. }));
+        found.then_some(element)
     }
 
     /// The node that the steps lead to; absent when there is none.

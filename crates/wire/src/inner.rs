@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::message::{Locator, SetError};
+use crate::message::{Locator, Replacement, SetError};
 use crate::node::Node;
 use crate::pieces::{Piece, Pieces, Writing};
 use crate::{Format, Limits, Message, NotAMessage, json, xml};
@@ -65,10 +65,7 @@ impl<'a> Origin<'a> {
     }
 
     /// Replacements in the inner text as replacements in the outer one. They must be in order.
-    pub(crate) fn outwards(
-        &self,
-        replacements: &[(Range<u32>, Cow<'_, str>)],
-    ) -> Result<Vec<(Range<u32>, Cow<'static, str>)>, SetError> {
+    pub(crate) fn outwards(&self, replacements: &[Replacement<'_>]) -> Result<Vec<Replacement<'static>>, SetError> {
         let mut seams = Seams::new(self);
         let mut outer = Vec::with_capacity(replacements.len());
         for (span, text) in replacements {

@@ -30,7 +30,7 @@ use crate::message::Shape;
 use crate::{Charset, Limits, Message, NotAMessage, xml};
 
 pub use text::escape;
-pub(crate) use text::{decode, escaped, stays_literal};
+pub(crate) use text::{decode, empty_array, escaped, stays_literal};
 
 /// Reads one document. Its character set is strict UTF-8 (RFC 8259, section 8.1); a byte order mark is kept and reported.
 ///

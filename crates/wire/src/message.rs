@@ -254,15 +254,24 @@ impl<'a> Message<'a> {
     }
 
     /// The bytes of this message with one value replaced; every other byte stays as it is. The value is escaped and
-    /// encoded for this message; missing positions before it are filled with delimiters. An empty value empties the
-    /// place.
+    /// encoded for this message; missing positions before it are filled with delimiters, and in a tree a missing
+    /// attribute, element or member is added behind the others. An empty value empties the place.
     ///
     /// # Errors
     /// When the place cannot be addressed or the value cannot be written in this message.
     pub fn set(&self, path: &Path, value: &str) -> Result<Vec<u8>, SetError> {
+        let (span, written) = self.replacement(path, value)?;
+        self.replaced(span, &written)
+    }
+
+    /// What [`Self::set`] writes, and the span of the text that it replaces: for [`Self::rewrite`], when several values
+    /// change. Two values that are both added below one element that is not there yet are set one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn replacement(&self, path: &Path, value: &str) -> Result<(Range<u32>, String), SetError> {
         if self.format() != Format::Er7 {
-            let (span, written) = write::place(self, path, value)?;
-            return self.replaced(span, &written);
+            return write::place(self, path, value);
         }
         let segment = self.find(path).ok_or(SetError::NoSegment)?;
         if path.field() == 0 || segment.is_raw() || (segment.is_header() && path.field() <= 2) {
@@ -270,7 +279,7 @@ impl<'a> Message<'a> {
         }
         let (span, fill) = segment.place(path, self.delimiters).ok_or(SetError::LevelOff)?;
         let escaped = escape::encode(value, self.delimiters).ok_or(SetError::Unescapable)?;
-        self.replaced(span, &(fill + &escaped))
+        Ok((span, fill + &escaped))
     }
 
     /// The bytes of this message with one span of its text replaced.
@@ -294,7 +303,7 @@ impl<'a> Message<'a> {
         self.rewritten(&replacements.iter().map(borrowed).collect::<Vec<_>>())
     }
 
-    fn rewritten(&self, replacements: &[(Range<u32>, Cow<'_, str>)]) -> Result<Vec<u8>, SetError> {
+    pub(crate) fn rewritten(&self, replacements: &[Replacement<'_>]) -> Result<Vec<u8>, SetError> {
         let mut before = 0;
         for (span, _) in replacements {
             let cuts = [span.start, span.end].iter().any(|&at| !self.text.is_char_boundary(at as usize));
@@ -328,6 +337,9 @@ impl<'a> Message<'a> {
         locator.raw_offset(text_offset)
     }
 }
+
+/// A span of a text and what is written in its place.
+pub(crate) type Replacement<'t> = (Range<u32>, Cow<'t, str>);
 
 /// Finds raw offsets of text offsets in one walk, when they are asked for in ascending order.
 pub(crate) struct Locator<'m> {

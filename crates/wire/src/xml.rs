@@ -25,10 +25,12 @@ mod gate;
 mod reader;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use crate::document::ElementDraft;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueList};
-use crate::message::{Locator, Shape};
+use crate::message::{Locator, SetError, Shape};
 use crate::{Charset, Element, Format, Limits, Message, NotAMessage, Site, json};
 
 pub(crate) use decode::{CDATA_END, CDATA_START, decode, markup_length, reference};
@@ -194,6 +196,43 @@ pub fn escape(text: &str, attribute: bool) -> Cow<'_, str> {
         }
     }
     Cow::Owned(written)
+}
+
+/// Where new elements go within an element of a document, and their text, for [`Message::rewrite`]: before one of its
+/// elements, or behind all. Where the elements there stand each on its own line, so do the new ones.
+///
+/// ```
+/// use dukou_wire::document::ElementDraft;
+/// use dukou_wire::{Limits, Site, xml};
+///
+/// let (message, _) = xml::parse(b"<row>\n  <xm>A</xm>\n  <xb>1</xb>\n</row>", &Limits::default(), &Site::default())?;
+/// let row = message.root().ok_or("no root")?;
+/// let mut birth = ElementDraft::new("csrq");
+/// birth.text("19901231");
+/// let change = xml::insertion(row, row.child("xb"), &[birth])?;
+/// let expected = b"<row>\n  <xm>A</xm>\n  <csrq>19901231</csrq>\n  <xb>1</xb>\n</row>";
+/// assert_eq!(message.rewrite(&[change])?, expected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When the element holds text, or a name or a character of the new ones cannot stand in XML.
+pub fn insertion(
+    parent: Element<'_>,
+    before: Option<Element<'_>>,
+    drafts: &[ElementDraft],
+) -> Result<(Range<u32>, String), SetError> {
+    crate::write::insertion(parent, before, drafts)
+}
+
+/// Whether XML can hold the character at all, XML 1.0 section 2.2: control characters it cannot, not even as references.
+pub(crate) fn is_writable(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r') || (character >= ' ' && !matches!(character, '\u{FFFE}' | '\u{FFFF}'))
+}
+
+/// The text can be the name of an element or attribute.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.bytes().next().is_some_and(reader::starts_name) && reader::name_length(text.as_bytes()) == text.len()
 }
 
 /// Text for the inside of a CDATA section, which is closed and opened again where the text could not stand in one.

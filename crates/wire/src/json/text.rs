@@ -97,3 +97,45 @@ fn is_number(text: &str) -> bool {
     let exponent_fits = |part: &str| digits(part.strip_prefix(['+', '-']).unwrap_or(part));
     whole_fits && fraction.is_none_or(digits) && exponent.is_none_or(exponent_fits)
 }
+
+/// Where the first value goes into the empty array of a member; `object` is an object as it stands in the text. `None`
+/// when it has no member of that name, or the member is no empty array.
+pub(crate) fn empty_array(object: &str, name: &str) -> Option<u32> {
+    let bytes = object.as_bytes();
+    let (mut depth, mut at) = (0_u32, 0);
+    while let Some(&b) = bytes.get(at) {
+        match b {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                let end = at + 1 + string_length(&bytes[at + 1..]);
+                let rest = object.get(end + 1..)?;
+                let value = rest.trim_ascii_start().strip_prefix(':').map(str::trim_ascii_start);
+                if depth == 1
+                    && decode(&object[at + 1..end]) == name
+                    && let Some(inside) = value.and_then(|value| value.strip_prefix('['))
+                    && inside.trim_ascii_start().starts_with(']')
+                {
+                    return u32::try_from(object.len() - inside.len()).ok();
+                }
+                at = end;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The bytes of a string up to its closing quotation mark.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    bytes.len()
+}

@@ -66,8 +66,7 @@ fn numbered(number: &str) -> Option<char> {
     }
     let code = u32::from_str_radix(digits, if hex.is_some() { 16 } else { 10 }).ok()?;
     let character = char::from_u32(code)?;
-    let allowed = matches!(character, '\t' | '\n' | '\r') || (character >= ' ' && !matches!(code, 0xFFFE | 0xFFFF));
-    allowed.then_some(character)
+    super::is_writable(character).then_some(character)
 }
 
 pub(crate) const CDATA_START: &str = "<![CDATA[";

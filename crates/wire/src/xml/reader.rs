@@ -389,7 +389,8 @@ fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().position(|&b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n')).unwrap_or(bytes.len())
 }
 
-fn name_length(bytes: &[u8]) -> usize {
+/// The bytes of the name at the start.
+pub(super) fn name_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|&b| !IN_NAME[usize::from(b)]).unwrap_or(bytes.len())
 }
 
