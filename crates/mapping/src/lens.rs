@@ -313,7 +313,7 @@ fn quantity<'m>(node: Node<'m>, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm>)
     Ok(Some(Made::new(with_unit(quantity, unit, hand))))
 }
 
-/// Unit text, and system and code where the coding system is known.
+/// Unit text, and system and code where the coding system is known and the code is one.
 fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Hand<'_, 'm>) -> Object<'m> {
     let Some(unit) = unit else { return quantity };
     let (code, text, system) = (part(unit, 1), part(unit, 2), part(unit, 3));
