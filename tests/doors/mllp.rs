@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::house::{Doors, House, cases, connect_from};
 use crate::node::{Sender, msa};
 
-/// What came back on one connection: the frames, and whether it was closed.
-fn listen(socket: &mut TcpStream, answers: usize) -> (Vec<String>, bool) {
+/// What came back on one connection: the frames, and whether it was closed; where it should end, an end is waited for.
+fn listen(socket: &mut TcpStream, answers: usize, ends: bool) -> (Vec<String>, bool) {
     let (mut all, mut buffer, mut silences) = (Vec::new(), [0_u8; 16 * 1024], 0);
     socket.set_read_timeout(Some(SILENCE)).unwrap();
     loop {
@@ -34,7 +34,7 @@ fn listen(socket: &mut TcpStream, answers: usize) -> (Vec<String>, bool) {
             .filter_map(|frame| frame.strip_suffix(&[0x1C, 0x0D]))
             .map(|frame| String::from_utf8_lossy(frame).into_owned())
             .collect();
-        if closed || (silences > 0 && frames.len() >= answers) || silences > 20 {
+        if closed || (silences > 0 && !ends && frames.len() >= answers) || silences > 20 {
             return (frames, closed);
         }
     }
@@ -50,7 +50,7 @@ fn run(doors: &Doors, place: usize, name: &str, folder: &Path) -> Vec<String> {
     let mut socket = connect_from(address(place), &doors.mllp[0]);
     doors.send_raw(&mut socket, &std::fs::read(folder.join("stream.raw")).unwrap());
     let answers = texts(&expected["answers"]);
-    let (frames, closed) = listen(&mut socket, answers.len());
+    let (frames, closed) = listen(&mut socket, answers.len(), expected["closed"] == true);
     let codes: Vec<String> = frames.iter().map(|frame| msa(frame).0).collect();
     let mut wrong = Vec::new();
     if codes != answers {
