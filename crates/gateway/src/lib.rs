@@ -81,7 +81,10 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Verb::Demo(demo) => demo.run().map_err(Into::into),
         Verb::Init(init) => init.run(&clock::SystemRandom).map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Verb::Convert(convert) => convert.run().map(finding).map_err(Into::into),
-        Verb::Map(map) => map.run().map(finding).map_err(Into::into),
+        Verb::Map(map) => map.run().map(finding).or_else(|error| {
+            report(&error);
+            Ok(ExitCode::from(if matches!(error, maps::MapError::Faults(_)) { 1 } else { 2 }))
+        }),
         Verb::Audit(audit) => audit.run().map_err(Into::into),
     }
 }

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use dukou_mapping::{Diagnostic, DiagnosticSeverity, Program, SourceFile};
-use dukou_terminology::Tables;
 
 use crate::config::Maps;
 
 /// Maps and code tables as text, sorted by name.
+#[derive(Default)]
 pub(crate) struct MapFiles {
     maps: Vec<SourceFile>,
-    codes: Vec<(String, String)>,
+    codes: Vec<SourceFile>,
     /// Rows of the implementation guide and what differs from them; no tables.
-    guide: Vec<(String, String)>,
+    guide: Vec<SourceFile>,
+    /// Files whose bytes are no text.
+    found: Vec<Diagnostic>,
 }
 
 /// Why maps cannot be used.
@@ -38,6 +40,18 @@ pub(crate) enum MapError {
         /// What there is.
         known: String,
     },
+    /// The configuration beside the maps cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A file cannot be written.
+    #[error("writing {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The zone is no offset.
     #[error("reading --zone '{0}': write an offset such as +08:00")]
     Zone(String),
@@ -54,50 +68,65 @@ fn list(faults: &[String]) -> String {
 }
 
 impl MapFiles {
-    /// The files of a configuration, with the overlays that it names.
-    pub(crate) fn of(maps: &Maps) -> Result<Self, MapError> {
+    /// The files of a configuration, with the overlays that it names and that of its own site where the folder has one.
+    pub(crate) fn of(maps: &Maps, site: Option<&str>) -> Result<Self, MapError> {
         let all = match &maps.folder {
             Some(folder) => Self::read(folder)?,
             None => Self::built_in(),
         };
-        let known = all.overlays();
-        if let Some(unknown) = maps.overlays.iter().find(|wanted| !known.contains(wanted)) {
-            return Err(MapError::Overlay { wanted: unknown.clone(), known: known.join(", ") });
-        }
-        Ok(all.with_overlays(&maps.overlays))
+        let overlays = all.stack(&maps.overlays, site)?;
+        Ok(all.with_overlays(&overlays))
     }
 
-    /// All files of a folder, overlays among them.
+    /// The overlays named, and that of the site where there is one.
+    pub(crate) fn stack(&self, named: &[String], site: Option<&str>) -> Result<Vec<String>, MapError> {
+        let known = self.overlays();
+        if let Some(unknown) = named.iter().find(|wanted| !known.contains(wanted)) {
+            return Err(MapError::Overlay { wanted: unknown.clone(), known: known.join(", ") });
+        }
+        let own = site.map(|site| format!("site/{site}")).filter(|own| known.contains(own) && !named.contains(own));
+        Ok(named.iter().cloned().chain(own).collect())
+    }
+
+    /// All files of a folder, overlays among them. Files that cannot be maps or tables are findings of the check.
     pub(crate) fn read(folder: &Path) -> Result<Self, MapError> {
-        let mut files = Vec::new();
-        walk(folder, folder, &mut files).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
-        files.sort();
-        let all = Self::sorted_out(files.into_iter());
-        if all.maps.is_empty() { Err(MapError::Empty(folder.to_path_buf())) } else { Ok(all) }
+        let mut paths = Vec::new();
+        walk(folder, &mut paths).map_err(|source| MapError::Read { folder: folder.to_path_buf(), source })?;
+        paths.sort();
+        let mut all = Self::default();
+        for path in paths {
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let bytes = std::fs::read(&path).map_err(|source| MapError::Read { folder: path.clone(), source })?;
+            match SourceFile::read(&name, &bytes) {
+                Ok(file) => all.add(file),
+                Err(found) => all.found.push(found),
+            }
+        }
+        if all.maps.is_empty() && all.found.is_empty() { Err(MapError::Empty(folder.to_path_buf())) } else { Ok(all) }
     }
 
     /// All files built into the binary.
     pub(crate) fn built_in() -> Self {
-        Self::sorted_out(BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
-    }
-
-    fn sorted_out(files: impl Iterator<Item = (String, String)>) -> Self {
-        let mut all = Self { maps: Vec::new(), codes: Vec::new(), guide: Vec::new() };
-        for (name, text) in files {
-            if GUIDE.contains(&name.as_str()) {
-                all.guide.push((name, text));
-            } else if name.ends_with(".csv") {
-                all.codes.push((name, text));
-            } else {
-                all.maps.push(SourceFile { name, text });
-            }
+        let mut all = Self::default();
+        for (name, text) in BUILT_IN {
+            all.add(SourceFile { name: (*name).to_owned(), text: (*text).to_owned() });
         }
         all
     }
 
+    fn add(&mut self, file: SourceFile) {
+        let kind = match file.name.as_str() {
+            name if GUIDE.contains(&name) => &mut self.guide,
+            name if name.ends_with(".csv") => &mut self.codes,
+            _ => &mut self.maps,
+        };
+        kind.push(file);
+    }
+
     /// The folders below `overlay/` that hold something, such as `cn` or `vendor/acme`.
     pub(crate) fn overlays(&self) -> Vec<String> {
-        let names = self.texts().filter_map(|(name, _)| overlay_of(name).map(str::to_owned));
+        let names = self.texts().map(|(name, _)| name).chain(self.found.iter().map(|found| found.file.as_str()));
+        let names = names.filter_map(|name| overlay_of(name).map(str::to_owned));
         names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
@@ -105,30 +134,41 @@ impl MapFiles {
     #[must_use]
     pub(crate) fn with_overlays(&self, overlays: &[String]) -> Self {
         let wanted = |name: &str| overlay_of(name).is_none_or(|place| overlays.iter().any(|wanted| wanted == place));
+        let of = |files: &[SourceFile]| files.iter().filter(|file| wanted(&file.name)).cloned().collect();
         Self {
-            maps: self.maps.iter().filter(|file| wanted(&file.name)).cloned().collect(),
-            codes: self.codes.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
+            maps: of(&self.maps),
+            codes: of(&self.codes),
             guide: self.guide.clone(),
+            found: self.found.iter().filter(|found| wanted(&found.file)).cloned().collect(),
         }
     }
 
     /// The files of maps and tables with their texts, to be written out or shown.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let maps = self.maps.iter().map(|file| (file.name.as_str(), file.text.as_str()));
-        maps.chain(self.codes.iter().chain(&self.guide).map(|(name, text)| (name.as_str(), text.as_str())))
+        let files = self.maps.iter().chain(&self.codes).chain(&self.guide);
+        files.map(|file| (file.name.as_str(), file.text.as_str()))
     }
 
     /// The rows of the implementation guide, then the reasons for what differs; nothing where the folder has none.
     pub(crate) fn guide(&self) -> [&str; 2] {
-        GUIDE.map(|wanted| self.guide.iter().find(|(name, _)| name == wanted).map_or("", |(_, text)| text))
+        GUIDE.map(|wanted| self.guide.iter().find(|file| file.name == wanted).map_or("", |file| &file.text))
+    }
+
+    /// Compiles them: the program, or every finding of every file in the order of files and lines.
+    pub(crate) fn check(&self) -> Result<Program, Vec<Diagnostic>> {
+        let mut found = self.found.clone();
+        match dukou_mapping::load(&self.maps, &self.codes) {
+            Ok(program) if found.is_empty() => return Ok(program),
+            Ok(program) => found.extend(program.warnings().iter().cloned()),
+            Err(others) => found.extend(others),
+        }
+        found.sort_by(|a, b| (&a.file, a.line, a.column, a.code).cmp(&(&b.file, b.line, b.column, b.code)));
+        Err(found)
     }
 
     /// Compiles them; every fault of every file, or the program.
     pub(crate) fn compile(&self) -> Result<Program, MapError> {
-        let codes = self.codes.clone();
-        let tables =
-            Tables::load(codes).map_err(|faults| MapError::Faults(faults.iter().map(ToString::to_string).collect()))?;
-        dukou_mapping::compile(&self.maps, &tables).map_err(|found: Vec<Diagnostic>| {
+        self.check().map_err(|found| {
             let errors = found.iter().filter(|one| one.severity == DiagnosticSeverity::Error);
             MapError::Faults(errors.map(ToString::to_string).collect())
         })
@@ -140,14 +180,14 @@ fn overlay_of(name: &str) -> Option<&str> {
     name.strip_prefix("overlay/").and_then(|rest| rest.rsplit_once('/')).map(|(place, _)| place)
 }
 
-fn walk(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> std::io::Result<()> {
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() {
-            walk(root, &path, files)?;
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "csv") {
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            files.push((name, std::fs::read_to_string(&path)?));
+        // Messages and what they become lie beside the maps.
+        if path.is_dir() && !path.ends_with("fixtures") {
+            walk(&path, paths)?;
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "csv") {
+            paths.push(path);
         }
     }
     Ok(())

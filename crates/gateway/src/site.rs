@@ -111,7 +111,7 @@ impl Site {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let zone = Offset::parse(&config.node.zone).ok_or_else(|| SiteError::Zone(config.node.zone.clone()))?;
-        let maps = MapFiles::of(&config.maps)?;
+        let maps = MapFiles::of(&config.maps, Some(&config.node.site))?;
         let program = maps.compile()?;
         let policy = load_policy(&config.node.partners)?;
         let audit = data.join("audit");

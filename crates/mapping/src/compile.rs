@@ -70,6 +70,7 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
         maps: plans,
         lenses: lens_plans,
         tables: compiler.tables,
+        table_owners: compiler.owners,
         systems,
         ordinals: ordinals(&maps),
         rules: compiler.rules,
@@ -200,7 +201,7 @@ fn per_of(emit: &file::Emit, shape: SourceShape<'_>) -> Option<String> {
 }
 
 fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPlan> {
-    let tables = compiler.local_tables(&lens.tables, &lens.words);
+    let tables = compiler.local_tables(&lens.name.value, &lens.tables, &lens.words);
     let kind = TypeId::parse(&lens.fhir.value)?;
     let v2: Vec<String> = lens.v2.iter().map(|word| word.value.clone()).collect();
     let context = Context {
@@ -258,7 +259,7 @@ fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_,
 }
 
 fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {
-    let tables = compiler.local_tables(&map.tables, &map.words);
+    let tables = compiler.local_tables(&map.name.value, &map.tables, &map.words);
     crate::heads::check(map, &mut compiler.findings);
     let versions = map.applies.versions.as_ref().map_or("2.1-2.8.2", |word| word.value.as_str());
     let emits = emit_heads(map, compiler);

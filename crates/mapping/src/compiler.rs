@@ -20,6 +20,8 @@ pub(crate) struct Compiler<'f, 'c> {
     /// Tables whose files have faults of their own.
     faulty: Vec<String>,
     pub(crate) tables: Vec<Table>,
+    /// The map or lens in which each table stands; empty for shared ones.
+    pub(crate) owners: Vec<String>,
     /// Where the rows of tables that stand in maps are; empty for CSV tables.
     pub(crate) rows: Vec<Vec<RowPlace>>,
     shared: HashMap<String, usize>,
@@ -86,6 +88,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
             codes,
             faulty,
             tables: Vec::new(),
+            owners: Vec::new(),
             rows: Vec::new(),
             shared: HashMap::new(),
             lenses: Vec::new(),
@@ -97,7 +100,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
     }
 
     /// The tables of one file by name.
-    pub(crate) fn local_tables(&mut self, tables: &[InlineTable], words: &Words) -> LocalTables {
+    pub(crate) fn local_tables(&mut self, owner: &str, tables: &[InlineTable], words: &Words) -> LocalTables {
         let mut known = LocalTables::new();
         for table in tables {
             let below = match table.adds {
@@ -109,6 +112,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
             };
             let built = table.build(words, below.as_ref(), &mut self.findings).map(|(built, rows)| {
                 self.tables.push(built);
+                self.owners.push(owner.to_owned());
                 self.rows.push(rows);
                 self.tables.len() - 1
             });
@@ -139,6 +143,7 @@ impl<'f, 'c> Compiler<'f, 'c> {
         let table = self.codes.table(name)?.clone();
         self.shared.insert(name.to_owned(), self.tables.len());
         self.tables.push(table);
+        self.owners.push(String::new());
         self.rows.push(Vec::new());
         Some(self.tables.len() - 1)
     }

@@ -41,6 +41,11 @@ impl Example {
         &self.file
     }
 
+    /// The message, with a header where the example states none.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The line it begins on, from 1.
     pub fn line(&self) -> u32 {
         self.line

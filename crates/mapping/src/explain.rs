@@ -134,6 +134,13 @@ pub(crate) fn fits(known: &str, wanted: &str) -> bool {
     below(&wanted, &known) && (known == wanted || known.contains(['-', '.', '/']))
 }
 
+/// Whether a path that somebody asks for means a place: `PID-5` means `PID-5[2].1`, `Patient.name` means
+/// `Patient.name[0].family`, and `PID` all of the segment.
+#[must_use]
+pub fn covers(asked: &str, place: &str) -> bool {
+    below(&bare(place), &bare(asked))
+}
+
 /// Selectors fall away, so that `telecom` finds `telecom[use=work][*]`.
 pub(crate) fn bare(path: &str) -> String {
     let mut depth = 0;

@@ -195,7 +195,7 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
     } else if section.has("overlay") {
         changes(&section, findings).map(File::Overlay)
     } else if section.has("names") {
-        section.only(&["names", "systems", "extensions"], findings);
+        section.only(&NAMES_KEYS, findings);
         Some(File::Names(words(&section, findings)))
     } else {
         findings.error("E-HEAD", tree.place(), "the file has neither map, lens, names nor overlay", "write: map: NAME");
@@ -478,7 +478,7 @@ pub(crate) fn key_hint(key: &str, known: &[&str]) -> String {
     if near.is_empty() { format!("known: {}", known.join(", ")) } else { near }
 }
 
-const MAP_KEYS: [&str; 23] = [
+pub(crate) const MAP_KEYS: [&str; 23] = [
     "when",
     "event",
     "template",
@@ -504,8 +504,9 @@ const MAP_KEYS: [&str; 23] = [
     // Known, so that it is told where they belong.
     "limits",
 ];
-const OVERLAY_KEYS: [&str; 11] =
+pub(crate) const OVERLAY_KEYS: [&str; 11] =
     ["overlay", "rules", "tables", "rows", "systems", "extensions", "limits", "zone", "null", "tests", "note"];
-const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "id", "mention", "whole"];
-const LENS_KEYS: [&str; 11] =
+pub(crate) const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "id", "mention", "whole"];
+pub(crate) const LENS_KEYS: [&str; 11] =
     ["lens", "version", "v2", "source", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];
+pub(crate) const NAMES_KEYS: [&str; 3] = ["names", "systems", "extensions"];

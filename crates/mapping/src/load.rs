@@ -14,7 +14,8 @@ use crate::plan::Program;
 pub fn load(maps: &[SourceFile], codes: &[SourceFile]) -> Result<Program, Vec<Diagnostic>> {
     let texts = codes.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
     let (tables, faults) = Tables::load_sound(texts);
-    let found = faults.iter().map(|fault| of_table(fault, codes)).collect();
+    let mut found: Vec<Diagnostic> = faults.iter().map(|fault| of_table(fault, codes)).collect();
+    found.extend(maps.iter().filter(|file| !file.name.ends_with(".fmap.yaml")).map(misnamed));
     let tables_faulty = faults.iter().map(|fault| stem(&fault.file).to_owned()).collect();
     compile_with(maps, &tables, Faulty { found, tables: tables_faulty })
 }
@@ -32,6 +33,22 @@ fn of_table(fault: &LoadError, codes: &[SourceFile]) -> Diagnostic {
         text: fault.text.clone(),
         source,
         hint: String::new(),
+    }
+}
+
+/// A map under another name is read, so that its own faults are told as well, but the set is refused.
+fn misnamed(file: &SourceFile) -> Diagnostic {
+    let line = file.text.lines().next().unwrap_or("").to_owned();
+    Diagnostic {
+        code: "E-FILE",
+        severity: DiagnosticSeverity::Error,
+        file: file.name.clone(),
+        line: 1,
+        column: 1,
+        length: line.chars().count() as u32,
+        text: "the name of a map file ends in .fmap.yaml".to_owned(),
+        source: line,
+        hint: "rename the file, or move it out of the folder".to_owned(),
     }
 }
 

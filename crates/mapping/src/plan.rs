@@ -18,6 +18,8 @@ pub struct Program {
     pub(crate) maps: Vec<MapPlan>,
     pub(crate) lenses: Vec<LensPlan>,
     pub(crate) tables: Vec<Table>,
+    /// The map or lens in which each table stands; empty for shared ones.
+    pub(crate) table_owners: Vec<String>,
     /// The table that the lens `system` reads.
     pub(crate) systems: Option<usize>,
     /// Fields that only tell a position, by segment: set ids.

@@ -77,7 +77,9 @@ impl<'m> Run<'m> {
             })
             .collect();
         let says = nodes.iter().chain(others.iter().flatten()).any(|found| valued(found.node));
-        if !says {
+        // What stands beside a value (a unit) says nothing of its own when the value is deleted.
+        let deleted = matches!(nodes, [found] if found.node.presence() == Presence::Null);
+        if !says || deleted {
             self.unsaid(operation, write, nodes, claim, sheet, standing, at);
             return true;
         }

@@ -24,8 +24,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 mod codes;
+mod concept_map;
 mod csv;
 mod table;
 
+pub use concept_map::ImportError;
 pub use csv::{LoadError, Tables};
 pub use table::{Coded, Direction, Fault, FaultKind, Head, Otherwise, Row, Table, Translation};

@@ -73,7 +73,7 @@ impl Convert {
     /// Converts everything named. True: every message was read; false: some were refused, each with its reason beside the others.
     pub(crate) fn run(&self) -> Result<bool, ConvertError> {
         let maps = Maps { folder: self.maps.clone(), overlays: self.overlay.clone() };
-        let program = MapFiles::of(&maps)?.compile()?;
+        let program = MapFiles::of(&maps, None)?.compile()?;
         let charset =
             dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
         let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };

@@ -46,7 +46,7 @@ pub(crate) struct Coverage {
 impl Coverage {
     /// Prints the account. False: below `--min`, a message that could not be read, or a row that nobody explains.
     pub(crate) fn run(&self) -> Result<bool, MapError> {
-        let files = MapFiles::of(&Maps { folder: self.maps.clone(), overlays: self.overlay.clone() })?;
+        let files = MapFiles::of(&Maps { folder: self.maps.clone(), overlays: self.overlay.clone() }, None)?;
         let program = files.compile()?;
         if self.guide {
             let [rows, differs] = files.guide();
@@ -194,7 +194,7 @@ fn general(path: &str) -> String {
 }
 
 /// The file, or the messages of a folder in their order.
-fn messages_of(path: &Path) -> Result<Vec<PathBuf>, MapError> {
+pub(crate) fn messages_of(path: &Path) -> Result<Vec<PathBuf>, MapError> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }

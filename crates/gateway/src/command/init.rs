@@ -9,8 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dukou_audit::{Keys, KeysError, Random};
 
-use crate::config::Maps;
-use crate::maps::{MapError, MapFiles};
+use crate::maps::MapFiles;
 
 /// Where the site goes and how it is called.
 #[derive(Debug, clap::Args)]
@@ -56,9 +55,6 @@ pub(crate) enum InitError {
     /// The keys cannot be made.
     #[error("making the ledger's keys")]
     Keys(#[from] KeysError),
-    /// The built-in maps cannot be read.
-    #[error("writing the maps out")]
-    Maps(#[from] MapError),
 }
 
 impl Init {
@@ -74,7 +70,7 @@ impl Init {
         };
         write_site(&self.dir, &plan, random)?;
         if self.maps {
-            for (name, text) in MapFiles::of(&Maps::default())?.texts() {
+            for (name, text) in MapFiles::built_in().texts() {
                 put(&self.dir.join("mappings").join(name), text.as_bytes(), 0o644)?;
             }
         }

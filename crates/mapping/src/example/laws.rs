@@ -50,12 +50,13 @@ impl Program {
             Some((literal, clears))
         };
         let Ok(whole) = String::from_utf8(er7::print(message)) else { return };
+        // Where something is deleted already, an empty field may leave the turn to another rule that deletes.
+        let silent = !whole.contains("\"\"");
         let Some((_, already)) = cleared(&whole) else { return };
         let segments: Vec<&str> = whole.split('\r').collect();
         for (number, segment) in segments.iter().enumerate().filter(|(_, segment)| !segment.starts_with("MSH")) {
             let fields: Vec<&str> = segment.split('|').collect();
-            for (field, text) in fields.iter().enumerate().skip(1).filter(|(_, text)| !text.is_empty()).take(FIELDS_MAX)
-            {
+            for (field, _) in fields.iter().enumerate().skip(1).filter(|(_, text)| !text.is_empty()).take(FIELDS_MAX) {
                 let with = |said: &str| {
                     let mut fields = fields.clone();
                     fields[field] = said;
@@ -68,9 +69,7 @@ impl Program {
                 if cleared(&with("\"\"")).is_some_and(|(literal, _)| literal) {
                     broken.push(format!("L8: \"\" in {path} becomes a value"));
                 }
-                if *text != "\"\""
-                    && cleared(&with("")).is_some_and(|(_, now)| now.iter().any(|one| !already.contains(one)))
-                {
+                if silent && cleared(&with("")).is_some_and(|(_, now)| now.iter().any(|one| !already.contains(one))) {
                     broken.push(format!("L8: an empty {path} deletes something"));
                 }
             }

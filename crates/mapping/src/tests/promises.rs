@@ -361,3 +361,16 @@ fn a_trace_names_rule_source_and_place_of_every_value() {
         assert!(patient.get(&line.path).is_some(), "{} is not there", line.path);
     }
 }
+
+#[test]
+fn a_deleted_value_is_deleted_although_its_unit_is_said() {
+    let map = "map: m\nmode: action\nfhir: Observation\nper: OBX\nid: {key: OBX-3.1, weak: error}\nrules:\n\
+               \x20 code: OBX-3 -> code.text via text\n  status: =final -> status\n\
+               \x20 value: OBX-5[first], OBX-6 -> valueQuantity via NM/quantity\n";
+    let program = super::program_of(map);
+    let text = header("ORU^R01^ORU_R01") + "OBX|1|NM|14792-7||\"\"|mmol/L^mmol/L^UCUM";
+    let message = super::read(&text);
+    let mapped = program.to_fhir(&message, &super::SITE);
+    let cleared: Vec<String> = mapped.changes[0].clear.iter().map(ToString::to_string).collect();
+    assert_eq!(cleared, ["Observation.valueQuantity"]);
+}

@@ -1,0 +1,24 @@
+//! Messages of a file, in whatever format.
+
+use dukou_mapping::Program;
+use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, batch, sniff};
+
+/// Opens every message of a file: a v2 batch holds several, another document is one.
+pub(crate) fn each(
+    program: &Program,
+    raw: &[u8],
+    mut body: impl FnMut(Result<(Message<'_>, Vec<Issue>), NotAMessage>),
+) {
+    let limits = Limits::default();
+    let mut parts: Vec<&[u8]> = match sniff(raw) {
+        Format::Er7 => batch::Reader::new(raw, &limits).map(|part| part.bytes).collect(),
+        _ => Vec::new(),
+    };
+    if parts.is_empty() {
+        // Nothing in it begins like a v2 message: the parser says why, or it is another document.
+        parts.push(raw);
+    }
+    for part in parts {
+        body(program.open(part, &limits, &dukou_wire::Site::default()));
+    }
+}
