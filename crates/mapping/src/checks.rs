@@ -14,7 +14,8 @@ use crate::grammar::same_field;
 use crate::operations::{Placed, WriteFacts};
 use crate::place::Place;
 use crate::plan::{ActionPlan, Body, ItemPlace, ListPlan, Operation, Required};
-use crate::rule::{Action, Alternative, Direction, Path, Rule, TestKind};
+use crate::rule::{Action, Alternative, ColumnName, Direction, Locus, Path, RowKind, Rule, TestKind};
+use crate::source_head::{Column, SourceHead};
 
 /// What comes out of the rules of one file.
 pub(crate) struct Bodies {
@@ -420,6 +421,34 @@ fn lists(writes: &[(usize, u32, &WriteFacts)], rules: &[Rule]) -> Vec<ListPlan> 
         }
     }
     lists
+}
+
+/// Columns that a source declares and no rule of its map names.
+pub(crate) fn rules_of_columns(map: &MapFile, findings: &mut Findings<'_>) {
+    let SourceHead::Rows(head) = &map.source else { return };
+    let paths = map.rules.iter().flat_map(|rule| &rule.sources).flat_map(|source| &source.alternatives);
+    let named: Vec<&ColumnName> = paths
+        .filter_map(|alternative| match alternative {
+            Alternative::Path(path) => Some(&path.locus),
+            Alternative::Constant(_) => None,
+        })
+        .filter_map(|locus| match locus {
+            Locus::Column(column) if column.row == RowKind::Own => column.column.as_ref(),
+            _ => None,
+        })
+        .collect();
+    let is_named = |(at, column): &(usize, &Column)| {
+        named.iter().any(|name| match name {
+            ColumnName::Name(name) => name.value == column.name.value,
+            ColumnName::Number(number) => usize::from(*number) == at + 1,
+        })
+    };
+    let missing = head.columns.iter().enumerate().filter(|column| !is_named(column));
+    let missing: Vec<&str> = missing.map(|(_, column)| column.name.value.as_str()).collect();
+    if !missing.is_empty() {
+        let text = format!("{} of this source have neither rule, drop nor keep", missing.join(", "));
+        findings.warn("W-NO-RULE", head.place, text);
+    }
 }
 
 /// The rules that read a field, by segment and field.

@@ -58,6 +58,9 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
         plans.extend(map_plan(map, history, &mut compiler));
         examples.extend(example::read(map, &mut compiler));
     }
+    for (map, _) in &maps {
+        checks::rules_of_columns(map, &mut compiler.findings);
+    }
     checks::rules_of_segments(&maps, &mut compiler.findings);
     unused::check(&maps, &lenses, checks::chains, &mut compiler.findings);
     let systems = compiler.shared_table("systems");
@@ -274,6 +277,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
     if emits.is_empty() || emits.len() != map.emits.len() {
         return None;
     }
+    let names = compiler.template_names(map);
     let context = Context {
         owner: &map.name.value,
         words: &map.words,
@@ -281,7 +285,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         versions,
         emits: &emits,
         several: map.several,
-        source: SourceShape::of(&map.source, &[]),
+        source: SourceShape::of(&map.source, &names),
         lens: None,
     };
     let mut groups: Vec<Groups> = emits.iter().map(|_| Groups::default()).collect();

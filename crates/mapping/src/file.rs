@@ -381,8 +381,9 @@ fn lens(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<LensFile> 
         return None;
     };
     let v2 = section.words("v2", findings);
-    let dialect = source_head::read(section, findings).dialect();
+    let mut dialect = source_head::read(section, findings).dialect();
     if dialect == Dialect::Rows {
+        dialect = Dialect::Tree;
         let hint = "name each element of the target in the rules of the map";
         findings.error("E-HEAD", name.place, "a lens reads no rows", hint);
     }

@@ -69,6 +69,35 @@ pub(crate) struct FrameRow {
     pub(crate) place: Place,
 }
 
+impl TreeHead {
+    /// The names that the template knows, elements and members alike; a fault where it is no document. Empty where none
+    /// is declared.
+    pub(crate) fn template_names(&self) -> Result<Vec<String>, dukou_wire::NotAMessage> {
+        let Some(template) = &self.template else { return Ok(Vec::new()) };
+        let (message, _) = parse_template(&template.value, self.json)?;
+        let mut names: Vec<String> = Vec::new();
+        for element in message.root().into_iter().flat_map(|root| std::iter::once(root).chain(root.descendants())) {
+            if !names.iter().any(|name| name == element.name()) {
+                names.push(element.name().to_owned());
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Reads the sample of a partner's document.
+pub(crate) fn parse_template(
+    text: &str,
+    json: bool,
+) -> Result<(dukou_wire::Message<'_>, Vec<dukou_wire::Issue>), dukou_wire::NotAMessage> {
+    let limits = dukou_wire::Limits::default();
+    if json {
+        return dukou_wire::json::parse(text.as_bytes(), &limits);
+    }
+    // The map is UTF-8, whatever the sample says of the documents.
+    dukou_wire::xml::parse_as(text.as_bytes(), Some(dukou_wire::Charset::Utf8), &limits, &dukou_wire::Site::default())
+}
+
 impl SourceHead {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
@@ -101,7 +130,8 @@ pub(crate) fn read(section: &Section<'_>, findings: &mut Findings<'_>) -> Source
             let near = nearest(other, ["xml", "json", "cda", "delimited", "v2"]);
             let hint = if near.is_empty() { FORMATS.to_owned() } else { near };
             findings.error("E-HEAD", format.place, format!("no format '{other}'"), hint);
-            SourceHead::Segments
+            // The rest of the file is read as what it most likely is, so that one fault is told once.
+            SourceHead::Tree(TreeHead { roots: vec![Vec::new()], ..TreeHead::default() })
         }
     }
 }

@@ -134,6 +134,16 @@ impl Compiler<'_, '_> {
         Some(Documents { source, when, event })
     }
 
+    /// The names that the template of a map knows.
+    pub(crate) fn template_names(&mut self, map: &MapFile) -> Vec<String> {
+        let SourceHead::Tree(head) = &map.source else { return Vec::new() };
+        head.template_names().unwrap_or_else(|error| {
+            let place = head.template.as_ref().map_or(map.name.place, |word| word.place);
+            self.findings.error("E-HEAD", place, format!("the template is no document: {error}"), "");
+            Vec::new()
+        })
+    }
+
     fn tree_source(&mut self, head: &TreeHead) -> Option<TreeSource> {
         let step = |name: &String| TreeStepPlan {
             kind: crate::rule::StepKind::Child,

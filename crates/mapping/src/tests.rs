@@ -1,6 +1,7 @@
 //! What the compiler says of faulty files, and what the engine promises of every message.
 
 mod corpus;
+mod document_properties;
 mod documents;
 mod examples;
 mod faults;

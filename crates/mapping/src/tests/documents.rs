@@ -6,7 +6,7 @@ use dukou_wire::{Limits, Message};
 use super::{SITE, program_of};
 use crate::Program;
 
-const REGISTRATION: &str = r#"map: his-registration
+pub(super) const REGISTRATION: &str = r#"map: his-registration
 source: {format: xml, root: message, record: body/row, encoding: gb18030}
 mode: snapshot
 event: /message/head/fssj
@@ -36,7 +36,7 @@ tables:
   visit-status: [1 <-> planned, 9 <-> cancelled, else -> unknown]
 "#;
 
-fn row(number: u32, more: &str) -> String {
+pub(super) fn row(number: u32, more: &str) -> String {
     format!(
         "<row><patientid>00{number}</patientid><zjlx>01</zjlx><sfzh>86010119901231019x</sfzh><xm>彭䶮 </xm><xb>男 </xb>\
          <csrq>19901231</csrq><nl>35岁</nl><fb>01</fb><ghlsh>GH{number}</ghlsh><ghlb>2</ghlb>\
@@ -44,7 +44,7 @@ fn row(number: u32, more: &str) -> String {
     )
 }
 
-fn registration(rows: &[String]) -> String {
+pub(super) fn registration(rows: &[String]) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"gb2312\"?><message v=\"1\"><head><yybm>99000001</yybm>\
          <fssj>2026-11-21 08:30:15</fssj></head><body>{}</body></message>",
@@ -136,7 +136,7 @@ fn a_bad_record_is_told_apart_and_spoils_no_other() {
     assert_eq!(lines[0].path.to_string(), "/message/body/row[2]/zjlx");
 }
 
-const REPORT: &str = r#"map: lis-report
+pub(super) const REPORT: &str = r#"map: lis-report
 source: {format: xml, root: Request, record: Report}
 when: /Request/TradeCode = LIS_REPORT_PUSH
 mode: action
@@ -167,13 +167,13 @@ tables:
   status: [1 <-> registered, 2 <-> preliminary, 3 <-> final, 9 <-> cancelled, else -> unknown]
 "#;
 
-const ITEMS: &str = "<Item><Seq>1</Seq><ItemCode>ALT</ItemCode><ItemName>*丙氨酸</ItemName><Result>45.20</Result>\
+pub(super) const ITEMS: &str = "<Item><Seq>1</Seq><ItemCode>ALT</ItemCode><ItemName>*丙氨酸</ItemName><Result>45.20</Result>\
     <Unit>U/L</Unit><RefRange>7 ~ 40</RefRange></Item><Item><Seq>2</Seq><ItemCode>CRP</ItemCode><ItemName>C反应蛋白</ItemName>\
     <Result>&lt;0.5</Result><Unit>mg/L</Unit><RefRange>13～35</RefRange></Item><Item><Seq>3</Seq><ItemCode>PLT</ItemCode>\
     <ItemName>血小板</ItemName><Result>1,25</Result><Unit>10^9/L</Unit><RefRange>41--81</RefRange></Item><Item><Seq>4</Seq>\
     <ItemCode>HBsAg</ItemCode><ItemName>表面抗原</ItemName><Result>阴性(-)</Result><Unit/><RefRange>阴性</RefRange></Item>";
 
-fn report(items: &str) -> String {
+pub(super) fn report(items: &str) -> String {
     format!(
         "<Request><TradeCode>LIS_REPORT_PUSH</TradeCode><HospCode>99000101</HospCode><Report><ReportNo>GM-42</ReportNo>\
          <ReportTitle>生化</ReportTitle><ReportStatus>3</ReportStatus><PatientID>GM1</PatientID><PatientName>李样例</PatientName>\
@@ -222,7 +222,7 @@ fn a_map_is_meant_for_documents_whose_constants_fit() {
     assert_eq!(mapped.accounts.reported as usize, message.leaf_count());
 }
 
-const BOOKING: &str = r##"map: exam-booking
+pub(super) const BOOKING: &str = r##"map: exam-booking
 source: {format: delimited, field: "|", component: "^", repeat: "~", head: "#YY|version|org|date|条数=count", columns: [action, book, order, certno, name, sex, modality, item, start, minutes, room, seq, prep, status]}
 mode: action
 fhir: Appointment
@@ -244,7 +244,7 @@ tables:
   booking-status: [0 <-> pending, 1 <-> booked, 2 <-> checked-in, 3 <-> arrived, 4 <-> fulfilled, 5 -> fulfilled, 8 <-> noshow, 9 <-> cancelled, else -> error]
 "##;
 
-const BOOKINGS: &str = "#YY|V1.2|99000001|20261120|条数=3\r\n\
+pub(super) const BOOKINGS: &str = "#YY|V1.2|99000001|20261120|条数=3\r\n\
     A|YY1|JC1|860101194508150107|周老人|女|US|US0101^上腹部彩超~US0105^膀胱彩超|20261121 2350|15|超声三诊室|12|空腹8h;憋尿|1\r\n\
     A|YY2|JC2|860101194508150107|周老人|女|US|US0101^上腹部彩超|2026x121 1400|15|超声三诊室|12||7\r\n\
     D|YY3|JC3||无名氏|未知|CT|CT0101^头颅CT平扫||||||9\r\n";
