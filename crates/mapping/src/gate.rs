@@ -44,6 +44,12 @@ impl Gate {
         Gate { fields, parts }
     }
 
+    /// Whether the gate says all there is to say: it stands open only where something is there to be read.
+    #[inline]
+    pub(crate) fn is_exact(self) -> bool {
+        (self.fields | self.parts) & OTHERS == 0
+    }
+
     /// Whether an operation with this gate may find something in what is there.
     #[inline]
     pub(crate) fn lets(self, there: Gate) -> bool {

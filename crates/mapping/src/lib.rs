@@ -55,6 +55,7 @@ mod file;
 mod finish;
 mod gate;
 mod grammar;
+mod guard;
 mod guide;
 mod heads;
 mod identify;

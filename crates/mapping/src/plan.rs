@@ -8,6 +8,7 @@ use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
 use crate::gate::Gate;
+use crate::guard::Guards;
 use crate::rule::{Direction, NullPolicy, Precision, RowKind, StepKind, TestKind};
 use crate::source_plan::Documents;
 
@@ -120,6 +121,8 @@ pub(crate) struct Body {
     pub(crate) operations: Vec<Operation>,
     /// What each of the operations reads.
     pub(crate) gates: Vec<Gate>,
+    /// What each of them asks before it runs.
+    pub(crate) guards: Guards,
     /// Operations over items that exist, run after all others.
     pub(crate) late: Vec<Operation>,
     /// Operations that only lead from FHIR.
@@ -329,13 +332,13 @@ pub(crate) enum RestPlan {
     Extension(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TestPlan {
     pub(crate) path: PathPlan,
     pub(crate) kind: TestKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathPlan {
     pub(crate) root: Root,
     pub(crate) field: u16,
@@ -408,7 +411,7 @@ impl PathPlan {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RepetitionFilter {
     pub(crate) component: u16,
     pub(crate) subcomponent: u16,

@@ -8,6 +8,7 @@ use dukou_terminology::Table;
 use dukou_wire::{Format, Message, Node};
 
 use crate::change::{Change, Clear, ListChange, Said};
+use crate::guard::Answers;
 use crate::identify;
 use crate::mapped::{Facts, Mapped};
 use crate::memory::Memory;
@@ -223,44 +224,38 @@ impl<'m> Run<'m> {
     }
 
     pub(crate) fn body(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
-        self.chains(body, at, sheet, standing);
-        for operation in &body.late {
-            if self.reading.holds(&operation.guard, at) {
+        let mut answers = Answers::default();
+        self.chains(body, at, sheet, standing, &mut answers);
+        for (number, operation) in (body.operations.len()..).zip(&body.late) {
+            if body.guards.hold(number, operation, &mut answers, &self.reading, at) {
                 self.operate(operation, at, sheet, standing);
             }
         }
     }
 
-    fn chains(&mut self, body: &'m Body, at: At<'_, 'm>, sheet: &mut Sheet<'m>, standing: Standing) {
-        let (operations, there) = (&body.operations, self.reading.there(at));
-        let mut next = 0;
-        while next < operations.len() {
-            if !body.gates[next].lets(there) {
-                next += 1;
+    fn chains(
+        &mut self,
+        body: &'m Body,
+        at: At<'_, 'm>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+        answers: &mut Answers,
+    ) {
+        let there = self.reading.there(at);
+        // The chain in which a rule has fired, and the rule: it goes on with its other targets, the rest gives way.
+        let (mut over, mut fired) = (0, 0);
+        for (number, operation) in body.operations.iter().enumerate() {
+            let given_way = operation.chain != 0 && operation.chain == over && operation.rule != fired;
+            if given_way || !body.gates[number].lets(there) {
                 continue;
             }
-            let chain = operations[next].chain;
-            if chain == 0 {
-                let operation = &operations[next];
-                if !self.idle(operation, at) && self.reading.holds(&operation.guard, at) {
-                    self.operate(operation, at, sheet, standing);
-                }
-                next += 1;
+            if !body.gates[number].is_exact() && self.idle(operation, at) {
                 continue;
             }
+            let holds = body.guards.hold(number, operation, answers, &self.reading, at);
             // The first rule whose guard holds and whose lens does not refuse fires, with all its targets.
-            let mut fired = None;
-            while next < operations.len() && operations[next].chain == chain {
-                let operation = &operations[next];
-                let turn = body.gates[next].lets(there) && fired.is_none_or(|rule| rule == operation.rule);
-                if turn
-                    && !self.idle(operation, at)
-                    && self.reading.holds(&operation.guard, at)
-                    && self.operate(operation, at, sheet, standing)
-                {
-                    fired = Some(operation.rule);
-                }
-                next += 1;
+            if holds && self.operate(operation, at, sheet, standing) {
+                (over, fired) = (operation.chain, operation.rule);
             }
         }
     }

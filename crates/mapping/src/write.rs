@@ -9,7 +9,7 @@ use dukou_wire::{Node, Presence};
 use crate::builtin::Builtin;
 use crate::concept::concept_with;
 use crate::lens::{self, Hand, choice_name};
-use crate::plan::{Constant, LensUse, Operation, PathPlan, TargetPlan, Write, borrowed};
+use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, TargetPlan, Write, borrowed};
 use crate::reading::{At, Found, first_leaf, part, valued};
 use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
@@ -289,6 +289,9 @@ impl<'m> Run<'m> {
         if let (Some(recorder), false) = (&mut self.recorder, standing.inside) {
             recorder.given(given.nodes.iter().flatten().map(Node::span));
         }
+        if !self.has_room(write, sheet) {
+            return true;
+        }
         let point = self.tally.point();
         let mentions = self.mentions.len();
         let outcome = self.make(write, given, claim, standing);
@@ -484,6 +487,18 @@ impl<'m> Run<'m> {
             None => own,
         };
         sheet.put(&mut self.forest, target, name, ordinal, value)
+    }
+
+    /// Whether there is anything to write into: a rule over the items of a list makes none itself.
+    fn has_room(&self, write: &Write, own: &Sheet<'m>) -> bool {
+        let room = |target: &TargetPlan| {
+            let first = target
+                .steps
+                .first()
+                .filter(|step| matches!(&step.list, Some(list) if matches!(list.place, ItemPlace::Each(_))));
+            target.parent.is_some() || first.is_none_or(|step| self.forest.member(own.root, &step.name).is_some())
+        };
+        write.targets.iter().any(room)
     }
 
     /// The sheet that a target belongs to: the own one or that of the parent.
