@@ -11,7 +11,7 @@ use crate::attachment;
 use crate::builtin::Builtin;
 use crate::moment::{self, Moment, Written};
 use crate::number::{json_integer, json_number, range};
-use crate::plan::{Options, ZonePlan};
+use crate::plan::{Options, TextForm, ZonePlan};
 use crate::reading::{first_leaf, part, valued};
 use crate::refusal::Refusal;
 use crate::rule::Precision;
@@ -54,16 +54,7 @@ pub(crate) struct Hand<'h, 'm> {
 impl<'m> Hand<'_, 'm> {
     /// The text of the first position of a node, which is then carried.
     pub(crate) fn text(&mut self, node: Node<'m>) -> Option<Cow<'m, str>> {
-        let leaf = first_leaf(node);
-        let valued = valued(leaf);
-        if valued || leaf.presence() == dukou_wire::Presence::Null {
-            self.tally.emit(leaf, self.claim, false);
-        }
-        valued.then(|| match (leaf.text(), self.trim) {
-            (text, false) => text,
-            (Cow::Borrowed(text), true) => Cow::Borrowed(text.trim()),
-            (Cow::Owned(text), true) => Cow::Owned(text.trim().to_owned()),
-        })
+        carried(node, self.trim, self.claim, self.tally)
     }
 
     fn zone(&self) -> Option<&str> {
@@ -79,6 +70,20 @@ impl<'m> Hand<'_, 'm> {
             self.tally.lossy(point);
         }
     }
+}
+
+/// The text of the first position of a node, which is then carried.
+pub(crate) fn carried<'m>(node: Node<'m>, trim: bool, claim: Claim, tally: &mut Tally) -> Option<Cow<'m, str>> {
+    let leaf = first_leaf(node);
+    let valued = valued(leaf);
+    if valued || leaf.presence() == dukou_wire::Presence::Null {
+        tally.emit(leaf, claim, false);
+    }
+    valued.then(|| match (leaf.text(), trim) {
+        (text, false) => text,
+        (Cow::Borrowed(text), true) => Cow::Borrowed(text.trim()),
+        (Cow::Owned(text), true) => Cow::Owned(text.trim().to_owned()),
+    })
 }
 
 /// Applies a lens to its sources, one place for each, empty where the source says nothing; for a lens that takes all
@@ -161,24 +166,8 @@ fn plain<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     if hand.table.is_some() {
         return translated(&text, hand);
     }
-    if !fits(hand.options.kind, &text) {
-        return Err(Refusal("format-invalid"));
-    }
-    code(text, hand)
-}
-
-/// Whether a text has the form of the primitive that it fills.
-fn fits(kind: &str, text: &str) -> bool {
-    match kind {
-        "code" => {
-            let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
-            let single = text.as_bytes().windows(2).all(|pair| pair != b"  ") && text.bytes().all(|byte| byte >= b' ');
-            single && !blank(text.chars().next()) && !blank(text.chars().next_back())
-        }
-        "uri" | "url" | "canonical" | "oid" | "uuid" => !text.contains(char::is_whitespace),
-        "id" => dukou_fhir::LogicalId::parse(text).is_some(),
-        _ => true,
-    }
+    acceptable(&text, hand.options)?;
+    Ok(Some(Made::new(text)))
 }
 
 /// A code must be in the set of a required binding.
@@ -186,15 +175,27 @@ fn code<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
     if hand.table.is_some() {
         return translated(&text, hand);
     }
-    if !fits("code", &text) && hand.options.kind == "code" {
-        return Err(Refusal("format-invalid"));
-    }
-    if let Some(set) = hand.options.binding
-        && set.holds(None, &text) == Some(false)
-    {
-        return Err(Refusal("code-unknown"));
+    if hand.options.form == TextForm::Code {
+        acceptable(&text, hand.options)?;
+    } else {
+        bound(&text, hand.options)?;
     }
     Ok(Some(Made::new(text)))
+}
+
+/// Whether a text has the form of its target and is in its required binding.
+pub(crate) fn acceptable(text: &str, options: &Options) -> Result<(), Refusal> {
+    if !options.form.fits(text) {
+        return Err(Refusal("format-invalid"));
+    }
+    bound(text, options)
+}
+
+fn bound(text: &str, options: &Options) -> Result<(), Refusal> {
+    match options.binding {
+        Some(set) if set.holds(None, text) == Some(false) => Err(Refusal("code-unknown")),
+        _ => Ok(()),
+    }
 }
 
 fn translated<'m>(text: &str, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
@@ -205,7 +206,7 @@ fn translated<'m>(text: &str, hand: &mut Hand<'_, 'm>) -> Outcome<'m> {
                 let point = hand.tally.point().saturating_sub(1);
                 hand.tally.lossy(point);
             }
-            if !fits(hand.options.kind, &found.code) {
+            if !hand.options.form.fits(&found.code) {
                 return Err(Refusal("format-invalid"));
             }
             Ok(Some(Made::new(found.code.into_owned())))

@@ -7,7 +7,9 @@ use dukou_wire::facts;
 use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
 use crate::place::Word;
-use crate::plan::{ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Write, ZonePlan};
+use crate::plan::{
+    ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, TextForm, Write, ZonePlan,
+};
 use crate::rule::{
     Action, Alternative, Direction, Locus, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
 };
@@ -193,6 +195,7 @@ impl Compiler<'_, '_> {
             || matches!(typed.plan.kind.name(), "Reference");
         let whole_segment = paths.first().is_some_and(|path| path.plan.is_segment()) || self.reads_element(&lens);
         let write = Write {
+            plain: plain(&lens, &options) && table.is_none() && fill.is_empty() && matches!(rest, RestPlan::Unsaid),
             speaks_unasked: default_given
                 || rule.clauses.required
                 || matches!(lens, LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything | LensUse::Constant(_)),
@@ -410,6 +413,7 @@ impl Compiler<'_, '_> {
             table,
             binding: typed.binding,
             kind: typed.plan.kind.name(),
+            form: TextForm::of(typed.plan.kind.name()),
         })
     }
 
@@ -440,6 +444,15 @@ impl Compiler<'_, '_> {
             self.findings.error("E-BINDING", place, text, set.codes().join(" | "));
         }
         wrong.is_empty().then_some(at)
+    }
+}
+
+/// Whether the lens gives the text as it is or refuses it.
+fn plain(lens: &LensUse, options: &Options) -> bool {
+    match lens {
+        LensUse::Builtin(crate::builtin::Builtin::Text) => true,
+        LensUse::Builtin(crate::builtin::Builtin::Code) => options.form == TextForm::Code,
+        _ => false,
     }
 }
 

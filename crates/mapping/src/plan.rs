@@ -266,6 +266,8 @@ pub(crate) struct Write {
     /// Written only where nothing is stored.
     pub(crate) once: bool,
     pub(crate) trim: bool,
+    /// The text stands as it is: no table, no parts, nothing beside it.
+    pub(crate) plain: bool,
     /// The rule does something though its source is empty: a default, a missing value that is told, a reference.
     pub(crate) speaks_unasked: bool,
     /// The source is a segment that the lens reads as a whole.
@@ -291,6 +293,47 @@ pub(crate) struct Options {
     pub(crate) binding: Option<&'static ValueSet>,
     /// The type of the target by name.
     pub(crate) kind: &'static str,
+    /// What that type asks of a text.
+    pub(crate) form: TextForm,
+}
+
+/// What the primitives ask of a text (FHIR R4, datatypes.html).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TextForm {
+    #[default]
+    Free,
+    /// No blanks around it, and none but single ones inside.
+    Code,
+    /// No blanks at all.
+    Uri,
+    Id,
+}
+
+impl TextForm {
+    /// The form of a type by its name.
+    pub(crate) fn of(kind: &str) -> TextForm {
+        match kind {
+            "code" => TextForm::Code,
+            "uri" | "url" | "canonical" | "oid" | "uuid" => TextForm::Uri,
+            "id" => TextForm::Id,
+            _ => TextForm::Free,
+        }
+    }
+
+    /// Whether a text has the form.
+    pub(crate) fn fits(self, text: &str) -> bool {
+        match self {
+            TextForm::Free => true,
+            TextForm::Code => {
+                let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
+                let single =
+                    text.as_bytes().windows(2).all(|pair| pair != b"  ") && text.bytes().all(|byte| byte >= b' ');
+                single && !blank(text.chars().next()) && !blank(text.chars().next_back())
+            }
+            TextForm::Uri => !text.contains(char::is_whitespace),
+            TextForm::Id => dukou_fhir::LogicalId::parse(text).is_some(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

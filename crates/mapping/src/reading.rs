@@ -145,6 +145,23 @@ impl<'m> Reading<'m> {
         reading
     }
 
+    /// The one node that a path names, or nothing where it names none; no answer where several may be meant.
+    #[inline]
+    pub(crate) fn only(&self, path: &PathPlan, at: At<'_, 'm>) -> Option<Option<Found<'m>>> {
+        let node = match (&path.root, at.segment) {
+            (Root::Part, _) => at.cell(path.component, path.subcomponent),
+            (Root::Own, Some(segment)) if path.filter.is_none() => match self.field(segment, path.field) {
+                None => None,
+                Some(field) if field.is_plain() && within(path.position, 1) => {
+                    Some(parts(field.child(1), path.component, path.subcomponent))
+                }
+                Some(_) => return None,
+            },
+            _ => return None,
+        };
+        Some(node.map(|node| Found { node, ordinal: 0 }))
+    }
+
     /// Shows every node that the path names, in order, until the visitor has seen enough.
     pub(crate) fn visit(&self, path: &PathPlan, at: At<'_, 'm>, see: &mut dyn FnMut(Found<'m>) -> ControlFlow<()>) {
         match &path.root {

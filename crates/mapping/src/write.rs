@@ -48,6 +48,18 @@ impl<'m> Run<'m> {
         if write.whole_segment {
             return self.write_segments(operation, write, first, claim, at, sheet, standing);
         }
+        // Most rules read one plain field or one part.
+        if let ([path], [_]) = (first, operation.sources.as_slice())
+            && let Some(found) = self.reading.only(path, at)
+        {
+            let Some(found) = found.filter(|found| valued(found.node)) else {
+                self.unsaid(operation, write, found.as_slice(), claim, sheet, standing, at);
+                return true;
+            };
+            let inner = At { part: Some(found.node), code_table: write.code_table.as_deref(), ..at };
+            let given = Given { nodes: &[Some(found.node)], inner };
+            return self.one(operation, write, given, found.ordinal, claim, sheet, standing);
+        }
         let mut nodes = self.spare.pop().unwrap_or_default();
         self.found(first, at, &mut nodes);
         let fired = self.write_nodes(operation, write, &nodes, claim, at, sheet, standing);
@@ -292,27 +304,33 @@ impl<'m> Run<'m> {
         if !self.has_room(write, sheet) {
             return true;
         }
-        let point = self.tally.point();
-        let mentions = self.mentions.len();
-        let outcome = self.make(write, given, claim, standing);
-        let outcome = outcome.and_then(|made| self.translate(write, made, given, point));
-        let made = match outcome {
-            Ok(Some(made)) => made,
+        let (point, mentions) = (self.tally.point(), self.mentions.len());
+        let made = match (write.plain, given.first()) {
+            (true, Some(node)) => self.text(write, node, claim),
+            _ => self.make(write, given, claim, standing),
+        };
+        let made = match write.table {
+            Some(table) => made.and_then(|made| self.translate(write, table, made, given, point)),
+            None => made,
+        };
+        let put = match made {
+            Ok(Some(Grown { node, kind, rest })) => {
+                for (name, fill) in &write.fill {
+                    if self.forest.is_object(node) && self.forest.member(node, name).is_none() {
+                        let fill = self.forest.plant(borrowed(fill));
+                        self.forest.append(node, name.as_str(), fill);
+                    }
+                }
+                self.rest(write, given, rest, point, claim, node, sheet, standing);
+                self.place(write, kind, ordinal, node, sheet, standing)
+            }
             Ok(None) => return true,
             Err(refusal) => {
                 self.refused(operation, given, point, mentions, refusal);
                 return false;
             }
         };
-        let Grown { node: value, kind, rest } = made;
-        for (name, fill) in &write.fill {
-            if self.forest.is_object(value) && self.forest.member(value, name).is_none() {
-                let fill = self.forest.plant(borrowed(fill));
-                self.forest.append(value, name.as_str(), fill);
-            }
-        }
-        self.rest(write, given, rest, point, claim, value, sheet, standing);
-        match self.place(write, kind, ordinal, value, sheet, standing) {
+        match put {
             Put::Done => true,
             Put::Nowhere => {
                 self.tally.back(point);
@@ -323,6 +341,13 @@ impl<'m> Run<'m> {
                 false
             }
         }
+    }
+
+    /// A text as it is.
+    fn text(&mut self, write: &Write, node: Node<'m>, claim: Claim) -> Growth<'m> {
+        let Some(text) = lens::carried(node, write.trim, claim, &mut self.tally) else { return Ok(None) };
+        lens::acceptable(&text, &write.options)?;
+        Ok(Some(Grown::new(self.forest.string(text))))
     }
 
     fn refused(
@@ -378,11 +403,15 @@ impl<'m> Run<'m> {
     }
 
     /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
-    fn translate(&mut self, write: &Write, made: Option<Grown<'m>>, given: Given<'_, 'm>, point: usize) -> Growth<'m> {
-        let (table, made) = match (write.table, made) {
-            (Some(table), Some(made)) => (table, made),
-            (_, made) => return Ok(made),
-        };
+    fn translate(
+        &mut self,
+        write: &Write,
+        table: usize,
+        made: Option<Grown<'m>>,
+        given: Given<'_, 'm>,
+        point: usize,
+    ) -> Growth<'m> {
+        let Some(made) = made else { return Ok(None) };
         let table: &'m Table = &self.program.tables[table];
         let target = write.targets.first().map_or("", |target| target.kind.name());
         let (concept, coding) = (target == "CodeableConcept", target == "Coding");
