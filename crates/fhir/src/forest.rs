@@ -9,12 +9,14 @@
 use std::borrow::Cow;
 
 pub use branch::Branch;
+pub use print::Printer;
 
 use crate::Value;
 #[cfg(test)]
 use crate::json;
 
 mod branch;
+mod print;
 
 /// A node of a [`Forest`]; means nothing in another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,6 +30,8 @@ pub struct Forest<'a> {
     texts: String,
     /// Long ones.
     long: Vec<String>,
+    /// How many nodes others say the same of.
+    shared: u32,
 }
 
 /// A node between its neighbours.
@@ -48,8 +52,8 @@ enum Content<'a> {
     String(Text<'a>),
     List(Children),
     Object(Children),
-    /// Whatever that node is, which stands in no tree itself and never changes.
-    Same(NodeId),
+    /// Whatever that node is, which never changes; all that say the same have the same number.
+    Same(NodeId, u32),
 }
 
 /// First and last child; `NONE` where there is none.
@@ -82,7 +86,7 @@ impl<'a> Forest<'a> {
     pub fn with_capacity(nodes: usize, text_bytes: usize) -> Self {
         let mut cells = Vec::with_capacity(nodes + 1);
         cells.push(Cell { name: UNNAMED, content: Content::Null, previous: NONE, next: NONE });
-        Forest { cells, texts: String::with_capacity(text_bytes), long: Vec::new() }
+        Forest { cells, texts: String::with_capacity(text_bytes), long: Vec::new(), shared: 0 }
     }
 
     /// A new object without members.
@@ -146,10 +150,12 @@ impl<'a> Forest<'a> {
 
     /// A node that says the same as another one, which from now on must not be changed itself.
     pub fn share(&mut self, node: NodeId) -> NodeId {
-        let node = self.meant(node);
         match self.cell(node).content {
-            Content::List(_) | Content::Object(_) => self.add(Content::Same(node)),
-            plain => self.add(plain),
+            Content::List(_) | Content::Object(_) => {
+                self.shared += 1;
+                self.add(Content::Same(node, self.shared - 1))
+            }
+            same => self.add(same),
         }
     }
 
@@ -289,7 +295,7 @@ impl<'a> Forest<'a> {
 
     /// Makes the children of a node its own, so that they can be changed; call it on the way down to a change.
     pub fn open(&mut self, node: NodeId) {
-        let Content::Same(meant) = self.cell(node).content else { return };
+        let Content::Same(meant, _) = self.cell(node).content else { return };
         let (content, children) = match self.cell(meant).content {
             Content::List(children) => (Content::List(Children::default()), children),
             Content::Object(children) => (Content::Object(Children::default()), children),
@@ -392,7 +398,7 @@ impl<'a> Forest<'a> {
     #[inline]
     fn meant(&self, node: NodeId) -> NodeId {
         match self.cell(node).content {
-            Content::Same(other) => other,
+            Content::Same(other, _) => other,
             _ => node,
         }
     }

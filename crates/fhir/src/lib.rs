@@ -45,7 +45,7 @@ mod value;
 
 pub use date_time::{FhirDateTime, Instant, Offset, Precision, Time};
 pub use draft::{Draft, DraftError};
-pub use forest::{Branch, Forest, NodeId};
+pub use forest::{Branch, Forest, NodeId, Printer};
 pub use issue::{Issue, IssueType, Position, Severity, Text};
 pub use key::{LogicalId, ResourceKey, VersionId};
 pub use outcome::{Language, OperationOutcome};

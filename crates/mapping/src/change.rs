@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use dukou_fhir::schema::TypeId;
-use dukou_fhir::{Branch, Forest, NodeId, Object, ResourceKey, Value, json};
+use dukou_fhir::{Branch, Forest, NodeId, Object, Printer, ResourceKey, Value, json};
 
 use crate::plan::{Body, Filter, ItemPlace, ListPlan, TargetPlan};
 
@@ -184,27 +184,31 @@ impl<'m> Change<'m> {
         Value::Object(object)
     }
 
+    /// Whether another change grew in the same forest, so that one printer does for both.
+    pub(crate) fn is_beside(&self, other: &Change<'_>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.forest), Arc::as_ptr(&other.forest))
+    }
+
+    /// Prints this change and those beside it.
+    pub(crate) fn printer<'p>(&'p self, out: &'p mut Vec<u8>) -> Printer<'p, 'm> {
+        Printer::new(&self.forest, out)
+    }
+
     /// Appends the canonical form of the resource made anew, as printing [`Change::apply`] of nothing would.
-    pub(crate) fn print(&self, out: &mut Vec<u8>) {
-        let set = self.set();
-        let mut before = "{";
+    pub(crate) fn print(&self, printer: &mut Printer<'_, 'm>) {
+        let mut before = b'{';
         for (name, own) in [("resourceType", self.key.kind.as_str()), ("id", self.key.id.as_str())] {
-            out.extend_from_slice(before.as_bytes());
-            json::print_text(name, out);
-            out.push(b':');
-            match set.get(name) {
-                Some(said) => said.print(out),
-                None => json::print_text(own, out),
+            printer.out.push(before);
+            json::print_text(name, printer.out);
+            printer.out.push(b':');
+            match self.forest.member(self.root, name) {
+                Some(said) => printer.print(said),
+                None => json::print_text(own, printer.out),
             }
-            before = ",";
+            before = b',';
         }
-        for (name, value) in set.members().filter(|(name, _)| !matches!(*name, "resourceType" | "id")) {
-            out.push(b',');
-            json::print_text(name, out);
-            out.push(b':');
-            value.print(out);
-        }
-        out.push(b'}');
+        printer.print_others(self.root, &["resourceType", "id"]);
+        printer.out.push(b'}');
     }
 
     fn member<'v>(&'v self, object: &mut Object<'v>, name: Cow<'v, str>, value: Value<'v>) {

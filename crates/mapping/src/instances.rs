@@ -52,7 +52,7 @@ impl<'m> Run<'m> {
         }
         self.of_emit.insert((std::ptr::from_ref(emit) as usize, place), own);
         let mention = emit.mention.as_ref().is_some_and(|tests| self.reading.holds(tests, at));
-        self.instances.push(Instance { map, emit, place, parents, id, weak, mention });
+        self.instances.push(Instance { map, emit, place, parents, id, weak, mention, reference: None });
         let sheet = Sheet::new(&mut self.forest);
         self.sheets.push(sheet);
     }

@@ -332,9 +332,9 @@ fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Ha
     }
     if valued(system)
         && valued(code)
-        && fits("code", &first_leaf(code).text())
+        && TextForm::Code.fits(&first_leaf(code).text())
         && let Some(uri) = named_system(first_leaf(system).text(), hand.systems)
-        && fits("code", &first_leaf(code).text())
+        && TextForm::Code.fits(&first_leaf(code).text())
         && let Some(code) = hand.text(code)
     {
         let _carried = hand.text(system);

@@ -57,16 +57,20 @@ impl Mapped<'_> {
     /// Appends the same bundle in its canonical form, without making a tree of it first.
     pub fn print_bundle(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"resourceType":"Bundle","type":"transaction","entry":["#);
-        for (number, change) in self.changes.iter().enumerate() {
-            let (kind, id) = (change.key.kind.as_str(), change.key.id.as_str());
-            let comma = if number > 0 { "," } else { "" };
-            // Neither types nor ids hold characters that JSON escapes.
-            for part in [comma, r#"{"fullUrl":"urn:dukou:"#, kind, ":", id, r#"","resource":"#] {
-                out.extend_from_slice(part.as_bytes());
-            }
-            change.print(out);
-            for part in [r#","request":{"method":"PUT","url":""#, kind, "/", id, r#""}}"#] {
-                out.extend_from_slice(part.as_bytes());
+        let mut comma = "";
+        for changes in self.changes.chunk_by(Change::is_beside) {
+            let mut printer = changes[0].printer(out);
+            for change in changes {
+                let (kind, id) = (change.key.kind.as_str(), change.key.id.as_str());
+                // Neither types nor ids hold characters that JSON escapes.
+                for part in [comma, r#"{"fullUrl":"urn:dukou:"#, kind, ":", id, r#"","resource":"#] {
+                    printer.out.extend_from_slice(part.as_bytes());
+                }
+                change.print(&mut printer);
+                for part in [r#","request":{"method":"PUT","url":""#, kind, "/", id, r#""}}"#] {
+                    printer.out.extend_from_slice(part.as_bytes());
+                }
+                comma = ",";
             }
         }
         out.extend_from_slice(b"]}");

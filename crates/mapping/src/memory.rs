@@ -107,9 +107,9 @@ impl<'m> Run<'m> {
         let (before, point, mentions) = (told(self), self.tally.point(), self.mentions.len());
         let made = self.made_anew(task.lens, task.refers, inner, claim, standing)?;
         let (Some(Grown { node, .. }), true) = (&made, told(self) == before) else { return Ok(made) };
-        let known =
-            Known { value: *node, marks: self.tally.recorded(point, start), mentions: mentions..self.mentions.len() };
-        let again = self.forest.share(known.value);
+        let value = self.forest.share(*node);
+        let known = Known { value, marks: self.tally.recorded(point, start), mentions: mentions..self.mentions.len() };
+        let again = self.forest.share(value);
         self.memory.tasks.insert(task, Some(Rc::new(known)));
         Ok(Some(Grown::new(again)))
     }

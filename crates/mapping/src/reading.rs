@@ -251,6 +251,11 @@ impl<'m> Reading<'m> {
         Gate::there(filled, at)
     }
 
+    /// Whether that is known of each field: the cells of rows are looked up one by one.
+    pub(crate) fn tells_fields(&self, at: At<'_, 'm>) -> bool {
+        at.segment.is_some() && !self.rows
+    }
+
     /// Whether a path surely names nothing; a cheap look before anything else is tried.
     #[inline]
     pub(crate) fn surely_empty(&self, path: &PathPlan, at: At<'_, 'm>) -> bool {

@@ -65,6 +65,8 @@ pub(crate) struct Instance<'m> {
     pub(crate) id: Option<LogicalId>,
     pub(crate) weak: bool,
     pub(crate) mention: bool,
+    /// The Reference to it, once somebody has asked for it.
+    pub(crate) reference: Option<NodeId>,
 }
 
 /// A small resource made from a mention.
@@ -241,7 +243,7 @@ impl<'m> Run<'m> {
         standing: Standing,
         answers: &mut Answers,
     ) {
-        let there = self.reading.there(at);
+        let (there, sure) = (self.reading.there(at), self.reading.tells_fields(at));
         // The chain in which a rule has fired, and the rule: it goes on with its other targets, the rest gives way.
         let (mut over, mut fired) = (0, 0);
         for (number, operation) in body.operations.iter().enumerate() {
@@ -249,7 +251,7 @@ impl<'m> Run<'m> {
             if given_way || !body.gates[number].lets(there) {
                 continue;
             }
-            if !body.gates[number].is_exact() && self.idle(operation, at) {
+            if !(sure && body.gates[number].is_exact()) && self.idle(operation, at) {
                 continue;
             }
             let holds = body.guards.hold(number, operation, answers, &self.reading, at);
@@ -316,12 +318,15 @@ impl<'m> Run<'m> {
 
     /// A Reference to an instance.
     pub(crate) fn reference(&mut self, at: usize) -> NodeId {
-        let instance = &self.instances[at];
-        let id = instance.id.as_ref().map_or("", LogicalId::as_str);
-        let text = self.forest.joined(&[instance.emit.kind.as_str(), "/", id]);
-        let reference = self.forest.object();
-        self.forest.append(reference, "reference", text);
-        reference
+        let instance = &mut self.instances[at];
+        let known = *instance.reference.get_or_insert_with(|| {
+            let id = instance.id.as_ref().map_or("", LogicalId::as_str);
+            let text = self.forest.joined(&[instance.emit.kind.as_str(), "/", id]);
+            let reference = self.forest.object();
+            self.forest.append(reference, "reference", text);
+            self.forest.share(reference)
+        });
+        self.forest.share(known)
     }
 
     /// All leaves below the places of a path through a tree.
@@ -420,19 +425,25 @@ impl<'m> Run<'m> {
 
     fn refer_to_everything(&mut self, everything: &[(usize, &'m Write)], fallen: &mut crate::finish::Fallen) {
         for (own, write) in everything {
-            let mut seen: HashSet<&ResourceKey, QuickHash> = HashSet::default();
-            let keys: Vec<Option<ResourceKey>> = (0..self.instances.len()).map(|at| self.key(at)).collect();
-            let own_key = keys[*own].as_ref();
-            let standing = (0u32..).zip(&keys).filter(|(at, _)| *at as usize != *own && !fallen.has(*at, 0));
-            let keys = standing.filter_map(|(_, key)| key.as_ref());
-            let keys = keys.chain(self.mentions.iter().map(|mention| &mention.key));
-            let keys: Vec<(u32, &ResourceKey)> =
-                (0u32..).zip(keys).filter(|(_, key)| Some(*key) != own_key && seen.insert(*key)).collect();
-            for (ordinal, key) in keys {
-                for target in &write.targets {
-                    let text = self.forest.joined(&[key.kind.as_str(), "/", key.id.as_str()]);
+            let own_key = self.key(*own);
+            let mut seen: HashSet<ResourceKey, QuickHash> = own_key.into_iter().collect();
+            let mut references = Vec::new();
+            for at in (0..self.instances.len()).filter(|at| at != own && !fallen.has(*at as u32, 0)) {
+                if self.key(at).is_some_and(|key| seen.insert(key)) {
+                    references.push(self.reference(at));
+                }
+            }
+            for mention in &self.mentions {
+                if seen.insert(mention.key.clone()) {
+                    let text = self.forest.joined(&[mention.key.kind.as_str(), "/", mention.key.id.as_str()]);
                     let reference = self.forest.object();
                     self.forest.append(reference, "reference", text);
+                    references.push(reference);
+                }
+            }
+            for (ordinal, reference) in (0u32..).zip(references) {
+                for target in &write.targets {
+                    let reference = self.forest.share(reference);
                     self.sheets[*own].put(&mut self.forest, target, None, ordinal, reference);
                 }
             }

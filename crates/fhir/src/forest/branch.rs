@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Content, Forest, NodeId};
-use crate::{Object, Value, json};
+use super::{Content, Forest, NodeId, Printer};
+use crate::{Object, Value};
 
 /// A tree of a [`Forest`] as a reader sees it.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl<'f, 'a> Branch<'f, 'a> {
     /// The same as a value, without copies of the texts.
     pub fn to_value(self) -> Value<'f> {
         match self.forest.cell(self.node).content {
-            Content::Null | Content::Same(_) => Value::Null,
+            Content::Null | Content::Same(..) => Value::Null,
             Content::Bool(flag) => Value::Bool(flag),
             Content::Number(text) => Value::Number(Cow::Borrowed(self.forest.text(text))),
             Content::String(text) => Value::String(Cow::Borrowed(self.forest.text(text))),
@@ -103,36 +103,8 @@ impl<'f, 'a> Branch<'f, 'a> {
         }
     }
 
-    /// Appends the canonical form, as [`json::print`] does for a value.
+    /// Appends the canonical form, as [`crate::json::print`] does for a value.
     pub fn print(self, out: &mut Vec<u8>) {
-        match self.forest.cell(self.node).content {
-            Content::Null | Content::Same(_) => out.extend_from_slice(b"null"),
-            Content::Bool(true) => out.extend_from_slice(b"true"),
-            Content::Bool(false) => out.extend_from_slice(b"false"),
-            Content::Number(text) => out.extend_from_slice(self.forest.text(text).as_bytes()),
-            Content::String(text) => json::print_text(self.forest.text(text), out),
-            Content::List(_) => {
-                out.push(b'[');
-                for (at, item) in self.items().enumerate() {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    item.print(out);
-                }
-                out.push(b']');
-            }
-            Content::Object(_) => {
-                out.push(b'{');
-                for (at, (name, value)) in self.members().enumerate() {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    json::print_text(name, out);
-                    out.push(b':');
-                    value.print(out);
-                }
-                out.push(b'}');
-            }
-        }
+        Printer::new(self.forest, out).print(self.node);
     }
 }

@@ -42,9 +42,44 @@ pub fn print_pretty(value: &Value<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends one string with its quotes.
+#[inline]
 pub fn print_text(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
+    if is_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        print_escaped(text.as_bytes(), out);
+    }
+    out.push(b'"');
+}
+
+/// Whether all bytes stand in a string as they are; eight of them at a time.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let found = eights.iter().fold(0, |found, eight| found | escaped(u64::from_le_bytes(*eight)));
+    let rest = match (bytes.last_chunk::<8>(), rest) {
+        (_, []) => 0,
+        // The last eight, some of them a second time.
+        (Some(last), _) => escaped(u64::from_le_bytes(*last)),
+        (None, rest) => u64::from(rest.iter().any(|byte| ESCAPED[usize::from(*byte)])),
+    };
+    found | rest == 0
+}
+
+/// Not 0 where one of eight bytes is a quotation mark, a backslash or below the blank.
+#[inline]
+fn escaped(eight: u64) -> u64 {
+    let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word;
+    let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
+    (below(eight, b' ') | is(b'"') | is(b'\\')) & (EACH << 7)
+}
+
+/// A one in each byte.
+const EACH: u64 = u64::MAX / 255;
+
+fn print_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         if !ESCAPED[usize::from(byte)] {
@@ -67,7 +102,6 @@ pub fn print_text(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&bytes[from..]);
-    out.push(b'"');
 }
 
 fn print_indented(value: &Value<'_>, level: usize, out: &mut Vec<u8>) {
