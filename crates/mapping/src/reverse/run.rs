@@ -1,0 +1,426 @@
+//! The operations of one object, backward: each element goes to the rule that takes it first, and what guards refuse
+//! in the end is taken back.
+
+use std::ops::Range;
+
+use dukou_fhir::{Issue, Object, Value};
+use dukou_terminology::Table;
+
+use super::draft::{Draft, Spot, Written};
+use super::elements::{Element, elements};
+use super::hints::Hints;
+use super::value::{self, BackHand, Form};
+use super::view::View;
+use super::{concept, operation_of};
+use crate::plan::{ActionPlan, BackStep, Body, Constant, LensUse, Operation, Program, Turn, Write};
+use crate::rule::Direction;
+
+/// The state of one way back.
+pub(crate) struct Back<'v> {
+    pub(crate) program: &'v Program,
+    pub(crate) view: View<'v>,
+    pub(crate) draft: Draft<'v>,
+    /// What a complement tells; empty without one.
+    pub(crate) hints: Hints<'v>,
+    /// The resource at work.
+    pub(crate) resource: Option<&'v Object<'v>>,
+    /// Addresses of the values that were carried, and whether they were only explained.
+    pub(crate) marks: Vec<(usize, bool)>,
+    pub(crate) issues: Vec<Issue>,
+}
+
+/// One object at work.
+pub(crate) struct Scope<'t, 'v> {
+    /// The segment that the operations are about.
+    pub(crate) own: u32,
+    /// The place that a lens fills; nothing for the operations of a resource.
+    pub(crate) spot: Option<Spot>,
+    pub(crate) object: &'t Object<'v>,
+    pub(crate) code_table: Option<&'v str>,
+    pub(crate) seat: u32,
+    /// Whether hints are about this object.
+    pub(crate) top: bool,
+    /// List items that belong to a rule or a group of rules.
+    pub(crate) claims: Vec<(usize, Owner)>,
+    /// Elements that a rule took.
+    pub(crate) taken: Vec<usize>,
+    /// List items and the repetition or segment that stands for them.
+    pub(crate) items: Vec<(usize, Spot)>,
+    fired: Vec<Firing>,
+}
+
+/// To whom a list item belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Rules that share items.
+    Group(u16),
+    Rule(u32),
+    /// Several rules of a slice, each with its own element of the item.
+    Slice,
+}
+
+/// One use of an operation.
+struct Firing {
+    step: BackStep,
+    journal: Range<usize>,
+    marks: Range<usize>,
+    element: usize,
+    item: Option<usize>,
+    refused: bool,
+}
+
+impl<'t, 'v> Scope<'t, 'v> {
+    pub(crate) fn new(own: u32, object: &'t Object<'v>, seat: u32) -> Scope<'t, 'v> {
+        Scope {
+            own,
+            spot: None,
+            object,
+            code_table: None,
+            seat,
+            top: true,
+            claims: Vec::new(),
+            taken: Vec::new(),
+            items: Vec::new(),
+            fired: Vec::new(),
+        }
+    }
+}
+
+impl<'v> Back<'v> {
+    /// Runs a body; true where something was said.
+    pub(crate) fn body<'t>(&mut self, body: &'v Body, scope: &mut Scope<'t, 'v>) -> bool {
+        let before = self.draft.journal.len();
+        let hinted = scope.top && !self.hints.is_empty();
+        for preferred in [true, false] {
+            if !preferred && !hinted {
+                continue;
+            }
+            for step in &body.back {
+                let fired = hinted && self.hints.fired(scope.seat, operation_of(body, *step).rule);
+                if !hinted || fired == preferred {
+                    self.step(body, *step, scope);
+                }
+            }
+        }
+        self.settle(body, scope);
+        self.draft.journal[before..].iter().any(|written| !written.dead) || !scope.fired.iter().all(|one| one.refused)
+    }
+
+    /// Takes back what guards refuse, and gives the elements to the next rule, until nothing changes.
+    fn settle<'t>(&mut self, body: &'v Body, scope: &mut Scope<'t, 'v>) {
+        for _ in 0..ROUNDS_MAX {
+            let mut changed = false;
+            for at in 0..scope.fired.len() {
+                let operation = operation_of(body, scope.fired[at].step);
+                if scope.fired[at].refused || operation.guard.is_empty() || self.guards_hold(operation, scope) {
+                    continue;
+                }
+                self.withdraw(scope, at);
+                changed = true;
+            }
+            if !changed {
+                return;
+            }
+            for step in &body.back {
+                self.step(body, *step, scope);
+            }
+        }
+    }
+
+    fn withdraw(&mut self, scope: &mut Scope<'_, 'v>, at: usize) {
+        let firing = &mut scope.fired[at];
+        firing.refused = true;
+        let (element, item) = (firing.element, firing.item);
+        self.draft.take_back(firing.journal.clone());
+        for mark in &mut self.marks[firing.marks.clone()] {
+            mark.0 = 0;
+        }
+        scope.taken.retain(|taken| *taken != element);
+        if let Some(item) = item
+            && !scope.fired.iter().any(|other| !other.refused && other.item == Some(item))
+        {
+            scope.claims.retain(|(claimed, _)| *claimed != item);
+            scope.items.retain(|(known, _)| *known != item);
+        }
+    }
+
+    /// Gives an operation the elements that are its own.
+    fn step<'t>(&mut self, body: &'v Body, step: BackStep, scope: &mut Scope<'t, 'v>) {
+        let operation = operation_of(body, step);
+        let ActionPlan::Write(write) = &operation.action else { return };
+        let Some(target) = write.targets.first().filter(|target| target.parent.is_none()) else { return };
+        if target.steps.first().is_some_and(|first| first.list.is_some() || target.choices.is_empty())
+            && target.steps.first().is_some_and(|first| !scope.object.contains(&first.name))
+        {
+            return;
+        }
+        let other_of_chain = |firing: &Firing| {
+            let other = operation_of(body, firing.step);
+            !firing.refused && other.chain == operation.chain && other.rule != operation.rule
+        };
+        if operation.chain != 0 && write.fires() && scope.fired.iter().any(other_of_chain) {
+            return;
+        }
+        if !operation.guard.is_empty() && self.message_refuses(operation) {
+            return;
+        }
+        for element in elements(target, step.turn, write, operation.rule, scope, &self.hints) {
+            self.try_one(operation, write, step, &element, scope);
+        }
+    }
+
+    fn try_one<'t>(
+        &mut self,
+        operation: &'v Operation,
+        write: &'v Write,
+        step: BackStep,
+        element: &Element<'t, 'v>,
+        scope: &mut Scope<'t, 'v>,
+    ) {
+        let address = address(element.value);
+        let tried = |one: &Firing| one.step.list == step.list && one.step.at == step.at && one.element == address;
+        if scope.taken.contains(&address) || scope.fired.iter().any(tried) {
+            return;
+        }
+        if step.turn == Turn::Derived {
+            self.explain(element.value);
+            return;
+        }
+        let (journal, marks) = (self.draft.journal.len(), self.marks.len());
+        let fired = self.fire(operation, write, element, scope)
+            && (operation.guard.is_empty() || self.equate(operation, write, scope));
+        if !fired {
+            let end = self.draft.journal.len();
+            self.draft.take_back(journal..end);
+            self.marks.truncate(marks);
+            return;
+        }
+        if let Some((item, owner)) = element.item
+            && !scope.claims.iter().any(|(claimed, _)| *claimed == item)
+        {
+            scope.claims.push((item, owner));
+        }
+        scope.taken.push(address);
+        scope.fired.push(Firing {
+            step,
+            journal: journal..self.draft.journal.len(),
+            marks: marks..self.marks.len(),
+            element: address,
+            item: element.item.map(|(item, _)| item),
+            refused: false,
+        });
+    }
+
+    /// Writes what the lens prints of the element; false where it refuses.
+    fn fire<'t>(
+        &mut self,
+        operation: &'v Operation,
+        write: &'v Write,
+        element: &Element<'t, 'v>,
+        scope: &mut Scope<'t, 'v>,
+    ) -> bool {
+        if let LensUse::Constant(constant) = &write.lens {
+            let same = is_constant(constant, element.value, scope, self.program);
+            if same {
+                self.carry(element.value, &[]);
+            }
+            return same;
+        }
+        if let Some(default) = &write.default
+            && is_constant(default, element.value, scope, self.program)
+        {
+            self.carry(element.value, &[]);
+            return true;
+        }
+        let Some(first) = operation.sources.first() else { return false };
+        let Some(spot) = self.spot(first, operation.rule, element.item.map(|(item, _)| item), scope) else {
+            return false;
+        };
+        match &write.lens {
+            LensUse::Builtin(_) => self.plain(operation, write, element, spot, scope),
+            LensUse::Composite(lens) => self.composite(*lens, write, element, spot, scope),
+            LensUse::Resource(lens) => self.referred(*lens, write, element.value, spot, scope),
+            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => false,
+        }
+    }
+
+    pub(crate) fn systems(&self) -> Option<&'v Table> {
+        self.program.systems.map(|at| &self.program.tables[at])
+    }
+
+    fn plain<'t>(
+        &mut self,
+        operation: &'v Operation,
+        write: &'v Write,
+        element: &Element<'t, 'v>,
+        spot: Spot,
+        scope: &mut Scope<'t, 'v>,
+    ) -> bool {
+        let LensUse::Builtin(lens) = &write.lens else { return false };
+        let program = self.program;
+        let table = write.table.or(write.options.table).map(|at| &program.tables[at]);
+        let hand = BackHand {
+            options: &write.options,
+            table,
+            systems: self.systems(),
+            parted: write.parted,
+            sources: operation.sources.len(),
+        };
+        let fuller = concept::fuller(write, element);
+        let Some(mut texts) = value::print(*lens, fuller.unwrap_or(element.value), &hand) else { return false };
+        if *lens == crate::builtin::Builtin::StructuredNumeric && operation.sources.len() > 1 {
+            value::structured_unit(element.value, &hand, &mut texts);
+        }
+        for text in texts {
+            let place = match (text.source, text.repeat) {
+                (0, 0) => Some(spot),
+                (0, repeat) => Some(Spot { repetition: spot.repetition.max(1) + repeat, ..spot }),
+                (source, _) => {
+                    let paths = operation.sources.get(usize::from(source));
+                    let item = element.item.map(|(item, _)| item);
+                    paths.and_then(|paths| self.spot(paths, operation.rule, item, scope))
+                }
+            };
+            let Some(place) = place.and_then(|place| place.part(text.part)) else { continue };
+            self.write(place, text.form, operation.rule, text.text, scope);
+        }
+        self.carry(element.value, value::carried(*lens));
+        if let Some(fuller) = fuller {
+            self.carry(fuller, &[]);
+        }
+        true
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        spot: Spot,
+        form: Form,
+        rule: u32,
+        text: std::borrow::Cow<'v, str>,
+        scope: &Scope<'_, 'v>,
+    ) {
+        if !text.is_empty() {
+            self.draft.write(Written { spot, form, rule, seat: scope.seat, text, dead: false });
+        }
+    }
+
+    fn composite<'t>(
+        &mut self,
+        lens: usize,
+        write: &'v Write,
+        element: &Element<'t, 'v>,
+        spot: Spot,
+        scope: &Scope<'t, 'v>,
+    ) -> bool {
+        let program = self.program;
+        let plan = &program.lenses[lens];
+        if plan.primitive {
+            let around = Object::new().with(crate::sheet::Sheet::WHOLE, element.value.clone());
+            let said = self.inner(&plan.body, &around, write, spot, scope);
+            if said {
+                self.carry(element.value, &[]);
+            }
+            return said;
+        }
+        let table = write.table.map(|at| &program.tables[at]);
+        if let Some(table) = table {
+            let Some(sent) = concept::untranslated(element.value, table) else { return false };
+            let Some(object) = sent.as_object() else { return false };
+            let said = self.inner(&plan.body, object, write, spot, scope);
+            if said {
+                self.carry(element.value, &[]);
+            }
+            return said;
+        }
+        let Some(object) = element.value.as_object() else { return false };
+        let said = self.inner(&plan.body, object, write, spot, scope);
+        if said {
+            self.left_over(write, object, spot, scope);
+        }
+        said
+    }
+
+    /// Runs the rules of a lens over an object.
+    pub(crate) fn inner(
+        &mut self,
+        body: &'v Body,
+        object: &Object<'v>,
+        write: &'v Write,
+        spot: Spot,
+        scope: &Scope<'_, 'v>,
+    ) -> bool {
+        let mut inner = Scope::new(spot.segment, object, scope.seat);
+        inner.top = false;
+        inner.code_table = write.code_table.as_deref().or(scope.code_table);
+        inner.spot = (spot.field != 0).then_some(spot);
+        self.body(body, &mut inner)
+    }
+
+    /// The leaves under a value are in the message; only members of these names where some are given.
+    pub(crate) fn carry(&mut self, value: &Value<'_>, names: &[&str]) {
+        mark(value, names, true, &mut self.marks, false);
+    }
+
+    /// The leaves under a value need no place in the message: it says them by its form.
+    pub(crate) fn explain(&mut self, value: &Value<'_>) {
+        mark(value, &[], true, &mut self.marks, true);
+    }
+}
+
+impl Write {
+    /// Whether the operation takes part in the choice of its chain.
+    fn fires(&self) -> bool {
+        !matches!(self.lens, LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything)
+    }
+}
+
+/// What tells two values of one tree apart.
+pub(crate) fn address<T>(value: &T) -> usize {
+    std::ptr::from_ref(value).addr()
+}
+
+fn mark(value: &Value<'_>, names: &[&str], named: bool, marks: &mut Vec<(usize, bool)>, explained: bool) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| mark(item, names, named, marks, explained)),
+        Value::Object(object) => {
+            for (name, value) in object.iter() {
+                mark(value, names, names.is_empty() || names.contains(&name), marks, explained);
+            }
+        }
+        _ if named => marks.push((address(value), explained)),
+        _ => {}
+    }
+}
+
+/// Whether the value is what a constant would have written, or says it among other things.
+fn is_constant(constant: &Constant, value: &Value<'_>, scope: &Scope<'_, '_>, program: &Program) -> bool {
+    match constant {
+        Constant::Fixed(fixed) => says(value, fixed),
+        Constant::Plan => value.as_str() == Some(program.hash_text.as_str()),
+        Constant::Site => true,
+        Constant::CodeTable => scope.code_table.is_some() && value.as_str() == scope.code_table,
+    }
+}
+
+fn says(value: &Value<'_>, fixed: &Value<'_>) -> bool {
+    match (value, fixed) {
+        (Value::Object(value), Value::Object(fixed)) => {
+            fixed.iter().all(|(name, fixed)| value.get(name).is_some_and(|value| says(value, fixed)))
+                && value.len() == fixed.len()
+        }
+        (Value::Array(values), Value::Array(fixed)) => {
+            values.len() == fixed.len() && values.iter().zip(fixed).all(|(value, fixed)| says(value, fixed))
+        }
+        (value, fixed) => value == fixed,
+    }
+}
+
+impl Operation {
+    /// Whether guards with a list of values are made true on the way back.
+    pub(crate) fn equates(&self) -> bool {
+        self.way != Direction::Forward
+    }
+}
+
+/// Each round takes at least one rule out; nearly always the first changes nothing.
+const ROUNDS_MAX: usize = 8;
