@@ -16,6 +16,7 @@ use crate::plan::{
     ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, LimitPlan, MapPlan,
     MergePlan, Program, RuleFacts, TargetPlan, Version,
 };
+use crate::reverse::profile::{self, ProfileFile};
 use crate::rule::{Action, Alternative, Dialect, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
@@ -42,7 +43,7 @@ pub(crate) struct Faulty {
 /// The same beside what was found in other files.
 pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty) -> Result<Program, Vec<Diagnostic>> {
     let mut findings = Findings::new(files, faulty.found);
-    let (mut maps, mut lenses, overlays) = read(files, &mut findings);
+    let (mut maps, mut lenses, overlays, profiles) = read(files, &mut findings);
     overlay::apply(&mut maps, &mut lenses, overlays, &mut findings);
     maps.sort_by(|a, b| a.0.name.value.cmp(&b.0.name.value));
     let names = files.iter().map(|file| file.name.clone()).collect();
@@ -64,6 +65,7 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
     checks::rules_of_segments(&maps, &mut compiler.findings);
     unused::check(&maps, &lenses, checks::chains, &mut compiler.findings);
     let systems = compiler.shared_table("systems");
+    let profiles = profiles.iter().flat_map(|file| profile::plans(file, &mut compiler)).collect();
     if compiler.findings.has_errors() {
         return Err(compiler.findings.sorted());
     }
@@ -75,6 +77,7 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
         tables: compiler.tables,
         table_owners: compiler.owners,
         systems,
+        profiles,
         ordinals: ordinals(&maps),
         rules: compiler.rules,
         hash,
@@ -108,16 +111,17 @@ pub(crate) struct History {
     pub(crate) dropped: Vec<Rule>,
 }
 
-type Read = (Vec<(MapFile, History)>, Vec<LensFile>, Vec<(u32, file::OverlayFile)>);
+type Read = (Vec<(MapFile, History)>, Vec<LensFile>, Vec<(u32, file::OverlayFile)>, Vec<ProfileFile>);
 
 fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
     let (mut maps, mut lenses, mut overlays) = (Vec::new(), Vec::new(), Vec::new());
-    let mut shared = Words::default();
+    let (mut shared, mut profiles) = (Words::default(), Vec::new());
     for (number, source) in (0u32..).zip(files) {
         let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
         match file::read(&tree, findings) {
             Some(File::Names(words)) => shared.share(&words),
             Some(File::Map(map)) => maps.push((*map, History::default())),
+            Some(File::Profile(profile)) => profiles.push(profile),
             Some(File::Lens(lens)) => lenses.push(lens),
             Some(File::Overlay(overlay)) => overlays.push((number, overlay)),
             None => {}
@@ -129,7 +133,8 @@ fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
     for lens in &mut lenses {
         lens.words.share(&shared);
     }
-    (maps, lenses, overlays)
+    profiles.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+    (maps, lenses, overlays, profiles)
 }
 
 fn unique(maps: &[(MapFile, History)], lenses: &[LensFile], compiler: &mut Compiler<'_, '_>) {

@@ -6,6 +6,7 @@ use crate::grammar;
 use crate::limit::{self, Limit};
 use crate::overlay;
 use crate::place::{Placed, Word};
+use crate::reverse::profile::ProfileFile;
 use crate::rule::{Dialect, NullPolicy, Rule, Source, Target, Test};
 use crate::section::Section;
 use crate::source_head::{self, SourceHead};
@@ -20,6 +21,7 @@ pub(crate) enum File {
     Overlay(OverlayFile),
     /// Words that all files share.
     Names(Words),
+    Profile(ProfileFile),
 }
 
 #[derive(Debug)]
@@ -194,13 +196,44 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
         lens(&section, findings).map(File::Lens)
     } else if section.has("overlay") {
         changes(&section, findings).map(File::Overlay)
+    } else if section.has("profile") {
+        profile(&section, findings).map(File::Profile)
     } else if section.has("names") {
         section.only(&NAMES_KEYS, findings);
         Some(File::Names(words(&section, findings)))
     } else {
-        findings.error("E-HEAD", tree.place(), "the file has neither map, lens, names nor overlay", "write: map: NAME");
+        findings.error(
+            "E-HEAD",
+            tree.place(),
+            "the file has neither map, lens, names, profile nor overlay",
+            "write: map: NAME",
+        );
         None
     }
+}
+
+fn profile(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<ProfileFile> {
+    section.only(&["profile", "message", "events", "hl7", "constants", "fill"], findings);
+    let name = section.text("profile", findings)?;
+    let (Some(message), Some(hl7)) = (section.text("message", findings), section.text("hl7", findings)) else {
+        findings.error("E-PROFILE", name.place, "the profile lacks message or hl7", "write: message: ORU, hl7: 2.5.1");
+        return None;
+    };
+    let constants = section.section("constants", findings).map(|constants| {
+        let texts = constants.members().iter().filter_map(|(path, tree)| match tree {
+            Tree::Text(text) => Some((path.clone(), text.clone())),
+            _ => None,
+        });
+        texts.collect()
+    });
+    Some(ProfileFile {
+        name,
+        message,
+        hl7,
+        events: section.words("events", findings),
+        constants: constants.unwrap_or_default(),
+        fill: section.words("fill", findings),
+    })
 }
 
 fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {

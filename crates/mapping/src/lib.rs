@@ -115,6 +115,7 @@ pub use mapped::{Facts, Mapped, Merge};
 pub use place::SourceFile;
 pub use plan::Program;
 pub use records::{Record, Records};
+pub use reverse::{FromFhirError, Outbound, ViewAccounts, Written};
 pub use run::Site;
 pub use tally::{AccountLine, Accounts, LeafClass};
 pub use trace::{Trace, TraceLine};

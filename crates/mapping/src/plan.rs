@@ -23,6 +23,7 @@ pub struct Program {
     pub(crate) table_owners: Vec<String>,
     /// The table that the lens `system` reads.
     pub(crate) systems: Option<usize>,
+    pub(crate) profiles: Vec<crate::reverse::profile::Profile>,
     /// Fields that only tell a position, by segment: set ids.
     pub(crate) ordinals: Vec<(String, u16)>,
     pub(crate) rules: Vec<RuleFacts>,

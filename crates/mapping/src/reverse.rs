@@ -1,4 +1,30 @@
 //! From FHIR to messages: the same rules, read from right to left.
+//!
+//! A view of resources becomes a message by a [`profile`]: resources take their [`seat`]s at segments, the rules of each
+//! seat are [`run`] backward, and what stands in the [`draft`] in the end is [`print`]ed. With the message of which the
+//! view was made, only the difference between the view as it was and as it is now is written into that message.
+
+mod align;
+mod change;
+mod concept;
+mod draft;
+mod elements;
+mod fit;
+mod guard;
+mod hints;
+mod moment;
+mod outbound;
+mod places;
+mod print;
+pub(crate) mod profile;
+mod put;
+mod run;
+mod seat;
+mod tally;
+pub(crate) mod value;
+mod view;
+
+pub use outbound::{FromFhirError, Outbound, ViewAccounts, Written};
 
 use crate::plan::{ActionPlan, BackList, BackStep, Body, ItemPlace, LensUse, Operation, Turn, Write};
 use crate::rule::Direction;

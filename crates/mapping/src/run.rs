@@ -497,23 +497,47 @@ impl MapPlan {
     /// Whether the map is meant for the message.
     fn applies(&self, message: &Message<'_>) -> bool {
         let header = message.header();
-        if let (Some((low, high)), Some(version)) = (self.versions, crate::compile::version(&header.version())) {
+        self.is_for(&MessageKind {
+            version: &header.version(),
+            trigger: &header.trigger(),
+            code: &header.message_code(),
+            structure: dukou_wire::groups::structure(&header),
+            stated: &header.structure(),
+        })
+    }
+
+    /// Whether the map is meant for messages of this kind.
+    pub(crate) fn is_for(&self, kind: &MessageKind<'_>) -> bool {
+        if let (Some((low, high)), Some(version)) = (self.versions, crate::compile::version(kind.version)) {
             // 2.8 in a map means every 2.8.x.
             let top = if high.2 == 0 { (high.0, high.1, u16::MAX) } else { high };
             if version < low || version > top {
                 return false;
             }
         }
-        if !self.events.is_empty() && !self.events.iter().any(|event| *event == header.trigger()) {
+        if !self.events.is_empty() && !self.events.iter().any(|event| event == kind.trigger) {
             return false;
         }
         if self.messages.is_empty() {
             return true;
         }
-        let structure = dukou_wire::groups::structure(&header);
-        let named = |name: &String| *name == structure || *name == header.structure() || *name == header.message_code();
-        self.messages.iter().any(named)
+        self.messages.iter().any(|name| name == kind.structure || name == kind.stated || name == kind.code)
     }
+}
+
+/// What the header says of the kind of a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageKind<'k> {
+    /// MSH-12.
+    pub(crate) version: &'k str,
+    /// MSH-9.2.
+    pub(crate) trigger: &'k str,
+    /// MSH-9.1.
+    pub(crate) code: &'k str,
+    /// The structure that is known for it.
+    pub(crate) structure: &'k str,
+    /// MSH-9.3.
+    pub(crate) stated: &'k str,
 }
 
 /// Room in the forest, by the leaves of the message: a leaf makes a node for itself and one for what is around it.

@@ -9,7 +9,7 @@ use super::value::Form;
 use crate::plan::{Position, RepetitionFilter};
 
 /// A place below a segment; 0 leaves a level open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Spot {
     pub(crate) segment: u32,
     pub(crate) field: u16,
@@ -206,14 +206,12 @@ impl<'v> Draft<'v> {
         if id == "MSH" {
             return Some(0);
         }
+        if let Some(known) = self.known_nearest(id, own) {
+            return Some(known);
+        }
         let mut group = self.segments[own as usize].group;
         let mut from = "";
         loop {
-            let before = self.direct(group, id).filter(|at| *at <= own).next_back();
-            let here = before.or_else(|| self.direct(group, id).next()).or_else(|| self.below(group, from, id));
-            if here.is_some() {
-                return here;
-            }
             let shape = self.groups[group as usize].shape;
             let room = shape.and_then(|shape| way(shape, from, id));
             if let Some(way) = room {
@@ -225,6 +223,58 @@ impl<'v> Draft<'v> {
                 None => return self.site_segment(id, own),
             }
         }
+    }
+
+    /// The nearest segment of an id that is there.
+    pub(crate) fn known_nearest(&self, id: &str, own: u32) -> Option<u32> {
+        if id == "MSH" {
+            return Some(0);
+        }
+        let mut group = self.segments[own as usize].group;
+        let mut from = "";
+        loop {
+            let before = self.direct(group, id).rfind(|at| *at <= own);
+            let here = before.or_else(|| self.direct(group, id).next()).or_else(|| self.below(group, from, id));
+            if here.is_some() {
+                return here;
+            }
+            from = self.groups[group as usize].name;
+            group = self.groups[group as usize].parent?;
+        }
+    }
+
+    /// Segments of an id in groups of a name below a group, groups of the name `from` left out.
+    pub(crate) fn named_below(&self, group: u32, from: &str, wanted: &str, id: &str, found: &mut Vec<u32>) {
+        for child in &self.groups[group as usize].children {
+            let Child::Group(at) = child else { continue };
+            let name = self.groups[*at as usize].name;
+            if name == from {
+                continue;
+            }
+            if name == wanted {
+                found.extend(self.direct(*at, id));
+            }
+            self.named_below(*at, "", wanted, id, found);
+        }
+    }
+
+    /// How many groups stand around a group.
+    pub(crate) fn depth(&self, group: u32) -> usize {
+        std::iter::successors(self.groups[group as usize].parent, |at| self.groups[*at as usize].parent).count()
+    }
+
+    /// Whether the structure lets a segment stand several times in its group.
+    pub(crate) fn repeats(&self, segment: u32) -> bool {
+        let segment = &self.segments[segment as usize];
+        let shape = self.groups[segment.group as usize].shape;
+        shape.and_then(|shape| shape.members().nth(usize::from(segment.member))).is_none_or(|member| member.repeats)
+    }
+
+    /// Whether the structure lets a group stand several times in the group around it.
+    pub(crate) fn group_repeats(&self, group: u32) -> bool {
+        let here = &self.groups[group as usize];
+        let around = here.parent.and_then(|parent| self.groups[parent as usize].shape);
+        around.and_then(|shape| shape.members().nth(usize::from(here.member))).is_none_or(|member| member.repeats)
     }
 
     /// Segments of a site stand where their maps read them: behind the own one.
@@ -297,7 +347,8 @@ impl<'v> Draft<'v> {
                 Slot::Group(shape) => {
                     let last = self.last_group(group, shape.name());
                     let full = |last: &u32| {
-                        turn == Some(at) && (self.direct(*last, id).next().is_some() || self.below(*last, "", id).is_some())
+                        turn == Some(at)
+                            && (self.direct(*last, id).next().is_some() || self.below(*last, "", id).is_some())
                     };
                     group = match last.filter(|last| !full(last)) {
                         Some(last) => last,

@@ -13,6 +13,8 @@ pub(crate) struct Element<'t, 'v> {
     pub(crate) parent: &'t Object<'v>,
     /// The innermost item that a source repeat stands for.
     pub(crate) item: Option<(usize, Owner)>,
+    /// Members that only tell the slice.
+    pub(crate) slices: Vec<&'t Value<'v>>,
 }
 
 struct Walk<'w, 't, 'v> {
@@ -22,6 +24,7 @@ struct Walk<'w, 't, 'v> {
     rule: u32,
     scope: &'w Scope<'t, 'v>,
     hints: &'w Hints<'v>,
+    slices: Vec<&'t Value<'v>>,
     found: Vec<Element<'t, 'v>>,
 }
 
@@ -35,10 +38,10 @@ pub(crate) fn elements<'t, 'v>(
     hints: &Hints<'v>,
 ) -> Vec<Element<'t, 'v>> {
     let object: &'t Object<'v> = scope.object;
-    let mut walk = Walk { target, turn, write, rule, scope, hints, found: Vec::new() };
+    let mut walk = Walk { target, turn, write, rule, scope, hints, slices: Vec::new(), found: Vec::new() };
     if target.steps.is_empty() {
         if let Some(value) = object.get(crate::sheet::Sheet::WHOLE) {
-            walk.found.push(Element { value, parent: object, item: None });
+            walk.found(value, object, None);
         }
         return walk.found;
     }
@@ -47,6 +50,10 @@ pub(crate) fn elements<'t, 'v>(
 }
 
 impl<'t, 'v> Walk<'_, 't, 'v> {
+    fn found(&mut self, value: &'t Value<'v>, parent: &'t Object<'v>, item: Option<(usize, Owner)>) {
+        self.found.push(Element { value, parent, item, slices: self.slices.clone() });
+    }
+
     fn steps(&mut self, steps: &[StepPlan], object: &'t Object<'v>, item: Option<(usize, Owner)>) {
         let Some((step, below)) = steps.split_first() else { return };
         let value = match below.is_empty() && !self.target.choices.is_empty() {
@@ -56,7 +63,7 @@ impl<'t, 'v> Walk<'_, 't, 'v> {
         let Some(value) = value else { return };
         let Some(list) = &step.list else {
             match (below.is_empty(), value) {
-                (true, value) => self.found.push(Element { value, parent: object, item }),
+                (true, value) => self.found(value, object, item),
                 (false, Value::Object(inner)) => self.steps(below, inner, item),
                 _ => {}
             }
@@ -85,7 +92,7 @@ impl<'t, 'v> Walk<'_, 't, 'v> {
             }
             let own = self.owner(list, below);
             if let Some(owner) = own
-                && !self.may_take(value, owner, list)
+                && !self.may_take(value, owner)
             {
                 continue;
             }
@@ -94,11 +101,16 @@ impl<'t, 'v> Walk<'_, 't, 'v> {
                 Some(owner) if repeats || outer.is_none() => Some((address(value), owner)),
                 _ => outer,
             };
+            let slices = self.slices.len();
+            if let Some(filter) = list.filter.as_ref().filter(|filter| !filter.negate) {
+                self.slices.extend(value.get(&filter.member));
+            }
             match (below.is_empty(), value) {
-                (true, value) => self.found.push(Element { value, parent: object, item }),
+                (true, value) => self.found(value, object, item),
                 (false, Value::Object(inner)) => self.steps(below, inner, item),
                 _ => {}
             }
+            self.slices.truncate(slices);
         }
     }
 
@@ -113,7 +125,7 @@ impl<'t, 'v> Walk<'_, 't, 'v> {
         }
     }
 
-    fn may_take(&self, value: &Value<'v>, owner: Owner, list: &ListStep) -> bool {
+    fn may_take(&self, value: &Value<'v>, owner: Owner) -> bool {
         let at = address(value);
         if self.scope.top
             && let Some(known) = self.hints.origin(at, self.scope.seat)
@@ -125,7 +137,6 @@ impl<'t, 'v> Walk<'_, 't, 'v> {
         });
         let alike = self.turn != Turn::Alike
             || self.write.fill.iter().all(|(name, fill)| value.get(name).is_some_and(|value| value == fill));
-        let lists = self.target.steps.iter().filter(|step| step.list.is_some()).count();
-        free && (alike || lists == 0) && (self.turn != Turn::Constant || list.filter.is_none() || free)
+        free && alike
     }
 }

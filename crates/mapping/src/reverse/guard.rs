@@ -5,14 +5,21 @@ use std::borrow::Cow;
 use super::draft::Spot;
 use super::run::{Back, Scope};
 use super::value::Form;
-use crate::plan::{Operation, PathPlan, Position, Root, TestPlan, Write};
+use crate::plan::{Operation, PathPlan, Position, Root, TestPlan};
 use crate::rule::TestKind;
 
 impl<'v> Back<'v> {
     /// Whether the kind of message already says that the operation has no part in it.
     pub(crate) fn message_refuses(&self, operation: &Operation) -> bool {
-        let of_message = |test: &&TestPlan| matches!(&test.path.root, Root::Nearest(name) if name == "MSH");
-        operation.guard.iter().filter(of_message).any(|test| {
+        self.message_denies(&operation.guard)
+    }
+
+    /// Whether the header makes a guard false.
+    pub(crate) fn message_denies(&self, guard: &[TestPlan]) -> bool {
+        let of_message = |test: &&TestPlan| {
+            matches!(&test.path.root, Root::Nearest(name) if name == "MSH") && matches!(test.path.field, 9 | 12)
+        };
+        guard.iter().filter(of_message).any(|test| {
             let leaf = Spot {
                 segment: 0,
                 field: test.path.field,
@@ -25,7 +32,7 @@ impl<'v> Back<'v> {
     }
 
     /// Makes the lists of values true that the guard names; false where a guard on the own source fails already.
-    pub(crate) fn equate(&mut self, operation: &'v Operation, write: &Write, scope: &mut Scope<'_, 'v>) -> bool {
+    pub(crate) fn equate(&mut self, operation: &'v Operation, scope: &mut Scope<'_, 'v>) -> bool {
         for test in &operation.guard {
             let own = operation.sources.iter().flatten().any(|path| same_place(path, &test.path));
             let Some(leaf) = self.guarded(&test.path, scope) else { continue };
@@ -39,11 +46,10 @@ impl<'v> Back<'v> {
             if self.test(&test.kind, leaf) || !operation.equates() || leaf.segment == 0 {
                 continue;
             }
-            let sent = self.hints.sent(leaf).filter(|sent| values.iter().any(|value| value == sent.as_ref()));
+            let sent = self.hints.original(leaf).filter(|sent| values.iter().any(|value| value == sent.as_ref()));
             let text = sent.unwrap_or_else(|| Cow::Borrowed(values.first().map_or("", String::as_str)));
             self.write(leaf, Form::Equation, operation.rule, text, scope);
         }
-        let _whole = write;
         true
     }
 
@@ -63,6 +69,7 @@ impl<'v> Back<'v> {
             Root::Nearest(name) => self.known_nearest(name, scope.own)?,
             Root::Beside(name, _) => self.beside(name, scope.own).next()?,
             Root::Group(_, name, _) => self.known_nearest(name, scope.own)?,
+            Root::Tree(_) | Root::Row(_) => return None,
         };
         let repetition = match path.position {
             Position::Nth(number) | Position::From(number) => number,
@@ -84,6 +91,7 @@ impl<'v> Back<'v> {
             TestKind::Valued => valued(),
             TestKind::Empty => !valued(),
             TestKind::Null => false,
+            TestKind::Begins(start) => self.text_at(spot).is_some_and(|text| text.starts_with(start.as_str())),
             TestKind::In(values) => self.text_at(spot).is_some_and(|text| values.contains(&text.into_owned())),
             TestKind::NotIn(values) => !self.text_at(spot).is_some_and(|text| values.contains(&text.into_owned())),
         }

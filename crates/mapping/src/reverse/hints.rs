@@ -15,8 +15,8 @@ pub(crate) struct Hints<'v> {
     pub(crate) fired: HashSet<(u32, u32)>,
     /// Which alternative of its source a rule took, by seat.
     pub(crate) alternatives: HashMap<(u32, u32), u16>,
-    /// Seats whose kind of resource stands several times around one segment.
-    pub(crate) shared: HashSet<u32>,
+    /// The segments of all seats of the same emit, by seat.
+    pub(crate) siblings: HashMap<u32, Vec<u32>>,
     /// List items by address and seat: the rules that wrote them and the numbers of their repeats.
     pub(crate) origins: HashMap<(usize, u32), Vec<(u32, u32)>>,
     /// Positions that the unchanged view fills: in the changed one they are empty unless they are filled again.
@@ -36,8 +36,9 @@ impl<'v> Hints<'v> {
         self.alternatives.get(&(seat, rule)).map(|number| usize::from(*number))
     }
 
-    pub(crate) fn is_shared(&self, seat: u32) -> bool {
-        self.shared.contains(&seat)
+    /// The segments of all seats of the same emit.
+    pub(crate) fn siblings(&self, seat: u32) -> &[u32] {
+        self.siblings.get(&seat).map_or(&[], Vec::as_slice)
     }
 
     /// The rules that wrote a list item.
@@ -54,20 +55,25 @@ impl<'v> Hints<'v> {
     /// The text that was sent at a position.
     pub(crate) fn sent(&self, leaf: Spot) -> Option<Cow<'v, str>> {
         let leaf = leaf.leaf();
-        if self.carried.contains(&leaf) {
-            return None;
-        }
-        let message = self.message?;
-        let segment = message.segments().nth(leaf.segment as usize)?;
+        if self.carried.contains(&leaf) { None } else { self.original(leaf) }
+    }
+
+    /// The text that stood at a position, whether or not the view says it.
+    pub(crate) fn original(&self, leaf: Spot) -> Option<Cow<'v, str>> {
+        let leaf = leaf.leaf();
+        let segment = self.segment(leaf.segment)?;
         let node = segment.field(leaf.field).child(leaf.repetition).child(leaf.component).child(leaf.subcomponent);
         (node.presence() == Presence::Value).then(|| node.text())
     }
 
+    fn segment(&self, number: u32) -> Option<dukou_wire::Segment<'v>> {
+        let (message, at) = (self.message?, number as usize);
+        (at < message.segment_count()).then(|| message.segment(at))
+    }
+
     /// Whether something was sent at or below a place.
     pub(crate) fn is_valued(&self, spot: Spot) -> bool {
-        let Some(segment) = self.message.and_then(|message| message.segments().nth(spot.segment as usize)) else {
-            return false;
-        };
+        let Some(segment) = self.segment(spot.segment) else { return false };
         let field = segment.field(spot.field);
         for (repetition, one) in (1u16..).zip(field.children()) {
             for (component, part) in (1u16..).zip(one.children()) {
@@ -84,8 +90,7 @@ impl<'v> Hints<'v> {
 
     /// How many repetitions of a field were sent.
     pub(crate) fn repetitions(&self, segment: u32, field: u16) -> u16 {
-        let segment = self.message.and_then(|message| message.segments().nth(segment as usize));
-        let node = segment.map(|segment| segment.field(field));
+        let node = self.segment(segment).map(|segment| segment.field(field));
         node.filter(|node| !node.raw().is_empty()).map_or(0, |node| node.child_count())
     }
 }

@@ -19,12 +19,20 @@ impl<'v> Back<'v> {
     ) -> Option<Spot> {
         if scope.top
             && let Some(path) = self.hints.alternative(scope.seat, rule).and_then(|number| paths.get(number))
-            && (matches!(path.root, Root::Own) || !self.hints.is_shared(scope.seat))
+            && !self.is_shared(path, scope)
             && let Some(spot) = self.place(path, rule, item, scope)
         {
             return Some(spot);
         }
         paths.iter().find_map(|path| self.place(path, rule, item, scope))
+    }
+
+    /// Whether the place belongs to others of the same kind as well: what one of them says does not change it.
+    fn is_shared(&self, path: &PathPlan, scope: &Scope<'_, 'v>) -> bool {
+        let Root::Nearest(name) = &path.root else { return false };
+        let here = self.known_nearest(name, scope.own);
+        let mut others = self.hints.siblings(scope.seat).iter().filter(|other| **other != scope.own);
+        others.any(|other| self.known_nearest(name, *other) == here)
     }
 
     fn place(&mut self, path: &'v PathPlan, rule: u32, item: Option<usize>, scope: &mut Scope<'_, 'v>) -> Option<Spot> {
@@ -43,9 +51,10 @@ impl<'v> Back<'v> {
                 let nth = segment_number(*position, ordinal);
                 self.segment_for(item, known, nth, scope, |back, own| back.draft.open_in(groups, name, own))?
             }
+            Root::Tree(_) | Root::Row(_) => return None,
         };
         let spot = Spot { segment, field: 0, repetition: 0, component: 0, subcomponent: 0 };
-        if path.field == 0 {
+        if path.is_segment() {
             return Some(spot);
         }
         let repetition = self.repetition(segment, path, rule, item, ordinal, scope);
@@ -161,6 +170,7 @@ impl<'v> Back<'v> {
         write: &'v Write,
         value: &Value<'v>,
         spot: Spot,
+        strict: bool,
         scope: &Scope<'_, 'v>,
     ) -> bool {
         let program = self.program;
@@ -179,6 +189,7 @@ impl<'v> Back<'v> {
             _ => None,
         });
         let said = match (target, found) {
+            (Some(object), _) if super::fit::fit(&plan.body, object, strict).is_none() => false,
             (Some(object), _) => self.inner(&plan.body, object, write, spot, scope),
             (None, Some(_)) => false,
             (None, None) => match logical(value, kind.as_str()) {
@@ -198,8 +209,8 @@ impl<'v> Back<'v> {
         let extensions = object.get("extension").and_then(Value::as_array).unwrap_or_default();
         for extension in extensions.iter().filter(|extension| extension.text_at("url") == Some(url)) {
             for part in extension.list_at("extension") {
-                let numbers = part.text_at("url").unwrap_or("").split('.').filter_map(|number| number.parse().ok());
-                let place = numbers.fold(Some(spot), |spot, number| spot?.part(number));
+                let mut numbers = part.text_at("url").unwrap_or("").split('.').filter_map(|number| number.parse().ok());
+                let place = numbers.try_fold(spot, Spot::part);
                 if let (Some(place), Some(text)) = (place, part.get("valueString").and_then(text_of)) {
                     self.write(place, Form::Plain, u32::MAX, text, scope);
                 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use dukou_fhir::{Issue, Object, Value};
 use dukou_terminology::Table;
+use dukou_wire::facts;
 
 use super::draft::{Draft, Spot, Written};
 use super::elements::{Element, elements};
@@ -12,7 +13,7 @@ use super::hints::Hints;
 use super::value::{self, BackHand, Form};
 use super::view::View;
 use super::{concept, operation_of};
-use crate::plan::{ActionPlan, BackStep, Body, Constant, LensUse, Operation, Program, Turn, Write};
+use crate::plan::{ActionPlan, BackList, BackStep, Body, Constant, LensUse, Operation, Program, Turn, Write};
 use crate::rule::Direction;
 
 /// The state of one way back.
@@ -20,6 +21,8 @@ pub(crate) struct Back<'v> {
     pub(crate) program: &'v Program,
     pub(crate) view: View<'v>,
     pub(crate) draft: Draft<'v>,
+    /// MSH-12 of the message that is written.
+    pub(crate) version: &'v str,
     /// What a complement tells; empty without one.
     pub(crate) hints: Hints<'v>,
     /// The resource at work.
@@ -179,7 +182,12 @@ impl<'v> Back<'v> {
     ) {
         let address = address(element.value);
         let tried = |one: &Firing| one.step.list == step.list && one.step.at == step.at && one.element == address;
-        if scope.taken.contains(&address) || scope.fired.iter().any(tried) {
+        let extra = step.list == BackList::BackOnly;
+        if (scope.taken.contains(&address) && !extra) || scope.fired.iter().any(tried) {
+            return;
+        }
+        if step.turn == Turn::Alike {
+            scope.claims.extend(element.item);
             return;
         }
         if step.turn == Turn::Derived {
@@ -188,19 +196,27 @@ impl<'v> Back<'v> {
         }
         let (journal, marks) = (self.draft.journal.len(), self.marks.len());
         let fired = self.fire(operation, write, element, scope)
-            && (operation.guard.is_empty() || self.equate(operation, write, scope));
+            && (operation.guard.is_empty() || self.equate(operation, scope));
         if !fired {
             let end = self.draft.journal.len();
             self.draft.take_back(journal..end);
             self.marks.truncate(marks);
             return;
         }
+        for slice in &element.slices {
+            self.explain(slice);
+        }
+        for (name, fill) in &write.fill {
+            element.value.get(name).filter(|value| *value == fill).into_iter().for_each(|value| self.explain(value));
+        }
         if let Some((item, owner)) = element.item
             && !scope.claims.iter().any(|(claimed, _)| *claimed == item)
         {
             scope.claims.push((item, owner));
         }
-        scope.taken.push(address);
+        if !extra {
+            scope.taken.push(address);
+        }
         scope.fired.push(Firing {
             step,
             journal: journal..self.draft.journal.len(),
@@ -239,8 +255,11 @@ impl<'v> Back<'v> {
         match &write.lens {
             LensUse::Builtin(_) => self.plain(operation, write, element, spot, scope),
             LensUse::Composite(lens) => self.composite(*lens, write, element, spot, scope),
-            LensUse::Resource(lens) => self.referred(*lens, write, element.value, spot, scope),
-            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything => false,
+            LensUse::Resource(lens) => {
+                let strict = operation.chain != 0 && !operation.guard.is_empty();
+                self.referred(*lens, write, element.value, spot, strict, scope)
+            }
+            LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => false,
         }
     }
 
@@ -351,9 +370,22 @@ impl<'v> Back<'v> {
     ) -> bool {
         let mut inner = Scope::new(spot.segment, object, scope.seat);
         inner.top = false;
-        inner.code_table = write.code_table.as_deref().or(scope.code_table);
+        // A coded element names its table itself; a plain code has no room for it.
+        inner.code_table = match self.is_parted(spot, write) {
+            true => None,
+            false => write.code_table.as_deref().or(scope.code_table),
+        };
         inner.spot = (spot.field != 0).then_some(spot);
         self.body(body, &mut inner)
+    }
+
+    /// Whether the place has components in the version that is written.
+    fn is_parted(&self, spot: Spot, write: &Write) -> bool {
+        let id = self.draft.segments[spot.segment as usize].id.as_ref();
+        match facts::field(id, spot.field).filter(|_| spot.component == 0) {
+            Some(field) => facts::component_count(field.datatype_in(self.version)) > 0,
+            None => write.parted,
+        }
     }
 
     /// The leaves under a value are in the message; only members of these names where some are given.
@@ -370,7 +402,7 @@ impl<'v> Back<'v> {
 impl Write {
     /// Whether the operation takes part in the choice of its chain.
     fn fires(&self) -> bool {
-        !matches!(self.lens, LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Everything)
+        !matches!(self.lens, LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything)
     }
 }
 

@@ -6,7 +6,9 @@ use dukou_fhir::{Object, ResourceType, Value};
 
 use super::profile::Profile;
 use super::run::Back;
-use crate::plan::{ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, Operation, PathPlan, Root, TargetPlan};
+use crate::plan::{
+    ActionPlan, Body, EmitPlan, KeyAlternative, KeyPlan, LensUse, Operation, PathPlan, Root, TargetPlan,
+};
 
 /// A resource and the segment that it becomes.
 #[derive(Clone, Debug)]
@@ -17,12 +19,18 @@ pub(crate) struct BackSeat<'v> {
     pub(crate) segment: u32,
     /// The number of the resource in the view.
     pub(crate) resource: usize,
+    /// Its own number.
+    pub(crate) number: u32,
 }
 
 /// Finds seats.
 pub(crate) struct Seating<'b, 'v> {
     pub(crate) back: &'b mut Back<'v>,
     pub(crate) seats: Vec<BackSeat<'v>>,
+    /// Resources that need no seat: the message tells of them in a field of another.
+    pub(crate) told: std::collections::HashSet<usize>,
+    /// The number of the next seat.
+    pub(crate) next: u32,
     /// Emits that are meant for the kind of message, with their numbers.
     pub(crate) emits: Vec<(u32, u32, &'v EmitPlan)>,
     /// Resources of the view that point to each resource; found when first needed.
@@ -31,7 +39,7 @@ pub(crate) struct Seating<'b, 'v> {
 
 impl<'b, 'v> Seating<'b, 'v> {
     pub(crate) fn new(back: &'b mut Back<'v>, emits: Vec<(u32, u32, &'v EmitPlan)>) -> Seating<'b, 'v> {
-        Seating { back, seats: Vec::new(), emits, pointers: None }
+        Seating { back, seats: Vec::new(), told: Default::default(), next: 0, emits, pointers: None }
     }
 
     /// Gives every resource that the profile speaks of a segment.
@@ -46,7 +54,7 @@ impl<'b, 'v> Seating<'b, 'v> {
                 self.open((map, number), emit, resource, scope, profile);
             }
             for resource in self.of_kind(*kind) {
-                if !self.is_seated(resource) {
+                if !self.is_seated(resource) && self.fits_best(emit, resource, profile) {
                     let scope = self.scope(emit, resource);
                     self.open((map, number), emit, resource, scope, profile);
                 }
@@ -73,13 +81,24 @@ impl<'b, 'v> Seating<'b, 'v> {
         found
     }
 
+    /// Whether no other line of the profile suits the resource better: a guarantor is no next of kin.
+    fn fits_best(&self, emit: &'v EmitPlan, resource: usize, profile: &'v Profile) -> bool {
+        let shown = &self.back.view.resources[resource];
+        let Some(own) = super::fit::fit(&emit.body, shown.object, false) else { return false };
+        let rivals = self.emits.iter().filter(|(_, _, other)| {
+            other.kind == emit.kind && profile.fill.iter().any(|(id, kind)| *id == other.per && *kind == other.kind)
+        });
+        let best = rivals.filter_map(|(_, _, other)| super::fit::fit(&other.body, shown.object, true)).max();
+        best.is_none_or(|best| own >= best)
+    }
+
     fn of_kind(&self, kind: ResourceType) -> Vec<usize> {
         let all = self.back.view.resources.iter().enumerate();
         all.filter(|(_, shown)| shown.kind == kind).map(|(at, _)| at).collect()
     }
 
     pub(crate) fn is_seated(&self, resource: usize) -> bool {
-        self.seats.iter().any(|seat| seat.resource == resource)
+        self.told.contains(&resource) || self.seats.iter().any(|seat| seat.resource == resource)
     }
 
     fn group_of(&self, segment: u32) -> u32 {
@@ -117,21 +136,19 @@ impl<'b, 'v> Seating<'b, 'v> {
         deepest(to.into_iter().chain(parent).collect(), self.back).unwrap_or(0)
     }
 
-    fn open(
-        &mut self,
-        place: (u32, u32),
-        emit: &'v EmitPlan,
-        resource: usize,
-        scope: u32,
-        profile: &'v Profile,
-    ) {
+    fn open(&mut self, place: (u32, u32), emit: &'v EmitPlan, resource: usize, scope: u32, profile: &'v Profile) {
         let segment = match emit.per.as_str() {
             "MSH" => (!self.seats.iter().any(|seat| seat.place == place)).then_some(0),
             id => self.back.draft.open(scope, id),
         };
         let Some(segment) = segment else { return };
-        self.seats.push(BackSeat { emit, place, segment, resource });
+        self.sit(place, emit, segment, resource);
         self.companions(segment, profile);
+    }
+
+    fn sit(&mut self, place: (u32, u32), emit: &'v EmitPlan, segment: u32, resource: usize) {
+        self.seats.push(BackSeat { emit, place, segment, resource, number: self.next });
+        self.next += 1;
     }
 
     /// Resources that stand for the same segment, as rules say: `OBR -> report.basedOn[first] ref ServiceRequest`.
@@ -146,7 +163,7 @@ impl<'b, 'v> Seating<'b, 'v> {
                 continue;
             }
             if let Some(resource) = self.companion(segment, emit) {
-                self.seats.push(BackSeat { emit, place, segment, resource });
+                self.sit(place, emit, segment, resource);
             }
         }
     }
@@ -159,10 +176,9 @@ impl<'b, 'v> Seating<'b, 'v> {
             let named = |operation: &Operation| {
                 segment_kind(operation) == Some(emit.kind) && is_own(operation) || shares_key(operation, emit)
             };
-            for (operation, target) in all_references(&seat.emit.body).filter(|(operation, _)| named(operation)) {
-                let _named = operation;
-                let found = references(object, target).filter_map(|text| view.find(text));
-                let found = found.filter(|found| view.resources[*found].kind == emit.kind).next();
+            for (_, target) in all_references(&seat.emit.body).filter(|(operation, _)| named(operation)) {
+                let mut found = references(object, target).filter_map(|text| view.find(text));
+                let found = found.find(|found| view.resources[*found].kind == emit.kind);
                 if found.is_some() {
                     return found;
                 }

@@ -30,12 +30,16 @@ pub(crate) struct Text<'v> {
 pub(crate) enum Form {
     /// A guard asks for it.
     Equation,
+    /// The profile says so where nothing else does.
+    Default,
     /// Through a table.
     Translated,
     /// As it stands in the resource.
     Plain,
     /// As it stands, its line ends written as formatting commands.
     Formatted,
+    /// The caller says so.
+    Given,
 }
 
 /// What an inverse works with.
@@ -76,9 +80,7 @@ pub(crate) fn print<'v>(lens: Builtin, value: &Value<'v>, hand: &BackHand<'_>) -
         Builtin::Period => period(value),
         Builtin::TextJoin => lines(&text_of(value)?),
         Builtin::TextAttachment => lines(&attached_text(value)?),
-        Builtin::FormattedLines => {
-            Some(vec![Text { form: Form::Formatted, ..Text::of(0, 0, text_of(value)?) }])
-        }
+        Builtin::FormattedLines => Some(vec![Text { form: Form::Formatted, ..Text::of(0, 0, text_of(value)?) }]),
         Builtin::Join => joined(text_of(value)?, hand),
         Builtin::Prefix => {
             let prefix = hand.options.argument.as_deref().unwrap_or("");
@@ -88,10 +90,16 @@ pub(crate) fn print<'v>(lens: Builtin, value: &Value<'v>, hand: &BackHand<'_>) -
         Builtin::Attachment => embedded(value),
         Builtin::Pointer => pointer(value),
         Builtin::Range => range(value),
-        Builtin::RangeLow | Builtin::RangeHigh => None,
+        // Pieces belong to one text of which only all of them together would be the whole.
+        Builtin::RangeLow | Builtin::RangeHigh | Builtin::Slot | Builtin::Pieces => None,
         Builtin::Pattern => {
             let pattern = hand.options.argument.as_deref().unwrap_or("yyyyMMdd");
             whole(moment::by_pattern(value.as_str()?, pattern)?.into())
+        }
+        Builtin::Before => whole(text_of(value)?),
+        Builtin::After => {
+            let mark = hand.options.argument.as_deref().unwrap_or(":");
+            whole(format!("{mark}{}", text_of(value)?).into())
         }
         Builtin::ChineseName => whole(name(value)?),
         Builtin::Coded => coded(value, hand),
@@ -255,7 +263,10 @@ fn system(uri: &str, hand: &BackHand<'_>) -> Printed<'static> {
         }
     };
     if let Some(name) = system_name(uri, table) {
-        return Some(vec![Text { form: Form::Translated, ..Text::of(0, u16::from(hand.parted), name.into_owned().into()) }]);
+        return Some(vec![Text {
+            form: Form::Translated,
+            ..Text::of(0, u16::from(hand.parted), name.into_owned().into())
+        }]);
     }
     if let Some(oid) = uri.strip_prefix("urn:oid:") {
         return Some(typed(oid, "ISO"));
@@ -289,10 +300,7 @@ fn pointer<'v>(value: &Value<'v>) -> Printed<'v> {
 fn media<'v>(value: &Value<'v>, first: u16) -> Vec<Text<'v>> {
     let kind = value.text_at("contentType").and_then(|kind| kind.split(';').next());
     let Some((kind, subtype)) = kind.and_then(|kind| kind.split_once('/')) else { return Vec::new() };
-    vec![
-        Text::of(0, first, kind.trim().to_owned().into()),
-        Text::of(0, first + 1, subtype.trim().to_owned().into()),
-    ]
+    vec![Text::of(0, first, kind.trim().to_owned().into()), Text::of(0, first + 1, subtype.trim().to_owned().into())]
 }
 
 fn range<'v>(value: &Value<'v>) -> Printed<'v> {
@@ -313,8 +321,14 @@ fn name<'v>(value: &Value<'v>) -> Option<Cow<'v, str>> {
     if let Some(text) = value.get("text").and_then(text_of) {
         return Some(text);
     }
-    let list = Object::new().with("name", Value::Array(vec![value.clone()]));
-    text_of(&crate::display::of(&Value::Object(list))?)
+    let family = value.text_at("family").unwrap_or("");
+    let given: Vec<&str> = value.list_at("given").iter().filter_map(Value::as_str).collect();
+    // A Chinese name is written without blank, family name first.
+    let text = match family.chars().next().is_some_and(|c| c >= '\u{3400}') {
+        true => format!("{family}{}", given.concat()),
+        false => format!("{} {family}", given.join(" ")),
+    };
+    (!text.trim().is_empty()).then(|| Cow::Owned(text.trim().to_owned()))
 }
 
 fn coded<'v>(value: &Value<'v>, hand: &BackHand<'_>) -> Printed<'v> {
@@ -326,6 +340,20 @@ fn coded<'v>(value: &Value<'v>, hand: &BackHand<'_>) -> Printed<'v> {
             Some(vec![Text { form: Form::Translated, ..Text::of(0, 0, code.into()) }])
         }
         None => whole(code),
+    }
+}
+
+/// The members of a value that a lens carries; none named means all of them.
+pub(crate) fn carried(lens: Builtin) -> &'static [&'static str] {
+    match lens {
+        Builtin::Quantity | Builtin::StructuredNumeric => &["value", "unit", "system", "code", "comparator"],
+        Builtin::Period => &["start", "end"],
+        Builtin::Attachment | Builtin::TextAttachment => &["contentType", "data"],
+        Builtin::Pointer => &["contentType", "url"],
+        Builtin::Range => &["text", "value", "unit", "system", "code"],
+        Builtin::ChineseName => &["text", "family", "given"],
+        Builtin::Coded => &["code", "system", "display", "text"],
+        _ => &[],
     }
 }
 

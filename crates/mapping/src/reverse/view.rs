@@ -37,8 +37,7 @@ impl<'v> View<'v> {
     }
 
     fn add(&mut self, resource: &'v Value<'v>, url: Option<&'v str>) {
-        let (Some(kind), Some(object)) =
-            (resource.resource_type().and_then(ResourceType::parse), resource.as_object())
+        let (Some(kind), Some(object)) = (resource.resource_type().and_then(ResourceType::parse), resource.as_object())
         else {
             return;
         };
