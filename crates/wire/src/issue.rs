@@ -195,5 +195,15 @@ issue_codes! {
     CellFormula, "cell-formula", Warning, "the cell begins like a formula", "单元格以公式符号开头";
     CellFullWidth, "cell-full-width", Warning, "the cell holds full-width digits", "单元格含有全角数字";
     RowsStopped, "rows-stopped", Error, "a limit is exceeded; the rows from here on are not read", "超过上限,自此行起不再读取";
+    CdaTypeDoubtful, "cda-type-doubtful", Warning, "the template and the code name different document types, or none that is known", "模板标识与文档代码不一致,或文档类型未知";
+    CdaElementForeign, "cda-element-foreign", Information, "CDA has no such element here; it is kept", "CDA 中此处没有该元素,已保留";
+    CdaElementMisspelt, "cda-element-misspelt", Warning, "the name of the element is misspelt; it is kept under the name that was sent", "元素名拼写有误,按发送的名称保留";
+    CdaTextEmpty, "cda-text-empty", Information, "the section has no narrative", "章节没有叙述文本";
+    CdaIdEmpty, "cda-id-empty", Information, "the identifier has no extension, or a dash in place of one", "标识的 extension 缺失或以 - 代替";
+    CdaDisplayBlanks, "cda-display-blanks", Information, "blanks stand around a display name", "显示名前后有空格";
+    CdaCodeSystem, "cda-code-system", Warning, "the code system is not the one that the standard names here", "代码系统标识与标准规定的不同";
+    CdaCodeSystemReused, "cda-code-system-reused", Warning, "one code system identifier is given two names in this document", "同一代码系统标识在文档中有两个名称";
+    CdaSetIdMissing, "cda-set-id-missing", Information, "the document has no set id, so its versions cannot be told to belong together", "文档缺少 setId,无法关联各版本";
+    CdaCountsUnequal, "cda-counts-unequal", Error, "entries that belong together in order do not occur equally often", "按顺序配对的条目数量不一致";
     MoreIssues, "more-issues", Warning, "there were more issues than are reported", "问题数超过上限,其余未列出";
 }

@@ -23,6 +23,7 @@
 
 pub mod ack;
 pub mod batch;
+pub mod cda;
 pub mod charset;
 pub mod continuation;
 pub mod delimited;

@@ -146,11 +146,11 @@ fn member(parent: Element<'_>, missing: &[Step], value: &str) -> Result<(Range<u
     }
     let span = parent.span();
     let whole = &text[span.start as usize..span.end as usize];
-    if let (Step::Element { name, .. }, true) = (&missing[0], whole.starts_with('{')) {
-        if let Some(at) = json::empty_array(whole, name) {
-            document::write_json(&draft, &mut written);
-            return Ok((span.start + at..span.start + at, written));
-        }
+    if let Step::Element { name, .. } = &missing[0]
+        && let Some(at) = json::empty_array(whole, name)
+    {
+        document::write_json(&draft, &mut written);
+        return Ok((span.start + at..span.start + at, written));
     }
     let is_list = matches!(missing[0], Step::Array { .. });
     if !whole.starts_with(if is_list { '[' } else { '{' }) {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use dukou_wire::delimited::{self, Layout, RowPattern};
-use dukou_wire::{Charset, Column, Format, Issue, Limits, Message, Path, Presence, Site, er7, json, sniff, xml};
+use dukou_wire::{Charset, Column, Format, Issue, Limits, Message, Path, Presence, Site, cda, er7, json, sniff, xml};
 
 /// The bytes of a sample; says so when the samples are not there.
 fn sample(name: &str) -> Option<Vec<u8>> {
@@ -132,4 +132,49 @@ fn a_batch_of_results_is_flagged_cell_by_cell_and_delivered_whole() {
     assert_eq!(issues[6].numbers.map(|numbers| (numbers.declared, numbers.found)), Some((11, 10)));
     assert_eq!(text(&message, "row[4]/居民姓名"), "陈𬱖");
     assert_eq!(text(&message, "row[8]/结果"), "双肺纹理增多,右肺上叶见小结节,约5mm");
+}
+
+#[test]
+fn a_discharge_summary_is_read_by_its_sections_and_its_deviations_are_told() {
+    let Some(bytes) = sample("04_emr_discharge_summary_C0053.utf8.xml") else { return };
+    let (message, issues) = open("", &bytes);
+    assert!(issues.is_empty(), "{issues:?}");
+    assert_eq!(cda::document_type(&message).map(cda::DocumentType::name_zh), Some("出院小结"));
+    let diagnoses = cda::sections(&message).find(|section| section.code() == "11535-2").unwrap();
+    let coded = diagnoses.entries().filter(|entry| entry.code() == "DE05.01.024.00");
+    let codes: Vec<_> = coded.map(|entry| entry.value().unwrap().attribute("code").text().into_owned()).collect();
+    assert_eq!(codes, ["I25.103", "I10.x05"]);
+    let found = cda::check(&message, &Limits::default());
+    let has = |code: &str, end: &str| {
+        let ends = |path: &Path| path.to_string().ends_with(end);
+        found.iter().any(|issue| issue.code.as_str() == code && issue.path.as_ref().is_some_and(ends))
+    };
+    assert!(has("cda-element-foreign", "/patient/age") && has("cda-element-foreign", "/patient/occupation"));
+    assert!(has("cda-id-empty", "/patientRole/id[1]/@extension") && has("cda-set-id-missing", "/ClinicalDocument/setId"));
+    assert!(has("cda-display-blanks", "/code/@displayName") && has("cda-text-empty", "/text"));
+    assert!(!found.iter().any(|issue| issue.code.as_str() == "cda-element-misspelt"), "{found:?}");
+    found.iter().for_each(|issue| println!("{issue}"));
+}
+
+#[test]
+fn a_registration_in_a_string_parameter_is_read_and_written_in_its_envelope() {
+    let Some(bytes) = sample("01a_his_registration_soap_envelope.utf8.xml") else { return };
+    let (envelope, _) = open("", &bytes);
+    assert_eq!(xml::body(&envelope).unwrap().name(), "CallInterface");
+    let parameters: Vec<_> = xml::wrapped(&envelope).map(|element| element.name()).collect();
+    assert_eq!(parameters, ["msgHeader", "msgBody"]);
+    let parameter = xml::wrapped(&envelope).nth(1).unwrap();
+    let (message, issues) = xml::inner(parameter, &Limits::default(), &Site::default()).unwrap();
+    assert!(issues.is_empty(), "{issues:?}");
+    assert_eq!(text(&message, "/message/body/row/xm"), "彭䶮 ");
+    let written = message.set(&Path::parse("/message/body/row/zt").unwrap(), "9").unwrap();
+    let changed: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at] != written[at]).collect();
+    assert_eq!((changed.len(), written.len()), (1, bytes.len()));
+    if let Some(bare) = sample("01b_his_registration_inner.gb18030.xml") {
+        let (bare, _) = open("", &bare);
+        let leaves = |message: &Message<'_>| -> Vec<(String, String)> {
+            message.leaves().map(|leaf| (leaf.path(message).to_string(), leaf.node.text().into_owned())).collect()
+        };
+        assert_eq!(leaves(&bare), leaves(&message), "the file and the parameter say the same");
+    }
 }
