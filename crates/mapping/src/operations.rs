@@ -11,7 +11,7 @@ use crate::plan::{
     ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, TextForm, Write, ZonePlan,
 };
 use crate::rule::{
-    Action, Alternative, Direction, Locus, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
+    Action, Alternative, Direction, Locus, NullPolicy, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
 };
 use crate::sources::{TypedPath, Use};
 use crate::targets::{Groups, Repeats, TypedTarget};
@@ -204,7 +204,7 @@ impl Compiler<'_, '_> {
             table,
             default,
             fill,
-            null: rule.clauses.null.unwrap_or_default(),
+            null: rule.clauses.null.unwrap_or_else(|| unsaid_null(context)),
             rest,
             required: rule.clauses.required,
             once: rule.clauses.once,
@@ -453,6 +453,15 @@ fn plain(lens: &LensUse, options: &Options) -> bool {
         LensUse::Builtin(crate::builtin::Builtin::Text) => true,
         LensUse::Builtin(crate::builtin::Builtin::Code) => options.form == TextForm::Code,
         _ => false,
+    }
+}
+
+/// What a null does where the rule does not say: in HL7 v2 and XML it deletes (`""`, `xsi:nil`); in JSON it mostly means
+/// that nothing is known, so it changes nothing.
+fn unsaid_null(context: &Context<'_>) -> NullPolicy {
+    match context.source {
+        SourceShape::Tree { head: Some(head), .. } if head.json => NullPolicy::Keep,
+        _ => NullPolicy::Delete,
     }
 }
 

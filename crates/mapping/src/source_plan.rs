@@ -76,12 +76,16 @@ impl TreeSource {
     pub(crate) fn root_of<'m>(&self, message: &'m Message<'m>) -> Option<Element<'m>> {
         let format = if self.json { Format::Json } else { Format::Xml };
         let root = message.root().filter(|_| message.format() == format)?;
+        // What a SOAP envelope carries may stand for the document.
+        let body = dukou_wire::xml::body(message).filter(|body| *body != root);
         self.roots.iter().find_map(|names| {
-            let mut names = names.iter();
-            if !self.json && names.next().is_some_and(|name| name != root.name()) {
-                return None;
-            }
-            names.try_fold(root, |element, name| element.child(name))
+            [Some(root), body].into_iter().flatten().find_map(|root| {
+                let mut names = names.iter();
+                if !self.json && names.next().is_some_and(|name| name != root.name()) {
+                    return None;
+                }
+                names.try_fold(root, |element, name| element.child(name))
+            })
         })
     }
 

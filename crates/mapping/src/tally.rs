@@ -259,7 +259,8 @@ impl Tally {
 
     fn within(&mut self, span: std::ops::Range<u32>) -> std::ops::Range<usize> {
         if span.is_empty() {
-            return 0..0;
+            // A null of JSON or XML has a place but no text.
+            return self.starts.binary_search(&span.start).map_or(0..0, |at| at..at + 1);
         }
         let from = self.starts.partition_point(|start| *start < span.start);
         let to = from + self.starts[from..].partition_point(|start| *start < span.end);

@@ -27,7 +27,7 @@ impl<'m> Reading<'m> {
         let start = match path.start {
             TreeStart::Own(ups) => at.element.and_then(|own| above(own, ups)),
             TreeStart::Record(ups) => self.record.get().and_then(|record| above(record, ups)),
-            TreeStart::Document => self.message.root(),
+            TreeStart::Document => self.document(path),
         };
         let Some(start) = start else { return };
         if path.start == TreeStart::Own(0) {
@@ -40,6 +40,13 @@ impl<'m> Reading<'m> {
                 return;
             }
         }
+    }
+
+    /// The root that the first step names: that of the document, or what a SOAP envelope carries.
+    fn document(&self, path: &TreePlan) -> Option<Element<'m>> {
+        let root = self.message.root()?;
+        let named = path.steps.first().is_none_or(|first| first.name == root.name());
+        if named || root.name().is_empty() { Some(root) } else { dukou_wire::xml::body(self.message) }
     }
 
     fn looked_up(&self, path: &TreePlan, start: Element<'m>) -> Rc<[Spot<'m>]> {

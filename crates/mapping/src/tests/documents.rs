@@ -304,6 +304,38 @@ fn columns_are_found_by_their_names_wherever_they_stand() {
 }
 
 #[test]
+fn what_a_soap_envelope_carries_is_the_document() {
+    let program = program_of(REGISTRATION);
+    let inner = registration(&[row(1, "")]);
+    let inner = inner.split_once("?>").unwrap().1;
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>{inner}</s:Body></s:Envelope>"
+    );
+    let message = open(&program, &envelope);
+    assert_eq!(resources(&program, &message).len(), 2);
+    let wrapped = format!("<Save><p>{}</p></Save>", dukou_wire::xml::escape(inner, false));
+    let (outer, limits, site) = (open(&program, &wrapped), Limits::default(), dukou_wire::Site::default());
+    let parameter = dukou_wire::xml::wrapped(&outer).next().unwrap();
+    let (message, _) = dukou_wire::xml::inner(parameter, &limits, &site).unwrap();
+    assert_eq!(resources(&program, &message).len(), 2);
+}
+
+#[test]
+fn a_null_of_json_changes_nothing_unless_a_rule_says_so() {
+    let map = |clause: &str| {
+        format!(
+            "map: card\nsource: {{format: json}}\nmode: snapshot\nfhir: Patient\nid: {{key: no, weak: error}}\nrules:\n  \
+             no: no <-> identifier[first].value\n  born: born <-> birthDate via time{clause}\n"
+        )
+    };
+    let text = "{\"no\":\"1\",\"born\":null}";
+    let (silent, telling) = (program_of(&map("")), program_of(&map(" null delete")));
+    let clears = |program: &Program| program.to_fhir(&open(program, text), &SITE).changes[0].clear.len();
+    assert_eq!((clears(&silent), clears(&telling)), (0, 1));
+    assert_eq!(account(&silent, &open(&silent, text))[1], ("/born".to_owned(), "complement", "born".to_owned()));
+}
+
+#[test]
 fn members_of_json_are_elements() {
     let map = "map: card\nsource: {format: json, root: \"response/output or output\", record: baseinfo}\nmode: snapshot\nfhir: Patient\n\
                id: {key: psn_no, weak: error}\nrules:\n  no: psn_no <-> identifier[first].value\n  id: certno <-> identifier[2].value via cn/id\n  \
