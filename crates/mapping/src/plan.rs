@@ -491,6 +491,13 @@ pub(crate) struct TargetPlan {
     pub(crate) text: String,
 }
 
+impl TargetPlan {
+    /// Whether a lens that decides the type itself may give this one.
+    pub(crate) fn takes(&self, kind: &str) -> bool {
+        !self.choices.is_empty() || self.kind.name() == kind
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct StepPlan {
     pub(crate) name: String,

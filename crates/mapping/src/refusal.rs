@@ -27,6 +27,7 @@ impl Refusal {
             "value-conflict" => {
                 ("another place of the message has set this element already", "该元素已由消息中其他位置赋值")
             }
+            "type-unfit" => ("the value is of a type that the element does not take", "该值的类型与元素不符"),
             "slot-invalid" => ("the value is no time slot", "该值不是有效的时段"),
             "mark-missing" => ("the mark behind which the value stands is missing", "缺少取值所需的标记"),
             "id-as-number" => (

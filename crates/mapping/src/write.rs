@@ -394,7 +394,11 @@ impl<'m> Run<'m> {
                     let path = self.path_at(given.span().start);
                     self.issue(Severity::Warning, IssueType::Value, note, Refusal(note).text(), path);
                 }
-                Ok(made?.map(|made| Grown { node: self.forest.plant(made.value), kind: made.kind, rest: made.rest }))
+                let Some(made) = made? else { return Ok(None) };
+                if !made.kind.is_none_or(|kind| write.targets.iter().all(|target| target.takes(kind))) {
+                    return Err(Refusal("type-unfit"));
+                }
+                Ok(Some(Grown { node: self.forest.plant(made.value), kind: made.kind, rest: made.rest }))
             }
             LensUse::Composite(lens) => self.made_by(*lens, false, given.inner, claim, standing),
             LensUse::Resource(lens) => self.made_by(*lens, true, given.inner, claim, standing),

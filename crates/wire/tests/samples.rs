@@ -150,7 +150,9 @@ fn a_discharge_summary_is_read_by_its_sections_and_its_deviations_are_told() {
         found.iter().any(|issue| issue.code.as_str() == code && issue.path.as_ref().is_some_and(ends))
     };
     assert!(has("cda-element-foreign", "/patient/age") && has("cda-element-foreign", "/patient/occupation"));
-    assert!(has("cda-id-empty", "/patientRole/id[1]/@extension") && has("cda-set-id-missing", "/ClinicalDocument/setId"));
+    assert!(
+        has("cda-id-empty", "/patientRole/id[1]/@extension") && has("cda-set-id-missing", "/ClinicalDocument/setId")
+    );
     assert!(has("cda-display-blanks", "/code/@displayName") && has("cda-text-empty", "/text"));
     assert!(!found.iter().any(|issue| issue.code.as_str() == "cda-element-misspelt"), "{found:?}");
     found.iter().for_each(|issue| println!("{issue}"));
