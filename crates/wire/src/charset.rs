@@ -29,8 +29,15 @@ impl Charset {
     /// name are UTF-8, of which they are a subset.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let name: String = name.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
-        match name.as_str() {
+        let mut letters = [0; NAME_BYTES_MAX];
+        let mut length = 0;
+        for character in name.chars().filter(|c| !c.is_whitespace()) {
+            let letter = u8::try_from(character).ok().filter(u8::is_ascii)?;
+            *letters.get_mut(length)? = letter.to_ascii_uppercase();
+            length += 1;
+        }
+        let name = std::str::from_utf8(&letters[..length]).ok()?;
+        match name {
             "" | "ASCII" | "US-ASCII" | "UTF-8" | "UTF8" | "UNICODE" | "UNICODEUTF-8" | "UNICODEUTF8" => {
                 Some(Self::Utf8)
             }
@@ -312,4 +319,6 @@ pub(crate) fn looks_like_utf16(bytes: &[u8]) -> bool {
     zero(0) || zero(1)
 }
 
+/// The longest name of a character set, without blanks.
+const NAME_BYTES_MAX: usize = 16;
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

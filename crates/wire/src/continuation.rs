@@ -8,6 +8,7 @@
 
 mod piece;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use self::piece::Piece;
@@ -115,7 +116,11 @@ struct Chain {
     written: (String, String),
     begun_ms: u64,
     bytes: Vec<u8>,
+    /// Where the last line starts: a segment of many pieces is not looked through again for each.
+    last_line: usize,
     control_ids: Vec<String>,
+    /// The same, to tell pieces that come again.
+    known: HashSet<String>,
 }
 
 impl Reassembler {
@@ -163,12 +168,15 @@ impl Reassembler {
         if self.is_taken(&piece, None) {
             return Err(PieceError::PointerTaken);
         }
+        let last_line = piece.last_line();
         let chain = Chain {
             sender: piece.sender,
             pointer: piece.pointer,
             written: piece.written,
             begun_ms: now_ms,
             bytes: piece.bytes.to_vec(),
+            last_line,
+            known: HashSet::from([piece.control_id.clone()]),
             control_ids: vec![piece.control_id],
         };
         self.chains.push(chain);
@@ -183,7 +191,8 @@ impl Reassembler {
         if chain.written != piece.written {
             return Err(PieceError::Written);
         }
-        piece.append_to(&mut chain.bytes).map_err(PieceError::Uncontinuable)?;
+        piece.append_to(&mut chain.bytes, &mut chain.last_line).map_err(PieceError::Uncontinuable)?;
+        chain.known.insert(piece.control_id.clone());
         chain.control_ids.push(piece.control_id);
         chain.pointer = piece.pointer;
         if !chain.pointer.is_empty() {
@@ -216,7 +225,7 @@ impl Reassembler {
 
 impl Chain {
     fn has(&self, piece: &Piece<'_>) -> bool {
-        self.sender == piece.sender && !piece.control_id.is_empty() && self.control_ids.contains(&piece.control_id)
+        self.sender == piece.sender && !piece.control_id.is_empty() && self.known.contains(&piece.control_id)
     }
 
     fn given_up(self, reason: ExpiredReason) -> Expired {

@@ -88,8 +88,6 @@ pub(crate) struct Index {
     /// The first `count` are offsets; the rest is room to write a block's without asking for more.
     offsets: Vec<u32>,
     count: usize,
-    /// No text of this message needs more.
-    most: usize,
     segments: Vec<Entry>,
     /// Occurrences so far by segment id, sorted by id.
     seen: Vec<([u8; 3], u32)>,
@@ -98,7 +96,7 @@ pub(crate) struct Index {
 impl Index {
     /// The index of a delimited file.
     pub(crate) fn of_rows(offsets: Vec<u32>, segments: Vec<Entry>) -> Self {
-        Self { count: offsets.len(), most: offsets.len(), offsets, segments, seen: Vec::new() }
+        Self { count: offsets.len(), offsets, segments, seen: Vec::new() }
     }
 
     pub(crate) fn segments(&self) -> &[Entry] {
@@ -109,12 +107,9 @@ impl Index {
         &self.offsets[..self.count]
     }
 
-    /// Appends the positions of the set bits.
+    /// Appends the positions of the set bits; the caller has made room for a block's.
     #[inline]
     fn append(&mut self, mut marks: u64, base: u32) {
-        if self.offsets.len() < self.count + BLOCK {
-            self.grow();
-        }
         let Some(room) = self.offsets[self.count..].first_chunk_mut::<BLOCK>() else { return };
         let mut written = 0;
         while marks != 0 {
@@ -123,13 +118,6 @@ impl Index {
             written += 1;
         }
         self.count += written;
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let length = (self.count + self.count / 2 + 2 * BLOCK).min(self.most);
-        self.offsets.reserve_exact(length.saturating_sub(self.offsets.len()));
-        self.offsets.resize(length, 0);
     }
 
     /// The message that made the buffers grow was an unusual one.
@@ -163,9 +151,8 @@ impl Index {
         self.count = 0;
         self.segments.clear();
         self.seen.clear();
-        self.most = text.len() - start + 2 * BLOCK;
         // Most messages have a delimiter for every six or seven bytes.
-        let room = self.most / 7 + BLOCK;
+        let room = (text.len() - start) / 7 + 2 * BLOCK;
         if self.offsets.len() < room {
             self.offsets.resize(room, 0);
         }
@@ -222,6 +209,9 @@ impl Pass<'_> {
 
     #[inline(always)]
     fn block(&mut self, block: &[u8; BLOCK], splitting: [u8; 4], base: u32) -> Result<(), NotAMessage> {
+        if self.index.offsets.len() < self.index.count + 2 * BLOCK {
+            self.make_room_for_marks(splitting, base as usize);
+        }
         let (marks, mut ends) = masks(block, splitting);
         let mut marks = marks;
         while ends != 0 {
@@ -239,6 +229,39 @@ impl Pass<'_> {
             return Err(NotAMessage::TooManyLeaves { limit: self.limits.leaves_max });
         }
         Ok(())
+    }
+
+    /// The buffer grows once and to what the rest of the text needs, so that a hostile message cannot make it much larger
+    /// than the message is.
+    #[cold]
+    fn make_room_for_marks(&mut self, splitting: [u8; 4], base: usize) {
+        let (blocks, rest) = self.bytes[base..].as_chunks::<BLOCK>();
+        let ahead =
+            blocks.iter().map(|block| masks(block, splitting).0.count_ones() as usize).sum::<usize>() + rest.len();
+        let most = self.limits.leaves_max.saturating_sub(self.index.count) + BLOCK;
+        let length = self.index.count + ahead.min(most) + 2 * BLOCK;
+        let offsets = &mut self.index.offsets;
+        offsets.reserve_exact(length.saturating_sub(offsets.len()));
+        offsets.resize(length, 0);
+    }
+
+    /// The same for segments. A line that starts with no segment id is one of its own or joined to the line before.
+    #[cold]
+    fn make_room_for_segments(&mut self) {
+        let rest = &self.bytes[self.line_start as usize..];
+        let (mut named, mut odd) = (0, 0);
+        let mut from = 0;
+        while from < rest.len() {
+            let end = memchr::memchr2(b'\r', b'\n', &rest[from..]).map_or(rest.len(), |at| from + at);
+            match segment_id(&rest[from..end], self.delimiters.field) {
+                Some(_) => named += 1,
+                None => odd += usize::from(end > from),
+            }
+            from = end + 1;
+        }
+        let ahead = named + odd.min(named + self.limits.issues_max);
+        let most = self.limits.segments_max.saturating_sub(self.index.segments.len());
+        self.index.segments.reserve_exact(ahead.clamp(1, most.max(1)));
     }
 
     /// The line `line_start..end` is complete, its delimiters are noted: make it a segment, or part of one.
@@ -267,6 +290,17 @@ impl Pass<'_> {
             self.index.count = self.line_low;
             return Ok(());
         }
+        // So many lines of no segment are told apart; what follows them is one.
+        let many = self.index.seen.iter().any(|&(id, count)| id == *b"?  " && count as usize >= self.limits.issues_max);
+        if !self.join
+            && many
+            && let Some(previous) = self.index.segments.last_mut().filter(|previous| previous.is_raw())
+        {
+            self.index.count = self.line_low;
+            previous.end = end;
+            self.issues.push(|| Issue::new(IssueCode::RawSegment, offset));
+            return Ok(());
+        }
         if self.join
             && let Some(previous) = self.index.segments.last_mut()
         {
@@ -283,6 +317,9 @@ impl Pass<'_> {
     fn add(&mut self, end: u32, occurrence: u32) -> Result<(), NotAMessage> {
         if self.index.segments.len() >= self.limits.segments_max {
             return Err(NotAMessage::TooManySegments { limit: self.limits.segments_max });
+        }
+        if self.index.segments.len() == self.index.segments.capacity() {
+            self.make_room_for_segments();
         }
         self.index.segments.push(Entry { start: self.line_start, end, low: self.line_low as u32, occurrence });
         Ok(())

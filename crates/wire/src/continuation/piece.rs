@@ -78,7 +78,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Appends what stands behind the header. On failure the id of the segment that cannot be continued.
-    pub(super) fn append_to(&self, joined: &mut Vec<u8>) -> Result<(), String> {
+    pub(super) fn append_to(&self, joined: &mut Vec<u8>, last_at: &mut usize) -> Result<(), String> {
         let mut body = self.bytes.get(self.body..).unwrap_or_default();
         // The software segments of the header are repeated in every piece.
         while body.starts_with(b"SFT") {
@@ -90,28 +90,45 @@ impl<'a> Piece<'a> {
         }
         let rest = body.strip_prefix(b"ADD").filter(|rest| rest.first().is_none_or(|&b| b == self.field || b <= b'\r'));
         let Some(rest) = rest else {
-            if !joined.ends_with(b"\r") && !joined.ends_with(b"\n") {
+            if !is_line_start(joined) {
                 joined.push(b'\r');
             }
-            joined.extend_from_slice(body);
+            self.extend(joined, last_at, body);
             return Ok(());
         };
         let rest = rest.strip_prefix(&[self.field]).unwrap_or(rest);
-        let Some((at, line)) = last_line(joined) else { return Ok(()) };
+        let visible = joined.iter().rposition(|&b| b > b' ').map_or(0, |at| at + 1);
+        let line = &joined[*last_at..line_end(joined, visible.max(*last_at))];
         if let Some(id) = line.first_chunk::<3>().filter(|id| UNCONTINUABLE.contains(id)) {
             return Err(String::from_utf8_lossy(id).into_owned());
         }
-        let end = at + line.len();
-        joined.truncate(end);
-        joined.extend_from_slice(rest);
+        joined.truncate(*last_at + line.len());
+        self.extend(joined, last_at, rest);
         Ok(())
     }
+
+    fn extend(&self, joined: &mut Vec<u8>, last_at: &mut usize, part: &[u8]) {
+        // A part within one line leaves the last line where it is.
+        if let Some((at, _)) = last_line(part).filter(|&(at, _)| at > 0 || is_line_start(joined)) {
+            *last_at = joined.len() + at;
+        }
+        joined.extend_from_slice(part);
+    }
+
+    /// Where the last line of the piece starts.
+    pub(super) fn last_line(&self) -> usize {
+        last_line(self.bytes).map_or(self.bytes.len(), |(at, _)| at)
+    }
+}
+
+fn is_line_start(bytes: &[u8]) -> bool {
+    bytes.last().is_none_or(|&b| b == b'\r' || b == b'\n')
 }
 
 /// The last line that is not blank, and where it starts. A line cut inside a character may hold any byte but a line end.
 fn last_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.iter().rposition(|&b| b > b' ')? + 1;
-    let start = bytes[..end].iter().rposition(|&b| b == b'\r' || b == b'\n').map_or(0, |at| at + 1);
+    let start = memchr::memrchr2(b'\r', b'\n', &bytes[..end]).map_or(0, |at| at + 1);
     // Blanks at the end of the line are data.
     let end = line_end(bytes, end);
     Some((start, &bytes[start..end]))
