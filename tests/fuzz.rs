@@ -2,6 +2,7 @@
 //! target is always the same, so that a find can be repeated. `DUKOU_FUZZ_SECONDS` is the time of each target, `DUKOU_FUZZ_FROM` the
 //! number of its first input. A find becomes a case below `fixtures/hostile`.
 
+mod documents;
 mod mutate;
 mod seeds;
 

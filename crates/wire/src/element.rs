@@ -97,6 +97,14 @@ impl<'m> Element<'m> {
         self.entry().name + u32::from(self.entry().name_length)
     }
 
+    /// Where the attribute stands that marks the element as nil, its quotation marks included.
+    pub(crate) fn nil_mark(&self) -> Option<Range<u32>> {
+        let marks = |attribute: &Attribute<'_>| attribute.entry.prefix > 0 && attribute.name() == "nil";
+        let mark = self.attributes().find(marks).filter(|_| self.entry().has(NIL))?.entry;
+        let quoted = self.message.text().as_bytes().get(mark.end as usize).is_some_and(|b| matches!(b, b'"' | b'\''));
+        Some(mark.name - u32::from(mark.prefix)..mark.end + u32::from(quoted))
+    }
+
     /// It is a value of an array of JSON.
     pub(crate) fn is_listed(&self) -> bool {
         self.entry().has(ITEM)

@@ -1,11 +1,15 @@
 //! Promises of this crate as functions over any bytes: a test or a fuzzer calls one of them in one line. Each panics
 //! when its promise is broken.
 
+mod documents;
+
 use std::borrow::Cow;
 
 use crate::continuation::{Pushed, Reassembler};
 use crate::mllp::{Decoder, Event, FrameError};
 use crate::{Charset, Delimiters, Limits, Path, Presence, Site, ack, batch, charset, er7, escape, groups};
+
+pub use documents::{cda_helpers, delimited_rows, document_set, json_parse_print, soap_inner, strip, xml_parse_print};
 
 /// What parses is printed byte for byte, and the tree covers the text: segments in order, delimiters between nodes.
 pub fn er7_parse_print(data: &[u8]) {

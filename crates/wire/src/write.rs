@@ -108,15 +108,21 @@ fn attribute(message: &Message<'_>, element: Element<'_>, name: &str, value: &st
     }
 }
 
-/// The character data of an element without elements inside. `<a/>` is opened.
+/// The character data of an element without elements inside. `<a/>` is opened, and a mark that the element is nil is
+/// taken away.
 fn content(message: &Message<'_>, element: Element<'_>, value: &str) -> (Range<u32>, String) {
     let span = element.content().span();
     let written = xml::escape(value, false);
-    let tag = &message.text()[..span.start as usize];
-    if element.has_end_tag() || value.is_empty() || !tag.ends_with("/>") {
-        return (span, written.into_owned());
-    }
-    (span.start - 2..span.start, format!(">{written}</{}>", element.qualified_name()))
+    let text = message.text();
+    let opens = !element.has_end_tag() && text[..span.start as usize].ends_with("/>");
+    let (tag_end, written) = match opens && !value.is_empty() {
+        true => (span.start - 2, format!(">{written}</{}>", element.qualified_name())),
+        false => (span.start, written.into_owned()),
+    };
+    let Some(mark) = element.nil_mark().filter(|_| !value.is_empty()) else { return (tag_end..span.end, written) };
+    let before = &text[..mark.start as usize];
+    let start = before.trim_end_matches([' ', '\t', '\r', '\n']).len();
+    (start as u32..span.end, format!("{}{written}", &text[mark.end as usize..tag_end as usize]))
 }
 
 /// A scalar stays what it is where the new text can be one of its kind: a number stays a number.

@@ -177,6 +177,10 @@ fn setting_a_value_touches_no_other_byte() {
     assert_eq!(set("/a/d/@e", "\n").unwrap(), "<a k = '1'><b/><c>x<!-- y --></c><d e=\"&#10;\"/><f>1<g/>2</f></a>");
     assert_eq!(set("/a/b/@n", "3").unwrap(), "<a k = '1'><b n=\"3\"/><c>x<!-- y --></c><d e=\"2\"/><f>1<g/>2</f></a>");
     assert_eq!(set("/a/f/text()[2]", "3").unwrap(), "<a k = '1'><b/><c>x<!-- y --></c><d e=\"2\"/><f>1<g/>3</f></a>");
+    let nil = parse(b"<a><b xsi:nil='true' k='1' /><c k='1'  xsi:nil=\"1\"></c></a>").0;
+    let set_nil = |path: &str| String::from_utf8(nil.set(&Path::parse(path).unwrap(), "2").unwrap()).unwrap();
+    assert_eq!(set_nil("/a/b"), "<a><b k='1' >2</b><c k='1'  xsi:nil=\"1\"></c></a>");
+    assert_eq!(set_nil("/a/c"), "<a><b xsi:nil='true' k='1' /><c k='1'>2</c></a>");
     assert_eq!(set("/a", "3"), Err(SetError::NotAField));
     assert_eq!(set("/q/r", "3"), Err(SetError::NoSegment));
     assert_eq!(set("PID-3", "3"), Err(SetError::NoSegment));
