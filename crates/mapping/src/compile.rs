@@ -216,7 +216,7 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
         owner: &lens.name.value,
         words: &lens.words,
         tables: &tables,
-        versions: "2.1-2.8.2",
+        versions: "2.1-2.9",
         emits: &[],
         several: false,
         source: match lens.dialect {
@@ -269,7 +269,7 @@ fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_,
 fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {
     let tables = compiler.local_tables(&map.name.value, &map.tables, &map.words);
     crate::heads::check(map, &mut compiler.findings);
-    let versions = map.applies.versions.as_ref().map_or("2.1-2.8.2", |word| word.value.as_str());
+    let versions = map.applies.versions.as_ref().map_or("2.1-2.9", |word| word.value.as_str());
     let emits = emit_heads(map, compiler);
     if emits.is_empty() && map.emits.is_empty() && map.several {
         compiler.findings.error(
@@ -473,11 +473,12 @@ fn id_plan(id: &Id, context: &Context<'_>, per: &str, compiler: &mut Compiler<'_
 }
 
 fn canon(types: &[String]) -> Canon {
-    let parts = |value, value_else, authority| Canon::Parts { value, value_else, authority };
+    let parts = |value, value_else, authority| Canon::Parts { value, value_else, authority, spread: false };
     match types.first().map_or("", String::as_str) {
         "CX" => parts(1, 1, 4),
-        "EI" => parts(1, 1, 2),
-        "XCN" | "CNN" => parts(1, 1, 9),
+        "EI" => Canon::Parts { value: 1, value_else: 1, authority: 2, spread: true },
+        "XCN" | "PPN" => parts(1, 1, 9),
+        "CNN" | "CN" => Canon::Parts { value: 1, value_else: 1, authority: 9, spread: true },
         "XON" => parts(10, 3, 6),
         "CWE" | "CE" | "CNE" | "CF" => parts(1, 1, 3),
         _ => Canon::Whole,

@@ -2,7 +2,7 @@
 
 use dukou_fhir::{Branch, Forest, NodeId};
 
-/// The name of a small resource, else its first identifier.
+/// The name of a small resource, else its first identifier; of a role, the person in it.
 pub(crate) fn of(forest: &mut Forest<'_>, resource: NodeId) -> Option<NodeId> {
     let resource = forest.branch(resource);
     let within = |list: &str, member: &str| resource.get(list)?.items().next()?.get(member);
@@ -21,7 +21,8 @@ pub(crate) fn of(forest: &mut Forest<'_>, resource: NodeId) -> Option<NodeId> {
         (Some(name), None) if name.as_str().is_some() => Some(name),
         _ => None,
     };
-    let said = said.or_else(|| within("deviceName", "name")).or_else(|| within("identifier", "value"));
+    let person = resource.get("practitioner").and_then(|person| person.get("display"));
+    let said = said.or(person).or_else(|| within("deviceName", "name")).or_else(|| within("identifier", "value"));
     let said = said.filter(|value| value.as_str().is_some())?.node();
     Some(forest.copy(said))
 }

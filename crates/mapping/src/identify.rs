@@ -154,7 +154,7 @@ fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Opt
 
 /// Adds system and value; false where there is no value.
 fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Option<&Table>, decoded: bool) -> bool {
-    let Canon::Parts { value, value_else, authority: at } = canon else {
+    let Canon::Parts { value, value_else, authority: at, spread } = canon else {
         return add_whole(digest, node, decoded);
     };
     let text = |number| {
@@ -162,9 +162,8 @@ fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Opt
         valued(leaf).then(|| leaf.text())
     };
     let Some(value) = text(value).or_else(|| text(value_else)) else { return false };
-    let system = if at == 2 {
-        // EI keeps namespace, universal id and its type beside the value.
-        parted_authority(text(2), text(3), text(4), systems)
+    let system = if spread {
+        parted_authority(text(at), text(at + 1), text(at + 2), systems)
     } else {
         authority(part(node, at), systems)
     };

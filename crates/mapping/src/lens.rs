@@ -334,7 +334,6 @@ fn with_unit<'m>(mut quantity: Object<'m>, unit: Option<Node<'m>>, hand: &mut Ha
         && valued(code)
         && TextForm::Code.fits(&first_leaf(code).text())
         && let Some(uri) = named_system(first_leaf(system).text(), hand.systems)
-        && TextForm::Code.fits(&first_leaf(code).text())
         && let Some(code) = hand.text(code)
     {
         let _carried = hand.text(system);

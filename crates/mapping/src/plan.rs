@@ -226,8 +226,9 @@ pub(crate) enum KeyAlternative {
 /// How a datatype tells its value and the authority behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Canon {
-    /// Value in one component, authority in one or more.
-    Parts { value: u16, value_else: u16, authority: u16 },
+    /// Value in one component, authority in another; spread where namespace, universal id and its type are components of
+    /// their own.
+    Parts { value: u16, value_else: u16, authority: u16, spread: bool },
     /// The whole text.
     Whole,
 }

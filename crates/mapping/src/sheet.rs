@@ -115,6 +115,16 @@ struct Writing<'w, 'm> {
 }
 
 impl<'m> Writing<'_, 'm> {
+    /// Whether an item of the list says all that a value says.
+    fn says(&self, item: NodeId, list: &ListStep, value: NodeId) -> bool {
+        let in_slice = list.filter.as_ref().is_none_or(|filter| filter.holds(self.forest.branch(item)));
+        let same = |member: NodeId| {
+            let own = self.forest.member(item, self.forest.name(member));
+            own.is_some_and(|own| self.forest.same(own, member))
+        };
+        in_slice && self.forest.children(value).all(same)
+    }
+
     fn write(&mut self, object: NodeId, steps: &'m [StepPlan], value: NodeId) -> Put {
         let Some((step, below)) = steps.split_first() else { return Put::Nowhere };
         self.forest.open(object);
@@ -138,11 +148,11 @@ impl<'m> Writing<'_, 'm> {
         }
         let Some(array) = self.array(object, member) else { return Put::Taken };
         self.forest.open(array);
-        // The same thing said in two fields is appended once.
+        // The same thing said in two fields is appended once, also where the first says more of it.
         if below.is_empty()
             && list.place == ItemPlace::Append
             && self.forest.is_object(value)
-            && self.forest.children(array).rev().take(TWINS_SOUGHT).any(|item| self.forest.same(item, value))
+            && self.forest.children(array).rev().take(TWINS_SOUGHT).any(|item| self.says(item, list, value))
         {
             return Put::Done;
         }

@@ -1,6 +1,6 @@
 //! The v2 dictionary: which datatype a field has, whether it repeats, and what a datatype is made of.
 //!
-//! One superset of versions 2.1 to 2.8.2 is kept as data: of each position the newest version that defines it counts,
+//! One superset of versions 2.1 to 2.9 is kept as data: of each position the newest version that defines it counts,
 //! and datatypes that newer versions withdrew are still there. Facts give issues and names, never loss.
 
 use std::collections::HashMap;
