@@ -19,6 +19,7 @@
 //! ```
 
 mod checks;
+mod draft;
 mod layout;
 mod pattern;
 mod rows;
@@ -30,8 +31,9 @@ use crate::charset;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::{Locator, Shape};
-use crate::{Delimiters, Limits, Message, NotAMessage, Site};
+use crate::{Column, Delimiters, Limits, Message, NotAMessage, Segment, Site};
 
+pub use draft::{Draft, Formulas};
 pub use layout::{Layout, LayoutError};
 pub use pattern::RowPattern;
 pub(crate) use rows::Rows;
@@ -85,6 +87,36 @@ impl Message<'_> {
 #[must_use]
 pub fn print(message: &Message<'_>) -> Vec<u8> {
     message.raw().to_vec()
+}
+
+/// The findings about one row, of those that [`parse`] gave: its own verdict, whatever the other rows are.
+#[must_use]
+pub fn issues_of<'i>(row: Segment<'_>, issues: &'i [Issue]) -> &'i [Issue] {
+    let span = row.span();
+    let told = issues.partition_point(|issue| issue.code != IssueCode::MoreIssues);
+    let from = issues[..told].partition_point(|issue| issue.text_offset < span.start);
+    let to = issues[..told].partition_point(|issue| issue.text_offset <= span.end);
+    &issues[from..to.max(from)]
+}
+
+/// What tells a row apart from all others, whenever it is read: the file, the number of the row and its key columns. The
+/// same file gives the same keys, so that sending it again changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    /// What the caller knows the file by, such as the hash of its bytes.
+    pub file: String,
+    /// The number among the rows of data, from 1.
+    pub row: u32,
+    /// The values of the key columns of the layout, without blanks around them.
+    pub columns: Vec<String>,
+}
+
+/// The key of a row.
+#[must_use]
+pub fn row_key(file: &str, row: Segment<'_>, layout: &Layout) -> RowKey {
+    let number = |column: &Column| row.message().rows().map_or(0, |rows| rows.number(column));
+    let columns = layout.keys.iter().map(|column| row.field(number(column)).trimmed().into_owned()).collect();
+    RowKey { file: file.to_owned(), row: row.occurrence() as u32, columns }
 }
 
 /// The text of a quoted cell without its outer quotation marks: doubled ones inside are one.

@@ -29,7 +29,8 @@ struct CellPattern {
 pub(super) enum Slot {
     Rows,
     Distinct(Column),
-    Any,
+    /// Any text, by its name.
+    Any(String),
 }
 
 impl RowPattern {
@@ -52,11 +53,16 @@ impl RowPattern {
 
     /// The counts that the pattern declares: the number of the cell, what is counted, and how it is read.
     pub(super) fn counts(&self) -> impl Iterator<Item = (u16, &Slot)> {
-        let counted = |cell: &CellPattern| cell.slot.as_ref().is_some_and(|slot| *slot != Slot::Any);
+        let counted = |cell: &CellPattern| cell.slot.as_ref().is_some_and(|slot| !matches!(slot, Slot::Any(_)));
         (1..)
             .zip(&self.cells)
             .filter(move |(_, cell)| counted(cell))
             .filter_map(|(number, cell)| Some((number, cell.slot.as_ref()?)))
+    }
+
+    /// The cells: the text before the placeholder, the placeholder, and the text behind it.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&str, Option<&Slot>, &str)> {
+        self.cells.iter().map(|cell| (cell.before.as_str(), cell.slot.as_ref(), cell.after.as_str()))
     }
 
     /// The number that a cell states.
@@ -75,7 +81,7 @@ impl CellPattern {
             (_, Some(column)) => Slot::Distinct(Column::parse(column).map_err(|_| LayoutError::Placeholder)?),
             ("rows", _) => Slot::Rows,
             ("", _) => return Err(LayoutError::Placeholder),
-            _ => Slot::Any,
+            _ => Slot::Any(name.to_owned()),
         };
         if after.contains('{') || name.contains('{') {
             return Err(LayoutError::Placeholder);

@@ -29,11 +29,14 @@ pub(super) fn scan(text: &str, layout: &Layout, limits: &Limits, issues: &mut Is
     let sub = [delimiters.repetition, delimiters.component, delimiters.subcomponent];
     let separator = layout.separator;
     let splitting = [separator, sub[0], sub[1], sub[2]].map(|d| if d == 0 { separator } else { d });
+    // The row of column names and those around the data are not counted.
+    let around = [layout.head.is_some(), layout.header, layout.trailer.is_some()].into_iter().filter(|&is| is).count();
     let mut pass = Pass {
         bytes: text.as_bytes(),
         splitting,
         quote: layout.quote,
         limits,
+        lines_max: limits.rows_max.saturating_add(around),
         issues,
         lines,
         line_start: 0,
@@ -56,6 +59,7 @@ struct Pass<'p> {
     splitting: [u8; 4],
     quote: Option<u8>,
     limits: &'p Limits,
+    lines_max: usize,
     issues: &'p mut IssueList,
     lines: Lines,
     /// Where the current line starts in the text and in the offsets, and whether a cell of it was quoted.
@@ -193,8 +197,7 @@ impl Pass<'_> {
     /// One row too many, too many cells in it, or one that is too large.
     fn exceeds(&self, line: &[u8], start: usize) -> bool {
         let own = &self.lines.offsets[self.line_low..];
-        // The row of column names and those around the data are not counted.
-        if self.lines.lines.len() >= self.limits.rows_max.saturating_add(3) {
+        if self.lines.lines.len() >= self.lines_max {
             return true;
         }
         let separates = |at: &&u32| self.bytes[**at as usize] == self.splitting[0];
