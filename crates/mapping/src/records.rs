@@ -135,6 +135,7 @@ impl<'m> Records<'m> {
         let at = run.reading.at(place);
         let leaves = run.tally.leaves_of(span(at));
         run.begin(leaves.len());
+        run.recorder = self.traced.then(Box::default);
         if let Some(element) = at.element {
             run.reading.enter_record(element);
         }

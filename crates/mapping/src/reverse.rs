@@ -7,6 +7,7 @@
 mod align;
 mod change;
 mod concept;
+mod document;
 mod draft;
 mod elements;
 mod fit;
@@ -15,12 +16,15 @@ mod hints;
 mod moment;
 mod outbound;
 mod places;
+mod plain;
 mod print;
 pub(crate) mod profile;
 mod put;
 mod run;
 mod seat;
 mod tally;
+mod template;
+mod tree;
 pub(crate) mod value;
 mod view;
 

@@ -108,6 +108,63 @@ fn time_of_day(text: &str, pattern: Option<&str>) -> Option<String> {
     whole.moment.get(8..).filter(|clock| clock.len() >= 4).map(str::to_owned)
 }
 
+/// Writes a slot into as many texts as the rule has sources, each in the spelling of what stood there, else as the pattern
+/// says, else in a usual spelling.
+pub(crate) fn write(
+    start: &str,
+    end: Option<&str>,
+    pattern: Option<&str>,
+    sources: usize,
+    sent: &[Option<&str>],
+) -> Option<Vec<String>> {
+    let form = Form::parse(pattern);
+    let like = |at: usize, patterns: Option<&str>| {
+        let text = sent.get(at).copied().flatten()?;
+        Some(spelling::read(text, patterns)?.pattern)
+    };
+    match sources {
+        3 => {
+            let mut patterns = pattern.unwrap_or("yyyy-MM-dd, HH:mm, HH:mm").split(',').map(str::trim);
+            let day = like(0, patterns.next()).unwrap_or_else(|| "yyyy-MM-dd".to_owned());
+            let clocks = [patterns.next().unwrap_or("HH:mm"), patterns.next().unwrap_or("HH:mm")];
+            let mut texts = vec![spelling::write(start, &day)?, spelling::write(start, clocks[0])?];
+            texts.extend(end.and_then(|end| spelling::write(end, clocks[1])));
+            Some(texts)
+        }
+        2 => {
+            let first = like(0, form.start).unwrap_or_else(|| form.start.unwrap_or("yyyy-MM-dd HH:mm").to_owned());
+            let mut texts = vec![spelling::write(start, &first)?];
+            texts.extend(end.and_then(|end| minutes_between(start, end)).map(|minutes| minutes.to_string()));
+            Some(texts)
+        }
+        _ => Some(vec![in_one(start, end, form, sent.first().copied().flatten())?]),
+    }
+}
+
+/// `2026-11-21 09:15~09:30`, with the sign and the spelling of the text that it replaces.
+fn in_one(start: &str, end: Option<&str>, form: Form<'_>, sent: Option<&str>) -> Option<String> {
+    let parted = sent.and_then(|sent| {
+        SIGNS.iter().find_map(|sign| {
+            let (begin, _) = sent.rsplit_once(sign)?;
+            let begin = spelling::read(begin, form.start).filter(|begin| spelling::has_time(&begin.pattern))?;
+            Some((begin.pattern, *sign))
+        })
+    });
+    let (begin, sign) =
+        parted.unwrap_or_else(|| (form.start.unwrap_or("yyyy-MM-dd HH:mm").to_owned(), form.between.unwrap_or("~")));
+    let text = spelling::write(start, &begin)?;
+    let Some(end) = end else { return Some(text) };
+    let clock = form.end.map(str::to_owned).unwrap_or_else(|| clock_of(&begin));
+    // An end on another day says its day.
+    let pattern = if start.get(..8) == end.get(..8) { clock } else { begin };
+    Some(format!("{text}{sign}{}", spelling::write(end, &pattern)?))
+}
+
+/// The part of a pattern from its hour on.
+fn clock_of(pattern: &str) -> String {
+    pattern.find('H').map_or_else(|| "HH:mm".to_owned(), |at| pattern[at..].to_owned())
+}
+
 /// So many minutes later, in the same digits.
 pub(crate) fn later(start: &str, minutes: i64) -> Option<String> {
     let (digits, offset) = start.split_at(start.find(['+', '-', '.']).unwrap_or(start.len()));
@@ -117,14 +174,13 @@ pub(crate) fn later(start: &str, minutes: i64) -> Option<String> {
 }
 
 /// How many minutes lie between two moments.
-#[allow(dead_code, reason = "read on the way from FHIR")]
-pub(crate) fn minutes_between(start: &str, end: &str) -> Option<i64> {
+fn minutes_between(start: &str, end: &str) -> Option<i64> {
     let seconds = civil(end)?.since(civil(start)?).ok()?.total(jiff::Unit::Second).ok()?;
     (seconds >= 0.0 && seconds % 60.0 == 0.0).then_some((seconds / 60.0) as i64)
 }
 
 /// Twelve or fourteen digits as a date with a time.
-fn civil(digits: &str) -> Option<DateTime> {
+pub(crate) fn civil(digits: &str) -> Option<DateTime> {
     let digits = digits.split(['+', '-', '.']).next().unwrap_or(digits);
     let part = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<i16>().ok());
     let small = |from: usize, to: usize| part(from, to).and_then(|number| i8::try_from(number).ok());

@@ -31,7 +31,6 @@ pub(crate) struct TreeSource {
     /// The type of a clinical document, `C0053`.
     pub(crate) document: Option<String>,
     /// A sample of the partner's document, whose layout new ones take.
-    #[allow(dead_code, reason = "read on the way from FHIR")]
     pub(crate) template: Option<String>,
 }
 

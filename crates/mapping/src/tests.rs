@@ -3,6 +3,7 @@
 mod corpus;
 mod document_properties;
 mod documents;
+mod documents_back;
 mod examples;
 mod faults;
 mod promises;

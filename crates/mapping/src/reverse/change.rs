@@ -168,7 +168,7 @@ fn change_segment<'d>(
 }
 
 /// What stands at each place after the change. Of two rules for one place the one counts that says something new.
-fn preferred<'d>(was: &'d Draft<'d>, is: &'d Draft<'d>, segment: u32) -> HashMap<Spot, &'d Written<'d>> {
+pub(super) fn preferred<'d>(was: &'d Draft<'d>, is: &'d Draft<'d>, segment: u32) -> HashMap<Spot, &'d Written<'d>> {
     let said: HashSet<(Spot, u32, u32, &str)> =
         was.alive(segment).map(|one| (one.spot, one.seat, one.rule, one.text.as_ref())).collect();
     let is_new = |one: &Written<'_>| !said.contains(&(one.spot, one.seat, one.rule, one.text.as_ref()));

@@ -140,6 +140,16 @@ impl<'v> Draft<'v> {
         draft
     }
 
+    /// Elements or rows of a document side by side, by the numbers they have there.
+    pub(crate) fn flat(names: impl Iterator<Item = Cow<'v, str>>) -> Draft<'v> {
+        let root = Group { name: "", shape: None, parent: None, member: 0, children: Vec::new() };
+        let mut draft = Draft { groups: vec![root], segments: Vec::new(), journal: Vec::new() };
+        for (number, name) in (0u32..).zip(names) {
+            draft.segments.push(Segment { id: name, group: 0, member: 0, original: Some(number), writes: Vec::new() });
+        }
+        draft
+    }
+
     /// Puts a group and those around it behind what stands there already.
     fn enter(&mut self, group: u32, seen: &mut [bool]) {
         if std::mem::replace(&mut seen[group as usize], true) {

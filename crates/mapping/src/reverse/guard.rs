@@ -69,7 +69,8 @@ impl<'v> Back<'v> {
             Root::Nearest(name) => self.known_nearest(name, scope.own)?,
             Root::Beside(name, _) => self.beside(name, scope.own).next()?,
             Root::Group(_, name, _) => self.known_nearest(name, scope.own)?,
-            Root::Tree(_) | Root::Row(_) => return None,
+            Root::Tree(tree) => return self.places.spot(tree, scope.own).map(|spot| Spot { repetition: 1, ..spot }),
+            Root::Row(kind) => self.places.frame(*kind)?,
         };
         let repetition = match path.position {
             Position::Nth(number) | Position::From(number) => number,

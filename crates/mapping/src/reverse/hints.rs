@@ -6,11 +6,14 @@ use std::collections::{HashMap, HashSet};
 use dukou_wire::{Message, Presence};
 
 use super::draft::Spot;
+use super::tree::SharedPlaces;
 
 /// Everything known of the message that is changed; empty where one is made anew.
 #[derive(Debug, Default)]
 pub(crate) struct Hints<'v> {
     pub(crate) message: Option<&'v Message<'v>>,
+    /// Of a document where its places are.
+    pub(crate) places: Option<SharedPlaces>,
     /// Rules that fired, by seat.
     pub(crate) fired: HashSet<(u32, u32)>,
     /// Which alternative of its source a rule took, by seat.
@@ -61,6 +64,10 @@ impl<'v> Hints<'v> {
     /// The text that stood at a position, whether or not the view says it.
     pub(crate) fn original(&self, leaf: Spot) -> Option<Cow<'v, str>> {
         let leaf = leaf.leaf();
+        if let (Some(places), Some(message)) = (&self.places, self.message) {
+            let node = places.node(message, leaf)?;
+            return (node.presence() == Presence::Value).then(|| node.trimmed());
+        }
         let segment = self.segment(leaf.segment)?;
         let node = segment.field(leaf.field).child(leaf.repetition).child(leaf.component).child(leaf.subcomponent);
         (node.presence() == Presence::Value).then(|| node.text())
@@ -73,6 +80,10 @@ impl<'v> Hints<'v> {
 
     /// Whether something was sent at or below a place.
     pub(crate) fn is_valued(&self, spot: Spot) -> bool {
+        if self.places.is_some() {
+            let leaf = spot.leaf();
+            return self.sent(leaf).is_some_and(|text| !text.is_empty());
+        }
         let Some(segment) = self.segment(spot.segment) else { return false };
         let field = segment.field(spot.field);
         for (repetition, one) in (1u16..).zip(field.children()) {
@@ -90,6 +101,9 @@ impl<'v> Hints<'v> {
 
     /// How many repetitions of a field were sent.
     pub(crate) fn repetitions(&self, segment: u32, field: u16) -> u16 {
+        if let (Some(places), Some(message)) = (&self.places, self.message) {
+            return places.repetitions(message, segment, field);
+        }
         let node = self.segment(segment).map(|segment| segment.field(field));
         node.filter(|node| !node.raw().is_empty()).map_or(0, |node| node.child_count())
     }

@@ -17,31 +17,6 @@ pub(crate) fn compact(text: &str) -> Option<String> {
     Some(written)
 }
 
-/// By a pattern of `yyyy MM dd HH mm ss` and other characters; nothing where the value lacks what the pattern asks for.
-pub(crate) fn by_pattern(text: &str, pattern: &str) -> Option<String> {
-    let digits = compact(text)?;
-    let digits = digits.split(['+', '-', '.']).next()?;
-    let mut written = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(c) = rest.chars().next() {
-        let field = FIELDS.iter().find(|(name, _)| rest.starts_with(name));
-        match field {
-            Some((name, range)) => {
-                written.push_str(digits.get(range.clone())?);
-                rest = &rest[name.len()..];
-            }
-            None => {
-                written.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-    }
-    Some(written)
-}
-
-const FIELDS: [(&str, std::ops::Range<usize>); 6] =
-    [("yyyy", 0..4), ("MM", 4..6), ("dd", 6..8), ("HH", 8..10), ("mm", 10..12), ("ss", 12..14)];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,7 +36,5 @@ mod tests {
             None,
         ];
         assert_eq!(found, expected.map(|text| text.map(str::to_owned)));
-        assert_eq!(by_pattern("2024-02-29T15:30:00+08:00", "yyyy/MM/dd HH:mm"), Some("2024/02/29 15:30".into()));
-        assert_eq!(by_pattern("2024-02", "yyyyMMdd"), None);
     }
 }

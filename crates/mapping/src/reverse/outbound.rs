@@ -81,6 +81,9 @@ pub enum FromFhirError {
         /// What the receiver calls its character set.
         charset: String,
     },
+    /// The changed document cannot be written.
+    #[error("writing the change into the document")]
+    Document(#[source] dukou_wire::SetError),
     /// The changed message cannot be written.
     #[error("writing the change into the message")]
     Change(#[source] dukou_wire::draft::PrintError),
@@ -134,6 +137,7 @@ impl Program {
             draft: Draft::new(profile.structure),
             version: &profile.version,
             hints: Hints::default(),
+            places: Default::default(),
             resource: None,
             marks: Vec::new(),
             issues: Vec::new(),

@@ -51,7 +51,11 @@ impl<'v> Back<'v> {
                 let nth = segment_number(*position, ordinal);
                 self.segment_for(item, known, nth, scope, |back, own| back.draft.open_in(groups, name, own))?
             }
-            Root::Tree(_) | Root::Row(_) => return None,
+            Root::Tree(tree) => {
+                let spot = self.places.spot(tree, scope.own)?;
+                return Some(self.tree_item(spot, rule, item, scope));
+            }
+            Root::Row(kind) => self.places.frame(*kind)?,
         };
         let spot = Spot { segment, field: 0, repetition: 0, component: 0, subcomponent: 0 };
         if path.is_segment() {
@@ -60,6 +64,31 @@ impl<'v> Back<'v> {
         let repetition = self.repetition(segment, path, rule, item, ordinal, scope);
         let spot = Spot { field: path.field, repetition, ..spot };
         spot.part(path.component)?.part(path.subcomponent)
+    }
+
+    /// The place with the item of its path that stands for a list item.
+    fn tree_item(&mut self, spot: Spot, rule: u32, item: Option<usize>, scope: &mut Scope<'_, 'v>) -> Spot {
+        if spot.repetition != 0 {
+            return spot;
+        }
+        let ordinal = item.filter(|_| scope.top).and_then(|item| self.hints.ordinal(item, scope.seat, rule));
+        if let Some(ordinal) = ordinal {
+            return Spot { repetition: (ordinal & 0xffff) as u16 + 1, ..spot };
+        }
+        let here = |known: &Spot| known.segment == spot.segment && known.field == spot.field;
+        if let Some(item) = item
+            && let Some((_, known)) = scope.items.iter().find(|(at, known)| *at == item && here(known))
+        {
+            return Spot { repetition: known.repetition, ..spot };
+        }
+        let sent = self.hints.repetitions(spot.segment, spot.field);
+        let taken = scope.items.iter().filter(|(_, known)| here(known)).map(|(_, known)| known.repetition).max();
+        let sent = sent.max(taken.unwrap_or(0));
+        let spot = Spot { repetition: self.draft.repetition(spot.segment, spot.field, Position::All, sent), ..spot };
+        if let Some(item) = item {
+            scope.items.push((item, spot));
+        }
+        spot
     }
 
     /// The segment that stands for an item: the one it has, the one of its number, or a new one.

@@ -1,11 +1,12 @@
 //! A changed view into the message of which it was made: the view as it was and the view as it is are both written by
 //! the same rules, and what differs is changed in the message. What does not differ stays byte for byte.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use dukou_fhir::{Object, Value};
-use dukou_wire::Message;
 use dukou_wire::groups::Groups;
+use dukou_wire::{Format, Message};
 
 use super::align::align;
 use super::change::write_changes;
@@ -15,6 +16,7 @@ use super::outbound::{FromFhirError, Written};
 use super::run::Back;
 use super::seat::{BackSeat, Seating};
 use super::tally::tally;
+use super::tree::{Places, SharedPlaces};
 use super::view::View;
 use crate::plan::Program;
 use crate::run::{MessageKind, Site};
@@ -32,7 +34,13 @@ impl Program {
         let groups = dukou_wire::groups::arrange(message, &mut Vec::new());
         let header = message.header();
         let version = header.version().into_owned();
-        let frame = Frame { program: self, message, groups: &groups, trace: &trace, version: &version };
+        let document = message.format() != Format::Er7;
+        let places = document.then(|| {
+            let mut places = Places::of(self, Some(message));
+            places.records(message, self, trace.seats.iter().map(|seat| seat.segment));
+            SharedPlaces::new(places)
+        });
+        let frame = Frame { program: self, message, groups: &groups, trace: &trace, version: &version, places };
 
         let old = View::new(&before);
         let origins = frame.origins(&old);
@@ -51,6 +59,14 @@ impl Program {
         let hints = frame.hints(&moved(&origins, &old, &shown), carried);
         let mut seats = frame.seats(&shown);
         let mut is = frame.back(shown, hints);
+        if document {
+            is.run(&seats);
+            let changed = super::document::changes(self, message, &was, &is).map_err(FromFhirError::Document)?;
+            is.issues.extend(changed.issues);
+            is.unseated(&seats);
+            let accounts = tally(&is.view, &mut is.marks);
+            return Ok(Written { bytes: changed.bytes, accounts, issues: is.issues });
+        }
         frame.seat_new(&old, &mut is, &mut seats);
         is.run(&seats);
         is.number();
@@ -69,6 +85,8 @@ struct Frame<'f> {
     groups: &'f Groups,
     trace: &'f Trace,
     version: &'f str,
+    /// Of a document where its places are.
+    places: Option<SharedPlaces>,
 }
 
 impl<'f> Frame<'f> {
@@ -79,7 +97,8 @@ impl<'f> Frame<'f> {
         Back {
             program: self.program,
             view,
-            draft: Draft::of(self.message, self.groups),
+            draft: self.draft(),
+            places: self.places.clone().unwrap_or_default(),
             version: self.version,
             hints,
             resource: None,
@@ -88,11 +107,31 @@ impl<'f> Frame<'f> {
         }
     }
 
+    fn draft<'v>(&self) -> Draft<'v>
+    where
+        'f: 'v,
+    {
+        match (&self.places, self.message.root()) {
+            (None, _) => Draft::of(self.message, self.groups),
+            (Some(_), Some(root)) => {
+                let names = std::iter::once(root).chain(root.descendants()).map(|element| element.name());
+                Draft::flat(names.map(Cow::Borrowed))
+            }
+            (Some(_), None) => Draft::flat(self.message.segments().map(|row| Cow::Borrowed(row.id()))),
+        }
+    }
+
     fn hints<'v>(&self, origins: &Origins, carried: HashSet<Spot>) -> Hints<'v>
     where
         'f: 'v,
     {
-        let mut hints = Hints { message: Some(self.message), origins: origins.clone(), carried, ..Hints::default() };
+        let mut hints = Hints {
+            message: Some(self.message),
+            places: self.places.clone(),
+            origins: origins.clone(),
+            carried,
+            ..Hints::default()
+        };
         for line in self.trace.lines() {
             hints.fired.insert((line.seat, line.rule));
             hints.alternatives.insert((line.seat, line.rule), line.alternative);

@@ -10,6 +10,7 @@ use dukou_wire::facts;
 use super::draft::{Draft, Spot, Written};
 use super::elements::{Element, elements};
 use super::hints::Hints;
+use super::tree::SharedPlaces;
 use super::value::{self, BackHand, Form};
 use super::view::View;
 use super::{concept, operation_of};
@@ -25,6 +26,8 @@ pub(crate) struct Back<'v> {
     pub(crate) version: &'v str,
     /// What a complement tells; empty without one.
     pub(crate) hints: Hints<'v>,
+    /// Of a document the numbers of its paths.
+    pub(crate) places: SharedPlaces,
     /// The resource at work.
     pub(crate) resource: Option<&'v Object<'v>>,
     /// Addresses of the values that were carried, and whether they were only explained.
@@ -284,10 +287,13 @@ impl<'v> Back<'v> {
             systems: self.systems(),
             parted: write.parted,
             sources: operation.sources.len(),
+            flat: self.places.document,
+            sent: self.sent(operation, spot, element, scope),
+            around: Some(element.parent),
         };
         let fuller = concept::fuller(write, element);
         let Some(mut texts) = value::print(*lens, fuller.unwrap_or(element.value), &hand) else { return false };
-        if *lens == crate::builtin::Builtin::StructuredNumeric && operation.sources.len() > 1 {
+        if *lens == crate::builtin::Builtin::StructuredNumeric && operation.sources.len() > 1 && !hand.flat {
             value::structured_unit(element.value, &hand, &mut texts);
         }
         for text in texts {
@@ -308,6 +314,25 @@ impl<'v> Back<'v> {
             self.carry(fuller, &[]);
         }
         true
+    }
+
+    /// What a document says in each source of a rule.
+    fn sent<'t>(
+        &mut self,
+        operation: &'v Operation,
+        first: Spot,
+        element: &Element<'t, 'v>,
+        scope: &mut Scope<'t, 'v>,
+    ) -> Vec<Option<std::borrow::Cow<'v, str>>> {
+        if !self.places.document || self.hints.is_empty() {
+            return Vec::new();
+        }
+        let item = element.item.map(|(item, _)| item);
+        let mut spots = vec![Some(first)];
+        for paths in &operation.sources[1..] {
+            spots.push(self.spot(paths, operation.rule, item, scope));
+        }
+        spots.into_iter().map(|spot| spot.and_then(|spot| self.hints.original(spot))).collect()
     }
 
     pub(crate) fn write(

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use dukou_fhir::{Object, Value};
 use dukou_terminology::{Otherwise, Table};
 
-use super::moment;
+use super::{moment, plain};
 use crate::builtin::Builtin;
 use crate::plan::Options;
 
@@ -52,6 +52,12 @@ pub(crate) struct BackHand<'h> {
     pub(crate) parted: bool,
     /// How many sources the rule has.
     pub(crate) sources: usize,
+    /// Whether a document of plain texts is written.
+    pub(crate) flat: bool,
+    /// What was sent in each source, where something was.
+    pub(crate) sent: Vec<Option<Cow<'h, str>>>,
+    /// The object in which the value stands.
+    pub(crate) around: Option<&'h Object<'h>>,
 }
 
 /// The texts of a value, and the members of it that they carry (all where none is named).
@@ -73,6 +79,11 @@ pub(crate) fn print<'v>(lens: Builtin, value: &Value<'v>, hand: &BackHand<'_>) -
         Builtin::Text | Builtin::Code => code(value, hand),
         Builtin::ChineseId | Builtin::Decimal | Builtin::Integer => whole(text_of(value)?),
         Builtin::YesNo => whole(Cow::Borrowed(if value.as_bool()? { "Y" } else { "N" })),
+        Builtin::Quantity | Builtin::StructuredNumeric if hand.flat => {
+            let (number, unit) = plain::quantity(value, hand)?;
+            let unit = unit.map(|unit| Text::of(1, 0, unit.into()));
+            Some(std::iter::once(Text::of(0, 0, number.into())).chain(unit).collect())
+        }
         Builtin::Quantity => quantity(value, hand),
         Builtin::StructuredNumeric => structured(value),
         Builtin::Date | Builtin::DateTime | Builtin::Instant => whole(moment::compact(value.as_str()?)?.into()),
@@ -91,11 +102,12 @@ pub(crate) fn print<'v>(lens: Builtin, value: &Value<'v>, hand: &BackHand<'_>) -
         Builtin::Pointer => pointer(value),
         Builtin::Range => range(value),
         // Pieces belong to one text of which only all of them together would be the whole.
-        Builtin::RangeLow | Builtin::RangeHigh | Builtin::Slot | Builtin::Pieces => None,
-        Builtin::Pattern => {
-            let pattern = hand.options.argument.as_deref().unwrap_or("yyyyMMdd");
-            whole(moment::by_pattern(value.as_str()?, pattern)?.into())
+        Builtin::RangeLow | Builtin::RangeHigh | Builtin::Pieces => None,
+        Builtin::Slot => {
+            let texts = plain::slot(hand)?;
+            Some((0u8..).zip(texts).map(|(source, text)| Text::of(source, 0, text.into())).collect())
         }
+        Builtin::Pattern => whole(plain::moment(value.as_str()?, hand)?.into()),
         Builtin::Before => whole(text_of(value)?),
         Builtin::After => {
             let mark = hand.options.argument.as_deref().unwrap_or(":");
@@ -367,7 +379,16 @@ mod tests {
     fn shown(lens: Builtin, json: &str, sources: usize, parted: bool) -> String {
         let value = dukou_fhir::json::parse(json.as_bytes(), &dukou_fhir::json::Limits::default()).unwrap();
         let options = Options::default();
-        let hand = BackHand { options: &options, table: None, systems: None, parted, sources };
+        let hand = BackHand {
+            options: &options,
+            table: None,
+            systems: None,
+            parted,
+            sources,
+            flat: false,
+            sent: Vec::new(),
+            around: None,
+        };
         let texts = print(lens, &value, &hand).unwrap_or_default();
         let shown: Vec<String> =
             texts.iter().map(|text| format!("{}.{}.{}={}", text.source, text.repeat, text.part, text.text)).collect();
