@@ -31,7 +31,7 @@ pub fn container_schema() -> Value<'static> {
         closed(Object::new().with("key", words()).with("weak", one_of(&["error", "flag", "skip"])), &["key"]),
     );
     definitions.insert("test", test());
-    let refers = ["map", "lens", "overlay", "names"].map(|name| reference(name));
+    let refers = ["map", "lens", "overlay", "names"].map(reference);
     let schema = Object::new()
         .with("$schema", "https://json-schema.org/draft/2020-12/schema")
         .with("title", "dukou map file")

@@ -61,13 +61,16 @@ struct Difference<'d> {
 /// Where new elements go: the number of the element around them, and that of the one before which they stand.
 type Gap = (usize, Option<usize>);
 
+/// A new element by its name and repetition.
+type Added = ((String, u16), ElementDraft);
+
 struct Edits<'e> {
     program: &'e Program,
     message: &'e Message<'e>,
     places: &'e Places,
     spans: Vec<(Range<u32>, String)>,
     /// New elements by their gap, each with its name and repetition.
-    added: BTreeMap<Gap, Vec<((String, u16), ElementDraft)>>,
+    added: BTreeMap<Gap, Vec<Added>>,
     issues: Vec<Issue>,
 }
 
