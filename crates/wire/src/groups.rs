@@ -11,7 +11,7 @@ mod shape;
 
 use crate::{GroupStep, Header, Issue, Message, Path, Segment};
 
-pub use grammar::structure_of;
+pub use grammar::{structure_of, structures};
 pub(crate) use order::{Position, position};
 pub use order::{order, structure_named};
 pub use shape::{Shape, ShapeMember, Slot};
@@ -87,6 +87,23 @@ impl Groups {
     #[must_use]
     pub fn structure(&self) -> &'static str {
         self.structure
+    }
+
+    /// The groups around a segment, outermost first, each counted inside the one before: with them a path names the
+    /// segment, and a draft puts a new one beside it.
+    #[must_use]
+    pub fn steps(&self, segment_index: usize) -> Vec<GroupStep> {
+        let mut steps = Vec::new();
+        let mut at = self.group_of(segment_index);
+        while let Some(parent) = self.group(at).parent {
+            let name = self.group(at).name;
+            let before = self.children(parent).take_while(|&(id, _)| id != at).filter(|(_, group)| group.name == name);
+            let ordinal = u16::try_from(before.count() + 1).unwrap_or(u16::MAX);
+            steps.push(GroupStep { name: name.to_owned(), ordinal });
+            at = parent;
+        }
+        steps.reverse();
+        steps
     }
 
     /// The segment stands in the group or in a group inside it.

@@ -6,8 +6,11 @@ mod documents;
 use std::borrow::Cow;
 
 use crate::continuation::{Pushed, Reassembler};
+use crate::draft::Draft;
 use crate::mllp::{Decoder, Event, FrameError};
-use crate::{Charset, Delimiters, Limits, Path, Presence, Site, ack, batch, charset, er7, escape, groups};
+use crate::{
+    Charset, Delimiters, Leaf, Limits, Path, Place, Presence, Site, Target, ack, batch, charset, er7, escape, groups,
+};
 
 pub use documents::{cda_helpers, delimited_rows, document_set, json_parse_print, soap_inner, strip, xml_parse_print};
 
@@ -100,6 +103,107 @@ pub fn er7_set(data: &[u8], path: &Path, value: &str) {
         leaves.map(|leaf| format!("{} {}", leaf.path(message), leaf.node.raw())).collect()
     };
     assert_eq!(others(&changed), others(&message), "the other fields stay as they were");
+}
+
+/// Many changes at once change their leaves and nothing else; none at all gives the bytes back. `choices` says which
+/// leaves and what becomes of them.
+pub fn er7_edits(data: &[u8], choices: &[u8]) {
+    let (limits, site) = (Limits::default(), Site::default());
+    let Ok((message, _)) = er7::parse(data, &limits, &site) else { return };
+    assert_eq!(message.edit().finish().as_deref(), Ok(data), "no change gives the bytes back");
+    let leaves: Vec<Leaf<'_>> = message.leaves().filter(|leaf| leaf.field > 0 && !is_header(&message, leaf)).collect();
+    let mut wanted: Vec<(Path, String)> =
+        message.leaves().map(|leaf| (leaf.path(&message), leaf.node.text().into_owned())).collect();
+    let long = wanted.iter().any(|(path, _)| path.field() == u16::MAX);
+    if leaves.is_empty() || choices.is_empty() || long || message.segment_count() > 60_000 {
+        return;
+    }
+    let mut edits = message.edit();
+    for (n, pair) in choices.chunks(2).take(20).enumerate() {
+        let leaf = &leaves[(usize::from(pair[0]) * 7 + n) % leaves.len()];
+        let path = leaf.path(&message);
+        let value = ["", "x", "a|b^c", "\"\"", "\\", "1 2"][usize::from(*pair.last().unwrap_or(&0)) % 6];
+        edits.set(leaf.segment as usize, Place::from(&path), value);
+        if let Some(slot) = wanted.iter_mut().find(|(at, _)| *at == path) {
+            value.clone_into(&mut slot.1);
+        }
+    }
+    let Ok(written) = edits.finish() else { return };
+    let site = Site { charset_forced: Some(message.charset()), ..site };
+    let (changed, _) =
+        er7::parse(&written, &limits, &site).unwrap_or_else(|error| panic!("an edited message: {error}"));
+    let found: Vec<(Path, String)> =
+        changed.leaves().map(|leaf| (leaf.path(&changed), leaf.node.text().into_owned())).collect();
+    wanted.retain(|(_, text)| !text.is_empty());
+    let found: Vec<(Path, String)> = found.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+    assert_eq!(found, wanted, "the values that were set, and the others as they were");
+}
+
+fn is_header(message: &crate::Message<'_>, leaf: &Leaf<'_>) -> bool {
+    message.segment(leaf.segment as usize).is_header()
+}
+
+/// A message written anew in the order of its structure holds the same segments, and written once more stays as it is.
+pub fn draft_copy(data: &[u8]) {
+    let (limits, site) = (Limits::default(), Site::default());
+    let Ok((message, _)) = er7::parse(data, &limits, &site) else { return };
+    let plain = |segment: crate::Segment<'_>| !segment.is_raw() && (segment.index() == 0 || !segment.is_header());
+    if message.segment(0).id() != "MSH" || message.segment_count() > 300 || !message.segments().all(plain) {
+        return;
+    }
+    let Some(first) = copied(&message) else { return };
+    let site = Site { charset_forced: Some(message.charset()), ..site };
+    let (again, _) =
+        er7::parse(&first, &limits, &site).unwrap_or_else(|error| panic!("a message written anew: {error}"));
+    let segments = |message: &crate::Message<'_>| -> Vec<String> {
+        let separator = char::from(message.delimiters().field);
+        let mut all: Vec<String> =
+            message.segments().skip(1).map(|s| s.raw().trim_end_matches(separator).to_owned()).collect();
+        all.retain(|raw| raw.contains(separator));
+        all.sort();
+        all
+    };
+    assert_eq!(segments(&again), segments(&message), "the same segments");
+}
+
+fn copied(message: &crate::Message<'_>) -> Option<Vec<u8>> {
+    let groups = groups::arrange(message, &mut Vec::new());
+    let delimiters = message.delimiters();
+    let mut draft = Draft::new(groups.structure(), delimiters, Target::of(message.charset()));
+    draft.header().set(Place::field(18), "");
+    let mut seen = std::collections::HashMap::new();
+    for segment in message.segments() {
+        let steps = groups.steps(segment.index());
+        let occurrence: &mut u16 = seen.entry((groups.group_of(segment.index()), segment.id())).or_default();
+        *occurrence += 1;
+        let written = draft.segment(&steps, segment.id(), *occurrence);
+        for (number, field) in segment.fields().filter(|&(number, _)| !(segment.is_header() && number <= 2)) {
+            written.set_raw(Place::field(number), field.raw(), delimiters);
+        }
+    }
+    draft.print().ok()
+}
+
+/// A text is no path, or it is printed and read back.
+pub fn path_parse_print(text: &str) {
+    if let Ok(path) = Path::parse(text) {
+        assert_eq!(Path::parse(&path.to_string()), Ok(path), "a path is read back");
+    }
+}
+
+/// The answers to the messages of a file are a file that counts them.
+pub fn batch_answers(data: &[u8]) {
+    let site = Site::default();
+    let mut answers = batch::Answers::new(&site, "20261120", "R1");
+    let mut pushed = 0;
+    for part in batch::Reader::new(data, &Limits::default()) {
+        answers.push(&part, b"MSH|^~\\&\rMSA|AA|1");
+        pushed += 1;
+    }
+    let written = answers.finish();
+    let mut reader = batch::Reader::new(&written, &Limits::default());
+    assert_eq!(reader.by_ref().count(), pushed, "an answer to every message");
+    assert_eq!(reader.finish(), [], "and the counts are right");
 }
 
 /// Any cut of a stream gives the same frames and the same error.

@@ -71,6 +71,11 @@ pub fn structure_of(code: &str, trigger: &str, stated: &str) -> &'static str {
     known(stated).or_else(by_event).or_else(by_name).or_else(by_code).unwrap_or(UNKNOWN)
 }
 
+/// The names of all structures that are known, the flat one last.
+pub fn structures() -> impl Iterator<Item = &'static str> {
+    GRAMMAR.structures.iter().map(|structure| structure.name)
+}
+
 struct Grammar {
     structures: Vec<Structure>,
     by_name: HashMap<&'static str, usize>,

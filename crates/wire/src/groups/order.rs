@@ -4,8 +4,9 @@
 use super::grammar::{self, Member, Of, Structure};
 use crate::GroupStep;
 
-/// Where a segment stands in a structure: for each group around it its member number and ordinal, then its own.
-pub(crate) type Position = Vec<(u16, u32)>;
+/// Where a segment stands in a structure: for each group around it its member number and ordinal, then its own; and its
+/// id, for several may stand at one place.
+pub(crate) type Position = (Vec<(u16, u32)>, String);
 
 /// The order in which a message of this structure holds segments, each given by the groups around it and its id: the
 /// indexes of the input, sorted. Steps count inside the step before; levels may be left out, and then the n-th segment
@@ -14,11 +15,11 @@ pub(crate) type Position = Vec<(u16, u32)>;
 #[must_use]
 pub fn order(structure: &str, segments: &[(&[GroupStep], &str)]) -> Vec<usize> {
     let mut counted: std::collections::HashMap<(&[GroupStep], &str), u32> = std::collections::HashMap::new();
-    let mut placed: Vec<(Position, usize)> = Vec::with_capacity(segments.len());
+    let mut placed: Vec<(Vec<(u16, u32)>, usize)> = Vec::with_capacity(segments.len());
     for (index, &(groups, id)) in segments.iter().enumerate() {
         let occurrence = counted.entry((groups, id)).or_default();
         *occurrence += 1;
-        placed.push((position(structure, groups, id, *occurrence), index));
+        placed.push((position(structure, groups, id, *occurrence).0, index));
     }
     placed.sort();
     placed.into_iter().map(|(_, index)| index).collect()
@@ -33,7 +34,7 @@ pub fn structure_named(name: &str) -> &'static str {
 /// Where the `occurrence`-th segment of this id inside these groups stands.
 pub(crate) fn position(structure: &str, groups: &[GroupStep], id: &str, occurrence: u32) -> Position {
     let structure = grammar::structure(structure);
-    let mut position = Position::new();
+    let mut position = Vec::new();
     let mut definition = 0;
     for step in groups {
         // A group the structure lacks is passed over: its segments stand in the group around it.
@@ -61,12 +62,18 @@ pub(crate) fn position(structure: &str, groups: &[GroupStep], id: &str, occurren
             position.extend([(inner as u16, 0), (0, occurrence)]);
         }
     }
-    position
+    (position, id.to_owned())
 }
 
 /// Follows a chain of groups that were left out. Where the segment does not repeat in its group, the innermost group
 /// that does takes the occurrence.
-fn descend(structure: &Structure, chain: &[(u16, usize)], id: &str, occurrence: &mut u32, position: &mut Position) {
+fn descend(
+    structure: &Structure,
+    chain: &[(u16, usize)],
+    id: &str,
+    occurrence: &mut u32,
+    position: &mut Vec<(u16, u32)>,
+) {
     let mut ordinals = vec![1; chain.len()];
     let repeats_itself = chain.last().is_some_and(|&(_, group)| {
         let members = &structure.definitions[group].members;
@@ -89,17 +96,20 @@ fn around_of(structure: &Structure, group: usize) -> usize {
 }
 
 /// The member of a group that holds the `occurrence`-th segment of this id directly, and its number there: where a
-/// segment that does not repeat stands in the structure several times, each place takes one.
+/// segment that does not repeat stands in the structure several times, each place takes one. A place of its own goes
+/// before one that it shares with others.
 fn direct(structure: &Structure, group: usize, id: &str, occurrence: u32) -> Option<(u16, u32)> {
+    let members = &structure.definitions[group].members;
+    let places = members.iter().enumerate().filter(|(_, member)| is_segment(member, id));
+    let own = |member: &Member| matches!(&member.of, Of::Segment(ids) if ids.len() == 1);
+    let any_own = places.clone().any(|(_, member)| own(member));
     let mut found = None;
     let mut nth = occurrence;
-    for (at, member) in structure.definitions[group].members.iter().enumerate() {
-        if is_segment(member, id) {
-            nth -= u32::from(found.is_some());
-            found = Some((at as u16, nth));
-            if member.repeats || nth == 1 {
-                break;
-            }
+    for (at, member) in places.filter(|(_, member)| own(member) || !any_own) {
+        nth -= u32::from(found.is_some());
+        found = Some((at as u16, nth));
+        if member.repeats || nth == 1 {
+            break;
         }
     }
     found
@@ -191,6 +201,10 @@ mod tests {
     fn unknown_segments_follow_the_first_ones_of_their_group() {
         let segments = [("", "ZEV"), ("PATIENT", "ZPI"), ("PATIENT/VISIT", "PV1"), ("PATIENT", "PID"), ("", "MSH")];
         assert_eq!(ordered("ORU_R01", &segments), "MSH4 ZEV0 PID3 ZPI1 PV12");
+        assert_eq!(
+            ordered("UNKNOWN", &[("ORDER", "OBR"), ("ORDER", "ORC"), ("", "ZZ2"), ("", "ZZ1"), ("", "MSH")]),
+            "MSH4 ZZ22 ZZ13 ORC1 OBR0"
+        );
         assert_eq!(ordered("ZZZ_Z01", &[("NOWHERE", "ZZ1"), ("", "PID"), ("", "MSH")]), "MSH2 ZZ10 PID1");
     }
 }

@@ -14,6 +14,8 @@ pub struct Shape {
 pub struct ShapeMember {
     /// Its number among the members of the group, from 0: the order in which they stand in a message.
     pub number: u16,
+    /// It may be absent.
+    pub optional: bool,
     /// It may stand there several times.
     pub repeats: bool,
     /// What stands there.
@@ -47,6 +49,7 @@ impl Shape {
         let members = &self.structure.definitions[self.group].members;
         (0u16..).zip(members).map(move |(number, member)| ShapeMember {
             number,
+            optional: member.optional,
             repeats: member.repeats,
             slot: match &member.of {
                 Of::Segment(ids) => Slot::Segment(ids),
