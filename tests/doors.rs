@@ -3,6 +3,7 @@
 mod canary;
 mod house;
 mod http;
+mod maps;
 mod mllp;
 mod routes;
 mod stop;

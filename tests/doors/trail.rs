@@ -68,6 +68,12 @@ impl Trail {
         Trail { records }
     }
 
+    /// How many records tell of an act of administration.
+    pub(crate) fn acts(&self, act: &str) -> usize {
+        let quoted = format!("\"{act}\"");
+        self.records.iter().filter(|(_, record)| record.to_string().contains(&quoted)).count()
+    }
+
     /// The primary records of the requests of registered clients.
     pub(crate) fn primaries(&self) -> Vec<Primary> {
         let requests = self.records.iter().filter(|(kind, _)| [ACCESS, DENY, WRITE].contains(kind));

@@ -4,7 +4,7 @@ use dukou_audit::Permit;
 use dukou_fhir::{
     Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, ResourceType, Text, Value, json,
 };
-use dukou_mapping::{Change, Mapped, Merge};
+use dukou_mapping::{Change, Mapped, Merge, Program};
 use dukou_store::{Expect, How, Put, Version};
 
 use crate::{Error, Exchange};
@@ -27,8 +27,9 @@ impl Applied {
 }
 
 impl Exchange {
-    /// Puts the changes of a message on the current versions of the resources they speak of.
-    pub(crate) fn apply(&self, permit: &Permit<'_>, mapped: &Mapped<'_>) -> Result<Applied, Error> {
+    /// Puts the changes of a message on the current versions of the resources they speak of; a Provenance names the plan that
+    /// made them, so that the message can be followed through the same maps later.
+    pub(crate) fn apply(&self, permit: &Permit<'_>, mapped: &Mapped<'_>, program: &Program) -> Result<Applied, Error> {
         let mut keys: Vec<ResourceKey> = mapped.changes.iter().map(|change| change.key.clone()).collect();
         for id in mapped.facts.merges.iter().flat_map(|merge| [&merge.survivor, &merge.retired]) {
             let key = ResourceKey::new(patient_type(), id.clone());
@@ -39,6 +40,7 @@ impl Exchange {
         let basis = self.store.basis(permit, &keys)?;
         let mut sheet = Sheet {
             exchange: self,
+            plan: program.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
             event_time: mapped.facts.event_time.as_deref().and_then(|text| self.instant(text)),
             rows: keys
                 .into_iter()
@@ -70,6 +72,8 @@ impl Exchange {
 /// The resources a message touches, side by side with what is stored.
 struct Sheet<'e> {
     exchange: &'e Exchange,
+    /// The hash of the maps in use, in hex.
+    plan: String,
     event_time: Option<Instant>,
     rows: Vec<Row>,
     applied: Applied,
@@ -96,7 +100,11 @@ impl Sheet<'_> {
             return Ok(());
         }
         let stored = live.map(Exchange::tree).transpose()?;
-        row.content = Some(change.apply(stored.as_ref()).into_static());
+        let mut content = change.apply(stored.as_ref()).into_static();
+        if change.key.kind.as_str() == "Provenance" {
+            name_plan(&mut content, &self.plan);
+        }
+        row.content = Some(content);
         Ok(())
     }
 
@@ -135,7 +143,7 @@ impl Sheet<'_> {
     }
 
     fn finish(self) -> Applied {
-        let Sheet { exchange, event_time, rows, mut applied } = self;
+        let Sheet { exchange, event_time, rows, mut applied, .. } = self;
         for row in rows {
             let Some(content) = row.content else { continue };
             let live = row.current.as_ref().filter(|version| !version.is_deleted());
@@ -170,6 +178,18 @@ fn add_link(patient: &mut Object<'static>, kind: &'static str, to: &str) {
     }
 }
 
+/// Sets the extension that names the plan.
+fn name_plan(provenance: &mut Value<'static>, plan: &str) {
+    let Some(object) = provenance.as_object_mut() else { return };
+    let mut extensions = match object.remove("extension") {
+        Some(Value::Array(known)) => known,
+        _ => Vec::new(),
+    };
+    extensions.retain(|one| one.text_at("url") != Some(PLAN));
+    extensions.push(Value::Object(Object::new().with("url", PLAN).with("valueString", plan.to_owned())));
+    object.insert("extension", Value::Array(extensions));
+}
+
 fn patient_type() -> ResourceType {
     ResourceType::PATIENT
 }
@@ -188,3 +208,6 @@ fn not_storable(key: &ResourceKey) -> Issue {
     );
     Issue::error(IssueType::Processing, "not-storable", text)
 }
+
+/// The hash of the maps that made a resource.
+const PLAN: &str = "https://dukou.dev/fhir/StructureDefinition/plan";

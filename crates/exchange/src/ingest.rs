@@ -174,7 +174,7 @@ impl Exchange {
             let applied = if is_refused(&mapped) || is_unmapped(&mapped) {
                 Applied::nothing()
             } else {
-                self.apply(permit, &mapped)?
+                self.apply(permit, &mapped, &program)?
             };
             let code = answer_code(&mapped, &applied);
             let issues: Vec<Issue> = mapped.issues.iter().chain(&applied.issues).cloned().collect();

@@ -114,6 +114,7 @@ fn site(dir: &Path, any_port: bool) -> Result<Config, DemoError> {
         let [fhir, mllp, admin] = [8080, 2575, 8081].map(|wanted| port(if any_port { 0 } else { wanted }));
         let plan = Plan {
             site: "demo",
+            maps: false,
             fhir: &fhir.to_string(),
             admin: &admin.to_string(),
             mllp: &mllp.to_string(),

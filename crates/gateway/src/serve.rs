@@ -147,7 +147,8 @@ async fn serve<E: From<ServeError>>(
     let (fhir_listener, fhir_at) = listen(config.listen.fhir.address).await?;
     let mut doors = JoinSet::new();
     let places = Arc::new(Semaphore::new(config.limits.connections_max));
-    doors.spawn(admin::serve(admin_listener, Arc::clone(&site), metrics, stop.clone()));
+    let readers = Arc::clone(&crews.readers);
+    doors.spawn(admin::serve(admin_listener, Arc::clone(&site), readers, metrics, stop.clone()));
     let front = http::Front::new(config, &site, Arc::clone(&crews.readers), Arc::clone(&crews.writers))
         .map_err(ServeError::from)?;
     doors.spawn(http::serve(fhir_listener, front, Arc::clone(&places), stop.clone()));
@@ -171,7 +172,7 @@ async fn serve<E: From<ServeError>>(
     }
     let running = Running { site: Arc::clone(&site), fhir: fhir_at, admin: admin_at, mllp, stop: stop.clone() };
     let keeper = keep(Arc::clone(&site), Arc::clone(&crews.readers), stop_sender.clone());
-    let told = signals(stop_sender.clone());
+    let told = signals(stop_sender.clone(), Arc::clone(&site), Arc::clone(&crews.readers));
     let ended = tokio::select! {
         ended = body(running) => ended.map(|()| ExitCode::SUCCESS),
         () = told => Ok(ExitCode::SUCCESS),
@@ -314,8 +315,8 @@ async fn keep(site: Arc<Site>, crew: Arc<Crew>, stop: watch::Sender<bool>) {
     }
 }
 
-/// Ends at SIGTERM or SIGINT; a second one ends the process at once.
-async fn signals(stop: watch::Sender<bool>) {
+/// Ends at SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reads the maps again.
+async fn signals(stop: watch::Sender<bool>, site: Arc<Site>, crew: Arc<Crew>) {
     use tokio::signal::unix::{SignalKind, signal};
     let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(mut term), Ok(mut int), Ok(mut hangup)) = caught else {
@@ -326,7 +327,14 @@ async fn signals(stop: watch::Sender<bool>) {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
-            _ = hangup.recv() => tracing::warn!("maps and partners are read at the start: restart to take changes"),
+            _ = hangup.recv() => {
+                let site = Arc::clone(&site);
+                // What came of it stands in the log.
+                let handed = crew.hand(move || drop(site.plans.reload(&site.gate)));
+                if handed.is_err() {
+                    tracing::warn!("no thread is free to read the maps again: send SIGHUP once more");
+                }
+            }
         }
     }
     stop.send_replace(true);

@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
+use crate::reload::Plans;
 use crate::tls::refuse_open_key;
 
 /// An opened node, before and behind all its doors.
@@ -34,6 +35,8 @@ pub(crate) struct Site {
     pub(crate) exchange: Arc<Exchange>,
     /// Who may ask what; swapped whole.
     pub(crate) policy: Arc<ArcSwap<Policy>>,
+    /// The maps in use; swapped whole.
+    pub(crate) plans: Plans,
     /// Buckets that count requests; they outlive a policy.
     pub(crate) meter: Arc<Meter>,
     /// Time.
@@ -125,7 +128,9 @@ impl Site {
         let program = Arc::new(ArcSwap::from_pointee(program));
         let surroundings = surroundings(config, zone, &clock, &random);
         let exchange = Arc::new(Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings));
+        let plans = Plans::new(config.maps.clone(), config.node.site.clone(), Arc::clone(&program));
         let site = Site {
+            plans,
             meter: Arc::new(Meter::new(Rate { per_second: 100_000, burst: 200_000 }, 65_536)),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             ledger: Mutex::new(Some(ledger)),

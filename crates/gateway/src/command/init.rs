@@ -27,6 +27,8 @@ pub(crate) struct Init {
 /// The numbers of a new site that differ between a server and the demo.
 pub(crate) struct Plan<'p> {
     pub(crate) site: &'p str,
+    /// Whether the maps lie in the site's folder, to be changed.
+    pub(crate) maps: bool,
     pub(crate) fhir: &'p str,
     pub(crate) admin: &'p str,
     pub(crate) mllp: &'p str,
@@ -62,6 +64,7 @@ impl Init {
     pub(crate) fn run(&self, random: &dyn Random) -> Result<(), InitError> {
         let plan = Plan {
             site: &self.site,
+            maps: self.maps,
             fhir: "127.0.0.1:8080",
             admin: "127.0.0.1:8081",
             mllp: "127.0.0.1:2575",
@@ -69,16 +72,25 @@ impl Init {
             reserve_bytes: 32 << 20,
         };
         write_site(&self.dir, &plan, random)?;
+        let mappings = self.dir.join("mappings");
         if self.maps {
             for (name, text) in MapFiles::built_in().texts() {
-                put(&self.dir.join("mappings").join(name), text.as_bytes(), 0o644)?;
+                put(&mappings.join(name), text.as_bytes(), 0o644)?;
             }
+            put(&mappings.join("README.md"), include_bytes!("../../../../mappings/README.md"), 0o644)?;
+            make_folder(&mappings.join("overlay/site").join(&self.site))?;
         }
         println!("A site was written to {}.", self.dir.display());
         println!("  dukou.toml            what this node is and where it listens");
         println!("  partners/house.toml   who may ask what, with examples that are tried at each start");
         println!("  tokens/               one bearer token a client, mode 0600");
         println!("  keys/                 keys of the ledger, mode 0600: keep a copy apart from the data");
+        if self.maps {
+            println!(
+                "  mappings/             maps and code tables; yours go below overlay/site/{}, see mappings/README.md",
+                self.site
+            );
+        }
         println!("Next: dukou serve --config {}", self.dir.join("dukou.toml").display());
         Ok(())
     }
@@ -99,6 +111,7 @@ pub(crate) fn write_site(dir: &Path, plan: &Plan<'_>, random: &dyn Random) -> Re
         return Err(InitError::Exists(dir.to_path_buf()));
     }
     let text = include_str!("../init/dukou.toml")
+        .replace("{folder}", if plan.maps { OWN_MAPS } else { BUILT_IN_MAPS })
         .replace("{site}", plan.site)
         .replace("{fhir}", plan.fhir)
         .replace("{admin}", plan.admin)
@@ -131,3 +144,7 @@ fn make_folder(folder: &Path) -> Result<(), InitError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|source| InitError::Io { path: folder.to_path_buf(), source })
 }
+
+const OWN_MAPS: &str = "folder = \"mappings\"            # read again on SIGHUP; `dukou map check` and `map test` in this folder look at it";
+const BUILT_IN_MAPS: &str =
+    "# folder = \"mappings\"          # without it the maps built into the binary; `dukou init --maps` writes them out";
