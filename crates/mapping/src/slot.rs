@@ -59,7 +59,10 @@ pub(crate) fn read(texts: &[Option<Cow<'_, str>>], pattern: Option<&str>) -> Opt
             Some(Slot { start, end })
         }
         (2, begin) => {
-            let start = spelling::read(begin, form.start)?.moment;
+            let start = match form.start {
+                None if said_in_v2(begin) => begin.to_owned(),
+                pattern => spelling::read(begin, pattern)?.moment,
+            };
             let Some(length) = text(1) else { return Some(Slot { start, end: None }) };
             let end = if length.len() <= MINUTES_DIGITS && length.bytes().all(|byte| byte.is_ascii_digit()) {
                 later(&start, length.parse().ok()?)?
@@ -70,6 +73,12 @@ pub(crate) fn read(texts: &[Option<Cow<'_, str>>], pattern: Option<&str>) -> Opt
         }
         (_, whole) => from_one(whole, form),
     }
+}
+
+/// Whether a text is a moment of HL7 v2 with a time of day, which keeps its seconds and offset.
+fn said_in_v2(text: &str) -> bool {
+    let digits = text.find(['+', '-', '.']).unwrap_or(text.len());
+    matches!(digits, 12 | 14) && crate::moment::Moment::parse(text).is_some()
 }
 
 /// `2026-11-21 09:15~09:30`.
@@ -226,6 +235,7 @@ mod tests {
         assert_eq!(slot(&["20261121 1400", "15"], pattern), some("202611211400", "202611211415"));
         assert_eq!(slot(&["20261231 2350", "30"], None), some("202612312350", "202701010020"), "over the year's end");
         assert_eq!(slot(&["20261121 1400", ""], pattern), some("202611211400", ""));
+        assert_eq!(slot(&["20261231235000+0800", "30"], None), some("20261231235000+0800", "20270101002000+0800"));
         assert_eq!(minutes_between("202612312350", "202701010020"), Some(30));
     }
 
