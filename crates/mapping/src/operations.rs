@@ -8,7 +8,7 @@ use crate::compiler::{Compiler, Context, EmitHead};
 use crate::diagnostic::nearest;
 use crate::place::Word;
 use crate::plan::{
-    ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, TextForm, Write, ZonePlan,
+    ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Takes, TextForm, Write, ZonePlan,
 };
 use crate::rule::{
     Action, Alternative, Direction, Locus, NullPolicy, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
@@ -195,6 +195,7 @@ impl Compiler<'_, '_> {
             || matches!(typed.plan.kind.name(), "Reference");
         let whole_segment = paths.first().is_some_and(|path| path.plan.is_segment()) || self.reads_element(&lens);
         let write = Write {
+            takes: takes(&lens),
             plain: plain(&lens, &options) && table.is_none() && fill.is_empty() && matches!(rest, RestPlan::Unsaid),
             speaks_unasked: default_given
                 || rule.clauses.required
@@ -444,6 +445,14 @@ impl Compiler<'_, '_> {
             self.findings.error("E-BINDING", place, text, set.codes().join(" | "));
         }
         wrong.is_empty().then_some(at)
+    }
+}
+
+fn takes(lens: &LensUse) -> Takes {
+    match lens {
+        LensUse::Builtin(crate::builtin::Builtin::Pieces) => Takes::Pieces,
+        LensUse::Builtin(lens) if lens.facts().all => Takes::All,
+        _ => Takes::Each,
     }
 }
 

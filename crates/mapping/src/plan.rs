@@ -268,6 +268,7 @@ pub(crate) struct Write {
     /// Written only where nothing is stored.
     pub(crate) once: bool,
     pub(crate) trim: bool,
+    pub(crate) takes: Takes,
     /// The text stands as it is: no table, no parts, nothing beside it.
     pub(crate) plain: bool,
     /// The rule does something though its source is empty: a default, a missing value that is told, a reference.
@@ -279,6 +280,17 @@ pub(crate) struct Write {
     /// The URI of the HL7 table of the source.
     pub(crate) code_table: Option<String>,
     pub(crate) options: Options,
+}
+
+/// How a lens takes the repeats of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// One after the other.
+    Each,
+    /// All of them at once.
+    All,
+    /// One after the other, and each piece of a text for itself.
+    Pieces,
 }
 
 /// What lenses need to know of the rule that calls them.

@@ -148,19 +148,29 @@ impl<'m> Reading<'m> {
 
     /// The one node that a path names, or nothing where it names none; no answer where several may be meant.
     #[inline]
-    pub(crate) fn only(&self, path: &PathPlan, at: At<'_, 'm>) -> Option<Option<Found<'m>>> {
-        let node = match (&path.root, at.segment) {
-            (Root::Part, _) => at.cell(path.component, path.subcomponent),
-            (Root::Own, Some(segment)) if path.filter.is_none() => match self.field(segment, path.field) {
-                None => None,
-                Some(field) if field.is_plain() && within(path.position, 1) => {
-                    Some(parts(field.child(1), path.component, path.subcomponent))
-                }
-                Some(_) => return None,
-            },
+    pub(crate) fn only(&self, path: &PathPlan, at: At<'_, 'm>) -> Option<Option<Node<'m>>> {
+        let segment = match &path.root {
+            Root::Part => return Some(at.cell(path.component, path.subcomponent)),
+            Root::Own => at.segment,
+            Root::Nearest(name) => self.nearest(name, at).map(|index| self.message.segment(index)),
             _ => return None,
         };
-        Some(node.map(|node| Found { node, ordinal: 0 }))
+        let Some(field) = segment.and_then(|segment| self.field(segment, path.field)) else { return Some(None) };
+        let repetition = field.sole_child()?;
+        let meant = within(path.position, 1) && path.filter.as_ref().is_none_or(|filter| filter.holds(repetition));
+        Some(meant.then(|| parts(repetition, path.component, path.subcomponent)))
+    }
+
+    /// The same for alternatives, of which the first that says something counts.
+    pub(crate) fn only_of(&self, alternatives: &[PathPlan], at: At<'_, 'm>) -> Option<Option<Node<'m>>> {
+        let mut only = None;
+        for path in alternatives {
+            only = self.only(path, at)?;
+            if only.is_some_and(|node| valued(node) || node.presence() == Presence::Null) {
+                break;
+            }
+        }
+        Some(only)
     }
 
     /// Shows every node that the path names, in order, until the visitor has seen enough.

@@ -308,6 +308,12 @@ impl<'m> Run<'m> {
                 }
                 continue;
             }
+            if let Some(node) = self.reading.only(path, at) {
+                if let Some(node) = node {
+                    self.tally.all(node, claim, class);
+                }
+                continue;
+            }
             let tally = &mut self.tally;
             self.reading.visit(path, at, &mut |found| {
                 tally.all(found.node, claim, class);

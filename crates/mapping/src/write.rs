@@ -6,10 +6,9 @@ use dukou_fhir::{IssueType, NodeId, Severity, Text, Value};
 use dukou_terminology::{Table, Translation};
 use dukou_wire::{Node, Presence};
 
-use crate::builtin::Builtin;
 use crate::concept::concept_with;
 use crate::lens::{self, Hand, choice_name};
-use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, TargetPlan, Write, borrowed};
+use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, Root, Takes, TargetPlan, Write, borrowed};
 use crate::reading::{At, Found, first_leaf, part, valued};
 use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
@@ -48,17 +47,8 @@ impl<'m> Run<'m> {
         if write.whole_segment {
             return self.write_segments(operation, write, first, claim, at, sheet, standing);
         }
-        // Most rules read one plain field or one part.
-        if let ([path], [_]) = (first, operation.sources.as_slice())
-            && let Some(found) = self.reading.only(path, at)
-        {
-            let Some(found) = found.filter(|found| valued(found.node)) else {
-                self.unsaid(operation, write, found.as_slice(), claim, sheet, standing, at);
-                return true;
-            };
-            let inner = At { part: Some(found.node), code_table: write.code_table.as_deref(), ..at };
-            let given = Given { nodes: &[Some(found.node)], inner };
-            return self.one(operation, write, given, found.ordinal, claim, sheet, standing);
+        if let Some(fired) = self.write_only(operation, write, claim, at, sheet, standing) {
+            return fired;
         }
         let mut nodes = self.spare.pop().unwrap_or_default();
         self.found(first, at, &mut nodes);
@@ -66,6 +56,40 @@ impl<'m> Run<'m> {
         nodes.clear();
         self.spare.push(nodes);
         fired
+    }
+
+    /// Writes where each source names one place at most, as nearly all do; no answer where one may name several.
+    fn write_only(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        claim: Claim,
+        at: At<'_, 'm>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) -> Option<bool> {
+        let mut nodes = [None; SOURCES_HELD];
+        if operation.sources.len() > SOURCES_HELD || write.takes == Takes::Pieces {
+            return None;
+        }
+        let mut says = false;
+        for (node, alternatives) in nodes.iter_mut().zip(&operation.sources) {
+            *node = self.reading.only_of(alternatives, at)?;
+            says |= node.is_some_and(valued);
+        }
+        let first = nodes[0];
+        let inner = At { part: first.or(at.part), code_table: write.code_table.as_deref(), ..at };
+        let given = match write.takes {
+            Takes::All => Given { nodes: &nodes[..usize::from(first.is_some())], inner },
+            _ => Given { nodes: &nodes[..operation.sources.len()], inner },
+        };
+        // What stands beside a value (a unit) says nothing of its own when the value is deleted.
+        if !says || first.is_some_and(|node| node.presence() == Presence::Null) {
+            let found = first.map(|node| Found { node, ordinal: 0 });
+            self.unsaid(operation, write, found.as_slice(), claim, sheet, standing, at);
+            return Some(true);
+        }
+        Some(self.one(operation, write, given, 0, claim, sheet, standing))
     }
 
     /// Writes what the first source gives.
@@ -95,13 +119,12 @@ impl<'m> Run<'m> {
             self.unsaid(operation, write, nodes, claim, sheet, standing, at);
             return true;
         }
-        let all = matches!(&write.lens, LensUse::Builtin(lens) if lens.facts().all);
-        if all {
+        if write.takes == Takes::All {
             let arguments: Vec<Option<Node<'m>>> = nodes.iter().map(|found| Some(found.node)).collect();
             let given = Given { nodes: &arguments, inner: at };
             return self.one(operation, write, given, 0, claim, sheet, standing);
         }
-        if matches!(&write.lens, LensUse::Builtin(Builtin::Pieces)) {
+        if write.takes == Takes::Pieces {
             self.write_pieces(write, nodes, claim, sheet, standing);
             return true;
         }
@@ -267,9 +290,14 @@ impl<'m> Run<'m> {
         standing: Standing,
     ) {
         for path in operation.sources.first().into_iter().flatten() {
-            let places = self.reading.places(path, at);
+            let near = match &path.root {
+                Root::Own => Some(at.place()),
+                Root::Nearest(name) => Some(self.reading.nearest(name, at)),
+                _ => None,
+            };
+            let several = if near.is_none() { self.reading.places(path, at) } else { Vec::new() };
             let mut found = false;
-            for (ordinal, place) in (0u32..).zip(places) {
+            for (ordinal, place) in (0u32..).zip(near.flatten().into_iter().chain(several)) {
                 let made = match &write.lens {
                     LensUse::Segment(kind) => self.made_for(*kind, place),
                     LensUse::Emit(emit) => self.made_by_emit(standing, *emit, place),
@@ -587,3 +615,6 @@ impl<'m> Given<'_, 'm> {
 
 /// Where a text is cut into pieces when its rule does not say.
 const PIECE_MARKS: &str = ";；";
+
+/// Sources that are looked up without a list.
+const SOURCES_HELD: usize = 4;

@@ -240,6 +240,20 @@ impl<'m> Node<'m> {
         found.unwrap_or_else(|| Node::absent(self.message, self.child_level(), self.end()))
     }
 
+    /// The part of the next level where there is but one: no delimiter of that level stands inside.
+    #[inline]
+    #[must_use]
+    pub fn sole_child(&self) -> Option<Node<'m>> {
+        if self.state == State::Absent || self.level == Level::Subcomponent {
+            return None;
+        }
+        let delimiter = self.child_delimiter();
+        let bytes = self.message.text.as_bytes();
+        let inner = &self.message.index.offsets()[self.low as usize..self.high as usize];
+        let sole = !inner.iter().any(|&at| bytes[at as usize] == delimiter);
+        sole.then(|| Node { level: self.child_level(), ..*self })
+    }
+
     /// Whether no delimiter stands inside, so that the node is one value or nothing.
     #[inline]
     #[must_use]
