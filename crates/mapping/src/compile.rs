@@ -70,11 +70,13 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
         return Err(compiler.findings.sorted());
     }
     crate::memory::find_local(&mut lens_plans);
+    let memories = crate::memory::number(&mut plans, &mut lens_plans);
     let hash = hash(files, codes);
     Ok(Program {
         maps: plans,
         lenses: lens_plans,
         tables: compiler.tables,
+        memories,
         table_owners: compiler.owners,
         systems,
         profiles,

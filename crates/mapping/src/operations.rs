@@ -196,6 +196,7 @@ impl Compiler<'_, '_> {
         let whole_segment = paths.first().is_some_and(|path| path.plan.is_segment()) || self.reads_element(&lens);
         let write = Write {
             takes: takes(&lens),
+            memory: None,
             plain: plain(&lens, &options) && table.is_none() && fill.is_empty() && matches!(rest, RestPlan::Unsaid),
             speaks_unasked: default_given
                 || rule.clauses.required

@@ -19,6 +19,8 @@ pub struct Program {
     pub(crate) maps: Vec<MapPlan>,
     pub(crate) lenses: Vec<LensPlan>,
     pub(crate) tables: Vec<Table>,
+    /// How many rules remember what they have read.
+    pub(crate) memories: u32,
     /// The map or lens in which each table stands; empty for shared ones.
     pub(crate) table_owners: Vec<String>,
     /// The table that the lens `system` reads.
@@ -269,6 +271,8 @@ pub(crate) struct Write {
     pub(crate) once: bool,
     pub(crate) trim: bool,
     pub(crate) takes: Takes,
+    /// The number under which texts are remembered that it has read.
+    pub(crate) memory: Option<u32>,
     /// The text stands as it is: no table, no parts, nothing beside it.
     pub(crate) plain: bool,
     /// The rule does something though its source is empty: a default, a missing value that is told, a reference.

@@ -139,7 +139,7 @@ impl<'m> Run<'m> {
             instances: Vec::new(),
             sheets: Vec::new(),
             mentions: Vec::new(),
-            memory: Memory::default(),
+            memory: Memory::of(program.memories),
             everything: Vec::new(),
             nobody,
             spare: Vec::new(),

@@ -8,6 +8,7 @@ use dukou_wire::{Node, Presence};
 
 use crate::concept::concept_with;
 use crate::lens::{self, Hand, choice_name};
+use crate::memory::Recall;
 use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, Root, Takes, TargetPlan, Write, borrowed};
 use crate::reading::{At, Found, first_leaf, part, valued};
 use crate::refusal::Refusal;
@@ -333,22 +334,8 @@ impl<'m> Run<'m> {
             return true;
         }
         let (point, mentions) = (self.tally.point(), self.mentions.len());
-        let made = match (write.plain, given.first()) {
-            (true, Some(node)) => self.text(write, node, claim),
-            _ => self.make(write, given, claim, standing),
-        };
-        let made = match write.table {
-            Some(table) => made.and_then(|made| self.translate(write, table, made, given, point)),
-            None => made,
-        };
-        let put = match made {
+        let put = match self.remembered(write, given, claim, standing) {
             Ok(Some(Grown { node, kind, rest })) => {
-                for (name, fill) in &write.fill {
-                    if self.forest.is_object(node) && self.forest.member(node, name).is_none() {
-                        let fill = self.forest.plant(borrowed(fill));
-                        self.forest.append(node, name.as_str(), fill);
-                    }
-                }
                 self.rest(write, given, rest, point, claim, node, sheet, standing);
                 self.place(write, kind, ordinal, node, sheet, standing)
             }
@@ -369,6 +356,40 @@ impl<'m> Run<'m> {
                 false
             }
         }
+    }
+
+    /// The value, from memory where the rule has read the same text before.
+    fn remembered(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Growth<'m> {
+        let (node, before) = (given.first(), self.before());
+        match (self.recall(write, node), node) {
+            (Recall::Known(number), Some(node)) => Ok(Some(self.known(number, node, claim))),
+            (Recall::Again(place), Some(node)) => {
+                let made = self.finished(write, given, claim, standing)?;
+                Ok(made.map(|made| self.keep(place, node, made, before)))
+            }
+            _ => self.finished(write, given, claim, standing),
+        }
+    }
+
+    /// The value, translated and filled.
+    fn finished(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Growth<'m> {
+        let point = self.tally.point();
+        let made = match (write.plain, given.first()) {
+            (true, Some(node)) => self.text(write, node, claim)?,
+            _ => self.make(write, given, claim, standing)?,
+        };
+        let made = match write.table {
+            Some(table) => self.translate(write, table, made, given, point)?,
+            None => made,
+        };
+        let Some(made) = made else { return Ok(None) };
+        for (name, fill) in &write.fill {
+            if self.forest.is_object(made.node) && self.forest.member(made.node, name).is_none() {
+                let fill = self.forest.plant(borrowed(fill));
+                self.forest.append(made.node, name.as_str(), fill);
+            }
+        }
+        Ok(Some(made))
     }
 
     /// A text as it is.
@@ -428,8 +449,11 @@ impl<'m> Run<'m> {
                 }
                 Ok(Some(Grown { node: self.forest.plant(made.value), kind: made.kind, rest: made.rest }))
             }
-            LensUse::Composite(lens) => self.made_by(*lens, false, given.inner, claim, standing),
-            LensUse::Resource(lens) => self.made_by(*lens, true, given.inner, claim, standing),
+            LensUse::Composite(lens) => {
+                let composed = self.compose(*lens, given.inner, claim, standing)?;
+                Ok(composed.map(|(node, _)| Grown::new(node)))
+            }
+            LensUse::Resource(lens) => self.mention(*lens, given.inner, claim, standing),
             LensUse::Constant(_) | LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => Ok(None),
         }
     }
