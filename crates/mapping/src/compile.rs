@@ -321,6 +321,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         versions: map.applies.range().and_then(|(low, high)| Some((version(low)?, version(high)?))),
         messages: texts(&map.applies.messages),
         events: texts(&map.applies.events),
+        name: map.name.value.clone(),
         documents: compiler.documents(map, &context)?,
         snapshot: map.snapshot,
         emits: plans,

@@ -6,7 +6,7 @@ use crate::compile::History;
 use crate::compiler::{Compiler, Context};
 use crate::operations::Placed;
 use crate::plan::{ActionPlan, LensUse, Program, RuleFacts};
-use crate::rule::{Action, Alternative, Direction, Locus, Path, Rest, Rule};
+use crate::rule::{Action, Alternative, Direction, Locus, Path, Rest, RowKind, Rule};
 
 /// One rule that touches a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +181,20 @@ pub(crate) fn extension(word: &str, context: &Context<'_>) -> String {
     url.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
+/// How people may ask for a source: as the rule names it, and of a document as its leaves are named.
+fn source_names(path: &Path, context: &Context<'_>) -> Vec<String> {
+    let own = plain(path);
+    let whole = match &path.locus {
+        Locus::Segment => None,
+        Locus::Tree(tree) if tree.absolute || own == "record" => None,
+        Locus::Tree(_) => Some(context.source.whole(&own)),
+        Locus::Column(column) if column.row == RowKind::Own => Some(format!("row/{own}")),
+        Locus::Column(_) => Some(own.replacen('.', "/", 1)),
+    };
+    let whole = whole.filter(|whole| *whole != own);
+    std::iter::once(own).chain(whole).collect()
+}
+
 /// A source path without selectors.
 pub(crate) fn plain(path: &Path) -> String {
     match &path.locus {
@@ -214,9 +228,9 @@ pub(crate) fn rule_facts(
     compiler: &Compiler<'_, '_>,
 ) -> RuleFacts {
     let paths = rule.sources.iter().flat_map(|source| &source.alternatives);
-    let sources = paths.filter_map(|alternative| match alternative {
-        Alternative::Path(path) => Some(plain(path)),
-        Alternative::Constant(_) => None,
+    let sources = paths.flat_map(|alternative| match alternative {
+        Alternative::Path(path) => source_names(path, context),
+        Alternative::Constant(_) => Vec::new(),
     });
     let targets = placed.iter().flat_map(|placed| &placed.writes);
     let (lens, class) = lens_of(placed, compiler);

@@ -66,6 +66,7 @@ pub(crate) struct RuleFacts {
 
 #[derive(Debug)]
 pub(crate) struct MapPlan {
+    pub(crate) name: String,
     pub(crate) versions: Option<(Version, Version)>,
     pub(crate) messages: Vec<String>,
     pub(crate) events: Vec<String>,

@@ -14,6 +14,7 @@ mod fit;
 mod guard;
 mod hints;
 mod moment;
+mod new_document;
 mod outbound;
 mod places;
 mod plain;

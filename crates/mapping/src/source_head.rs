@@ -26,6 +26,8 @@ pub(crate) struct TreeHead {
     pub(crate) record: Vec<String>,
     /// The type of a clinical document, `C0053`.
     pub(crate) document: Option<String>,
+    /// The character set that the partner reads.
+    pub(crate) encoding: Option<Word>,
     /// A sample of the partner's document: it tells names and their order.
     pub(crate) template: Option<Word>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct RowsHead {
     pub(crate) columns: Vec<Column>,
     /// Columns that tell a row from all others.
     pub(crate) keys: Vec<Word>,
+    /// The character set that the partner reads.
+    pub(crate) encoding: Option<Word>,
     /// Columns of identifiers, which a spreadsheet may have taken for numbers.
     pub(crate) identifiers: Vec<Word>,
     pub(crate) place: Place,
@@ -155,12 +159,13 @@ fn tree(inner: &Section<'_>, map: &Section<'_>, json: bool, findings: &mut Findi
         roots: roots(inner, findings),
         record: steps(inner.text("record", findings), findings),
         document: None,
+        encoding: inner.text("encoding", findings),
         template: map.text("template", findings),
     }
 }
 
 fn clinical_document(inner: &Section<'_>, map: &Section<'_>, findings: &mut Findings<'_>) -> TreeHead {
-    inner.only(&["format", "type"], findings);
+    inner.only(&["format", "type", "encoding"], findings);
     let kind = inner.text("type", findings);
     let fits = |text: &str| text.len() == 5 && text.starts_with('C') && text[1..].bytes().all(|b| b.is_ascii_digit());
     if let Some(kind) = kind.as_ref().filter(|kind| !fits(&kind.value)) {
@@ -171,6 +176,7 @@ fn clinical_document(inner: &Section<'_>, map: &Section<'_>, findings: &mut Find
         roots: vec![vec!["ClinicalDocument".to_owned()]],
         record: Vec::new(),
         document: kind.map(|kind| kind.value),
+        encoding: inner.text("encoding", findings),
         template: map.text("template", findings),
     }
 }
@@ -234,6 +240,7 @@ fn rows(inner: &Section<'_>, findings: &mut Findings<'_>) -> RowsHead {
         trailer,
         columns,
         keys,
+        encoding: inner.text("encoding", findings),
         identifiers,
         place: inner.place(),
     }

@@ -48,6 +48,8 @@ pub(crate) struct RowsSource {
 #[derive(Debug)]
 pub(crate) struct Documents {
     pub(crate) source: SourcePlan,
+    /// The character set that the partner reads.
+    pub(crate) encoding: Option<String>,
     /// What must hold of a document for which the map is meant.
     pub(crate) when: Vec<TestPlan>,
     /// Where a document tells when the event happened; the first valued one counts.
@@ -134,7 +136,24 @@ impl Compiler<'_, '_> {
                 event.push(self.path(path, context, "", Use::Value)?.plan);
             }
         }
-        Some(Documents { source, when, event })
+        let encoding = self.encoding(&map.source)?;
+        Some(Documents { source, encoding, when, event })
+    }
+
+    /// The character set named in the head; the outer option is the fault.
+    fn encoding(&mut self, source: &SourceHead) -> Option<Option<String>> {
+        let word = match source {
+            SourceHead::Segments => None,
+            SourceHead::Tree(head) => head.encoding.as_ref(),
+            SourceHead::Rows(head) => head.encoding.as_ref(),
+        };
+        let Some(word) = word else { return Some(None) };
+        if dukou_wire::Target::named(&word.value).is_none() {
+            let text = format!("no character set '{}'", word.value);
+            self.findings.error("E-HEAD", word.place, text, "write: utf-8 or gb18030");
+            return None;
+        }
+        Some(Some(word.value.clone()))
     }
 
     /// The names that the template of a map knows.

@@ -150,6 +150,12 @@ impl<'v> Draft<'v> {
         draft
     }
 
+    /// One more element or row, which the document does not have.
+    pub(crate) fn add_flat(&mut self, name: Cow<'v, str>) -> u32 {
+        self.segments.push(Segment { id: name, group: 0, member: 0, original: None, writes: Vec::new() });
+        self.segments.len() as u32 - 1
+    }
+
     /// Puts a group and those around it behind what stands there already.
     fn enter(&mut self, group: u32, seen: &mut [bool]) {
         if std::mem::replace(&mut seen[group as usize], true) {

@@ -13,13 +13,13 @@ use super::seat::{BackSeat, Seating};
 use super::tally::tally;
 use super::value::Form;
 use super::view::View;
-use crate::plan::{EmitPlan, Program};
+use crate::plan::{EmitPlan, MapPlan, Program};
 use crate::run::{MessageKind, Site};
 
 /// The message that is wanted, and what only the caller knows.
 #[derive(Clone, Debug)]
 pub struct Outbound<'o> {
-    /// The profile by name, such as `oru-r01`.
+    /// The profile by name, such as `oru-r01`, or the map of the partner's documents or rows.
     pub profile: &'o str,
     /// MSH-10; empty where the view itself says it.
     pub control_id: &'o str,
@@ -84,6 +84,9 @@ pub enum FromFhirError {
     /// The changed document cannot be written.
     #[error("writing the change into the document")]
     Document(#[source] dukou_wire::SetError),
+    /// The new document cannot be written.
+    #[error("writing the document")]
+    New(#[source] dukou_wire::draft::PrintError),
     /// The changed message cannot be written.
     #[error("writing the change into the message")]
     Change(#[source] dukou_wire::draft::PrintError),
@@ -104,8 +107,17 @@ impl Program {
     ) -> Result<Written, FromFhirError> {
         match complement {
             Some(message) => self.put(view, message, site),
-            None => self.create(view, outbound),
+            None => match self.document_map(outbound.profile) {
+                Some(map) => self.create_document(map, view, outbound),
+                None => self.create(view, outbound),
+            },
         }
+    }
+
+    /// The map of documents that has this name.
+    fn document_map(&self, name: &str) -> Option<&MapPlan> {
+        let known = self.maps.iter().find(|map| map.name == name)?;
+        (!matches!(known.documents.source, crate::source_plan::SourcePlan::Segments)).then_some(known)
     }
 
     /// The names of all profiles.

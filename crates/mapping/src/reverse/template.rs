@@ -6,6 +6,49 @@ use crate::plan::{MapPlan, Program, Root};
 use crate::source_head::parse_template;
 use crate::source_plan::{SourcePlan, TreeSource};
 
+/// Ranks the places of a new document.
+pub(crate) struct Order {
+    /// Names from the document down to each element that the template shows, in its order.
+    shown: Vec<Vec<String>>,
+    /// Names in the order of the rules.
+    ruled: Vec<String>,
+}
+
+impl Order {
+    pub(crate) fn new(map: &MapPlan, template: Option<Element<'_>>) -> Order {
+        let mut shown: Vec<Vec<String>> = Vec::new();
+        for element in template.into_iter().flat_map(|root| std::iter::once(root).chain(root.descendants())) {
+            let mut names: Vec<String> = element.ancestors().map(|one| one.name().to_owned()).collect();
+            names.reverse();
+            names.retain(|name| !name.is_empty());
+            if !shown.contains(&names) {
+                shown.push(names);
+            }
+        }
+        let mut names = Vec::new();
+        ruled(map, &mut names);
+        Order { shown, ruled: names }
+    }
+
+    /// The rank of each step: its place among its siblings, and its ordinal. Attributes stand before elements.
+    pub(crate) fn rank(&self, steps: &[(String, u32)], attribute: Option<&str>) -> Vec<(usize, u32)> {
+        let mut names: Vec<String> = Vec::new();
+        let mut ranks = Vec::with_capacity(steps.len() + 1);
+        for (name, ordinal) in steps {
+            names.push(name.clone());
+            let shown = self.shown.iter().position(|known| *known == names);
+            let ruled = || {
+                self.shown.len() + self.ruled.iter().position(|known| known == name).unwrap_or(usize::from(u16::MAX))
+            };
+            ranks.push((shown.unwrap_or_else(ruled) + 1, (*ordinal).max(1)));
+        }
+        if attribute.is_some() {
+            ranks.push((0, 0));
+        }
+        ranks
+    }
+}
+
 /// The names inside an element in their order.
 pub(crate) fn order(program: &Program, message: &Message<'_>, parent: Element<'_>) -> Vec<String> {
     let sources = program.maps.iter().filter_map(|map| match &map.documents.source {

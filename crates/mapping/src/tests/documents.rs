@@ -336,6 +336,18 @@ fn a_null_of_json_changes_nothing_unless_a_rule_says_so() {
 }
 
 #[test]
+fn a_leaf_is_explained_by_the_rules_that_read_it() {
+    let program = program_of(REPORT);
+    let rules = |path: &str| program.explain(path).iter().map(|found| found.rule.to_owned()).collect::<Vec<_>>();
+    assert_eq!(rules("/Request/Report/Items/Item[2]/ItemCode"), ["o.code"]);
+    assert_eq!(rules("ReportTime"), ["r.time"]);
+    let program = program_of(BOOKING);
+    let rules = |path: &str| program.explain(path).iter().map(|found| found.rule.to_owned()).collect::<Vec<_>>();
+    assert_eq!(rules("row[4]/certno"), ["who"]);
+    assert_eq!(rules("item"), ["item", "text"]);
+}
+
+#[test]
 fn members_of_json_are_elements() {
     let map = "map: card\nsource: {format: json, root: \"response/output or output\", record: baseinfo}\nmode: snapshot\nfhir: Patient\n\
                id: {key: psn_no, weak: error}\nrules:\n  no: psn_no <-> identifier[first].value\n  id: certno <-> identifier[2].value via cn/id\n  \

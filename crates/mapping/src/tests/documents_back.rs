@@ -122,3 +122,72 @@ fn a_cell_is_changed_in_its_own_row() {
     let expected = BOOKINGS.replace("US0105", "US0109").replace("空腹8h;憋尿", "空腹").replacen("|15|", "|30|", 1);
     assert_eq!(written, expected);
 }
+
+/// A document made of the view of another one.
+fn create(map: &str, profile: &str, bytes: &[u8]) -> String {
+    let program = program_of(map);
+    let message = open(&program, bytes);
+    let view = view(&program, &message, &[]);
+    let outbound = Outbound { profile, ..PUT };
+    let written = program.from_fhir(&view, &outbound, None, &SITE).unwrap();
+    // What comes of the new document is the view again, on what both directions have.
+    let made = open(&program, &written.bytes);
+    let again = program.to_fhir(&made, &SITE);
+    assert_eq!(again.changes.len(), view.list_at("entry").len(), "{}", made.text());
+    made.text().to_owned()
+}
+
+#[test]
+fn a_registration_is_made_of_its_resources() {
+    let template = "template: |\n  <message>\n    <head><jydm>MZGH01</jydm><yybm/></head>\n    <body>\n      <row><ghlsh/><patientid/><xm/><bz/>\
+                    <xb/><zjlx/><sfzh/><csrq/><yysd/><ghlb/><zt/><lxdh/></row>\n    </body>\n  </message>\n";
+    let map = REGISTRATION.replace("rules:\n  head:", &format!("{template}rules:\n  head:"));
+    let map = map
+        .replace(", /message/head/yybm]", "]")
+        .replace("nl        ->", "bz        ->")
+        .replace("event: /message/head/fssj\n", "");
+    let text = registration(&[row(1, ""), row(2, "").replace("<xb>男 </xb>", "<xb>女</xb>")]);
+    let made = create(&map, "his-registration", text.as_bytes());
+    let expected = "<?xml version=\"1.0\" encoding=\"GB18030\"?>\n<message>\n  <head>\n    <jydm>MZGH01</jydm>\n    <yybm/>\n  </head>\n  <body>\n";
+    assert!(made.starts_with(expected), "{made}");
+    let row = "    <row>\n      <ghlsh>GH2</ghlsh>\n      <patientid>002</patientid>\n      <xm>彭䶮</xm>\n      <bz/>\n      <xb>女</xb>\n      \
+               <zjlx>01</zjlx>\n      <sfzh>86010119901231019X</sfzh>\n      <csrq>19901231</csrq>\n      \
+               <yysd>2026-11-21 09:15~09:30</yysd>\n      <ghlb>2</ghlb>\n      <zt>1</zt>\n      <lxdh/>\n    </row>\n";
+    assert!(made.contains(row), "{made}");
+}
+
+#[test]
+fn a_report_is_made_with_its_results_in_their_order() {
+    let map = REPORT.replace(", /Request/HospCode]", "]").replace("when: /Request/TradeCode = LIS_REPORT_PUSH\n", "");
+    let map = map.replace("id: {key: [PatientID]", "id: {key: [PatientID or PatientName]");
+    let made = create(&map, "lis-report", report(ITEMS).as_bytes());
+    let one = "<Item><ItemCode>ALT</ItemCode><ItemName>*丙氨酸</ItemName><Result>45.20</Result><Unit>U/L</Unit><RefRange>7 ~ 40</RefRange></Item>";
+    let flat: String = made.lines().map(str::trim).collect();
+    assert!(flat.contains(one), "{flat}");
+    assert!(flat.contains("<Result>&lt;0.5</Result><Unit>mg/L</Unit>"), "{flat}");
+    assert!(flat.contains("<Result>阴性(-)</Result>"), "{flat}");
+}
+
+#[test]
+fn rows_are_made_with_head_and_count() {
+    let map = BOOKING.replace("id: {key: [book, head.org]", "id: {key: [book]");
+    let made = create(&map, "exam-booking", BOOKINGS.as_bytes());
+    let lines: Vec<&str> = made.lines().collect();
+    assert_eq!(lines.len(), 3, "{made}");
+    assert!(lines[0].starts_with("#YY|") && lines[0].ends_with("条数=2"), "{made}");
+    assert_eq!(
+        lines[1],
+        "|YY1|JC1|860101194508150107|周老人|||US0101^上腹部彩超~US0105^膀胱彩超|20261121 2350|15|||空腹8h;憋尿|1"
+    );
+    assert_eq!(lines[2], "|YY3|JC3||无名氏|||CT0101^头颅CT平扫||||||9");
+}
+
+#[test]
+fn json_is_made_with_its_arrays() {
+    let map = "map: orders\nsource: {format: json, record: order}\nmode: snapshot\nfhir: ServiceRequest\nid: {key: no, weak: error}\nrules:\n  \
+               no: no <-> identifier[first].value\n  pat: patient/name <-> subject.display\n  stat: =active -> status\n  int: =order -> intent\n  \
+               why: reasons[*]/code <-> reasonCode[*].coding[first].code\n  txt: reasons[*]/text <-> reasonCode[*].text\n";
+    let text = r#"{"order":[{"no":"1","patient":{"name":"李样例"},"reasons":[{"code":"K29","text":"胃炎"},{"code":"I10","text":"高血压"}]},{"no":"2","patient":{"name":"周老人"},"reasons":[{"code":"E11","text":"糖尿病"}]}]}"#;
+    let made = create(map, "orders", text.as_bytes());
+    assert_eq!(made, text);
+}
