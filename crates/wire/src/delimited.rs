@@ -61,7 +61,9 @@ pub fn parse<'a>(
     }
     let lines = scan::scan(&decoded.text, layout, limits, &mut issues);
     if lines.lines.is_empty() {
-        return Err(NotAMessage::Empty);
+        let first = decoded.text.bytes().position(|b| b > b' ');
+        let raw_offset = |at: usize| at as u32 + decoded.mark_bytes;
+        return Err(first.map_or(NotAMessage::Empty, |at| NotAMessage::RowTooLarge { raw_offset: raw_offset(at) }));
     }
     let (rows, index) = rows::arrange(&decoded.text, layout, lines, &mut issues);
     let mut message = Message::new(bytes, decoded);

@@ -4,7 +4,7 @@ mod json;
 mod xml;
 
 use crate::draft::PrintError;
-use crate::message::SetError;
+use crate::refusal::SetError;
 use crate::{Path, Step, Target};
 
 pub(crate) use json::{write as write_json, write_member};

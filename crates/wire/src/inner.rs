@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::message::{Locator, Replacement, SetError};
+use crate::message::{Locator, Replacement};
 use crate::node::Node;
 use crate::pieces::{Piece, Pieces, Writing};
+use crate::refusal::SetError;
 use crate::{Format, Limits, Message, NotAMessage, json, xml};
 
 /// Where a document stands that was unwrapped: the message around it and the span of its text there.

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::message::{SetError, Shape};
+use crate::message::Shape;
+use crate::refusal::SetError;
 use crate::{Element, Format, Message, Path, Presence, Step};
 
 /// A message without the values that were named.

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::document::{self, ElementDraft};
-use crate::message::{SetError, Shape};
+use crate::message::Shape;
+use crate::refusal::SetError;
 use crate::{Element, Message, Path, Presence, Step, json, xml};
 
 /// The span of the text that a value replaces, and what is written there.

@@ -30,7 +30,8 @@ use std::ops::Range;
 use crate::document::ElementDraft;
 use crate::inspect::inspect;
 use crate::issue::{Issue, IssueList};
-use crate::message::{Locator, SetError, Shape};
+use crate::message::{Locator, Shape};
+use crate::refusal::SetError;
 use crate::{Charset, Element, Format, Limits, Message, NotAMessage, Site, json};
 
 pub(crate) use decode::{CDATA_END, CDATA_START, decode, markup_length, reference};

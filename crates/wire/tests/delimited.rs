@@ -135,6 +135,9 @@ fn a_limit_ends_the_reading_and_the_rows_before_it_are_delivered() {
     assert_eq!(stopped(limits, "1\n2\n3\n4\n5\n6\n7\n"), (2, "rows-stopped ".to_owned()));
     let error = delimited::parse(b" \n", &Layout::csv(), &Limits::default(), &Site::default()).unwrap_err();
     assert_eq!(error.code(), "empty");
+    let wide = format!("\n{}\n", ",".repeat(600));
+    let error = delimited::parse(wide.as_bytes(), &Layout::csv(), &Limits::default(), &Site::default()).unwrap_err();
+    assert_eq!((error.code(), error.raw_offset()), ("row-too-large", 1));
 }
 
 #[test]

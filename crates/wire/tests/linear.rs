@@ -1,11 +1,14 @@
 //! Time and memory grow with the input and no faster, whatever the input is made of.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod measured;
+
 use std::time::Duration;
 
 use dukou_wire::continuation::Reassembler;
 use dukou_wire::mllp::Decoder;
 use dukou_wire::{Limits, Message, NotAMessage, Place, Site, ack, batch, er7, groups};
+use measured::time;
 
 const HEADER: &str = "MSH|^~\\&|LIS|H|||||ORU^R01|1|P|2.7|\r";
 
@@ -53,28 +56,6 @@ const CASES: &[(&str, Make)] = &[
     ("merges in disorder", |n| orders("ADT^A40", &["MRG|1\r", "PV1|1\r", "IN1|1\r"], n)),
     ("no known structure", |n| orders("ZZZ^Z01", &["IN1|1\r", "OBX|1\r", "SPM|1\r", "MRG|1\r"], n)),
 ];
-
-/// CPU time of this thread: other work on the machine does not count.
-fn thread_cpu() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-}
-
-/// What one run takes: the best of several rounds, each long enough for the scheduler's clock.
-fn time(mut run: impl FnMut()) -> Option<Duration> {
-    let mut round = || {
-        let begun = thread_cpu()?;
-        for runs in 1.. {
-            run();
-            let spent = thread_cpu()? - begun;
-            if spent >= Duration::from_millis(40) {
-                return Some(spent / runs);
-            }
-        }
-        None
-    };
-    round()?.min(round()?).into()
-}
 
 /// Everything that is done with a message by this crate.
 fn work(bytes: &[u8]) {

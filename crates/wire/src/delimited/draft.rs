@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Layout, RowPattern, pattern::Slot};
 use crate::draft::PrintError;
-use crate::message::SetError;
+use crate::refusal::SetError;
 use crate::{Column, Path, RowKind, Target};
 
 /// Rows that are being written. Values are plain text; quoting happens when they are printed. The head, the row of column

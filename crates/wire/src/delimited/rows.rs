@@ -18,35 +18,32 @@ pub(crate) struct Rows {
 /// Tells the rows of data from those around them.
 pub(super) fn arrange(text: &str, layout: &Layout, lines: Lines, issues: &mut IssueList) -> (Rows, Index) {
     let Lines { mut lines, mut offsets } = lines;
-    let mut entries = Vec::with_capacity(lines.len());
-    let mut at = 0;
-    if let Some(pattern) = &layout.head {
-        if recognises(pattern, text, layout, lines[0], &offsets) {
-            entries.push(entry(lines[0], RowKind::Head, 1));
-            at = 1;
-        } else {
-            issues.push(|| Issue::new(IssueCode::HeadMissing, lines[0].start));
-        }
+    let head = layout.head.as_ref().is_some_and(|pattern| recognises(pattern, text, layout, lines[0], &offsets));
+    if layout.head.is_some() && !head {
+        issues.push(|| Issue::new(IssueCode::HeadMissing, lines[0].start));
     }
     let mut names = layout.columns.clone();
-    if layout.header && at < lines.len() {
-        names = take_names(text, layout, &mut lines, at, &mut offsets);
+    if layout.header && usize::from(head) < lines.len() {
+        names = take_names(text, layout, &mut lines, usize::from(head), &mut offsets);
         check_names(&names, layout, text, issues);
     }
-    let (mut count, mut trailers) = (0, 0);
-    for &line in &lines[at..] {
-        let trails = layout.trailer.as_ref().is_some_and(|pattern| recognises(pattern, text, layout, line, &offsets));
-        if trails {
+    let (mut count, mut trailers, mut heads) = (0, 0, u32::from(head));
+    // Lines and entries are of one size: the room of the lines becomes that of the entries.
+    let entries = lines.into_iter().map(|line| {
+        if std::mem::take(&mut heads) > 0 {
+            return entry(line, RowKind::Head, 1);
+        }
+        if layout.trailer.as_ref().is_some_and(|pattern| recognises(pattern, text, layout, line, &offsets)) {
             trailers += 1;
-            entries.push(entry(line, RowKind::Trailer, trailers));
-            continue;
+            return entry(line, RowKind::Trailer, trailers);
         }
         if trailers > 0 {
             issues.push(|| Issue::new(IssueCode::TrailerEarly, line.start));
         }
         count += 1;
-        entries.push(entry(line, RowKind::Row, count));
-    }
+        entry(line, RowKind::Row, count)
+    });
+    let entries = entries.collect();
     if layout.trailer.is_some() && trailers == 0 {
         issues.push(|| Issue::new(IssueCode::TrailerMissing, text.len() as u32));
     }

@@ -24,11 +24,15 @@ pub(super) struct Lines {
 }
 
 pub(super) fn scan(text: &str, layout: &Layout, limits: &Limits, issues: &mut IssueList) -> Lines {
-    let lines = Lines { lines: Vec::new(), offsets: Vec::with_capacity(text.len() / 8) };
     let delimiters = layout.delimiters();
     let sub = [delimiters.repetition, delimiters.component, delimiters.subcomponent];
     let separator = layout.separator;
     let splitting = [separator, sub[0], sub[1], sub[2]].map(|d| if d == 0 { separator } else { d });
+    // Room for all is asked for at once, so that nothing is held twice while it grows.
+    let used = [Some(separator), layout.repetition, layout.component, layout.subcomponent];
+    let separators = used.into_iter().flatten().map(|delimiter| count(text.as_bytes(), delimiter)).sum();
+    let ends = (count(text.as_bytes(), b'\n') + 1).min(limits.rows_max.saturating_add(4));
+    let lines = Lines { lines: Vec::with_capacity(ends), offsets: Vec::with_capacity(separators) };
     // The row of column names and those around the data are not counted.
     let around = [layout.head.is_some(), layout.header, layout.trailer.is_some()].into_iter().filter(|&is| is).count();
     let mut pass = Pass {
@@ -217,6 +221,14 @@ impl Pass<'_> {
         }
         false
     }
+}
+
+/// How often the byte stands in the text.
+fn count(bytes: &[u8], wanted: u8) -> usize {
+    // Counts of a byte each are summed without a branch.
+    let (chunks, rest) = bytes.as_chunks::<128>();
+    let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().fold(0_u8, |sum, &b| sum + u8::from(b == wanted)));
+    chunks.iter().map(|chunk| in_chunk(chunk)).sum::<usize>() + in_chunk(rest)
 }
 
 /// Whether the byte stands in the block, without a branch for each byte.

@@ -1,17 +1,33 @@
 //! One pass over the text that notes where values stand. It keeps a stack of its own: no input makes it recurse.
 
-use super::text::decode;
+use super::text::{decode, string_length};
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::tree::{CONTAINER, ElementEntry, ITEM, NAME_ESCAPED, NIL, NONE, STRING, Tree};
 use crate::{Limits, NotAMessage};
 
 /// Reads a whole document of at most `nodes` values. Offsets of refusals refer to the text.
 pub(super) fn read(text: &str, limits: &Limits, nodes: usize, issues: &mut IssueList) -> Result<Tree, NotAMessage> {
-    let mut reader =
-        Reader { text, bytes: text.as_bytes(), at: 0, tree: Tree::default(), stack: Vec::new(), limits, nodes };
+    let mut tree = Tree::default();
+    tree.elements.reserve_exact(values(text.as_bytes()).min(nodes));
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, tree, stack: Vec::new(), limits, nodes };
     reader.run()?;
     reader.flag_repeated(issues);
     Ok(reader.tree)
+}
+
+/// How many values the document may have: one for each comma and each bracket that stand outside of strings, and one
+/// more. Room for all of them is asked for at once, so that none is held twice while it grows.
+fn values(bytes: &[u8]) -> usize {
+    let (mut count, mut at) = (1, 0);
+    while let Some(&b) = bytes.get(at) {
+        match b {
+            b',' | b'[' | b'{' => count += 1,
+            b'"' => at += 1 + string_length(&bytes[at + 1..]),
+            _ => {}
+        }
+        at += 1;
+    }
+    count
 }
 
 /// The state of one pass.
@@ -270,9 +286,13 @@ impl Reader<'_, '_> {
     fn flag_repeated(&self, issues: &mut IssueList) {
         let elements = &self.tree.elements;
         // The values of an array share the place of their name.
-        let members = (0..elements.len() as u32).filter(|&number| elements[number as usize].name != NONE);
-        let mut members: Vec<u32> = members.collect();
-        members.dedup_by_key(|number| elements[*number as usize].name);
+        let mut last = NONE;
+        let mut members: Vec<u32> = Vec::new();
+        for (number, element) in (0..).zip(elements).filter(|(_, element)| element.name != NONE) {
+            if std::mem::replace(&mut last, element.name) != element.name {
+                members.push(number);
+            }
+        }
         let key = |&number: &u32| (elements[number as usize].parent, self.tree.name(number, self.text));
         members.sort_by(|a, b| key(a).cmp(&key(b)));
         let mut repeated: Vec<u32> = Vec::new();

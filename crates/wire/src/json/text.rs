@@ -128,7 +128,7 @@ pub(crate) fn empty_array(object: &str, name: &str) -> Option<u32> {
 }
 
 /// The bytes of a string up to its closing quotation mark.
-fn string_length(bytes: &[u8]) -> usize {
+pub(super) fn string_length(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
