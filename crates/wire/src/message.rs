@@ -7,6 +7,7 @@ use crate::charset::Reason;
 use crate::delimited::Rows;
 use crate::index::Index;
 use crate::inner::{Origin, Seams, Through, Unwrapped};
+use crate::refusal::SetError;
 use crate::tree::Tree;
 use crate::{
     Charset, Delimiters, Element, Format, Header, Leaves, Node, Path, RowKind, Segment, escape, groups, write,
