@@ -80,7 +80,7 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
         table_owners: compiler.owners,
         systems,
         profiles,
-        ordinals: ordinals(&maps),
+        ordinals: ordinals(&maps, &lenses),
         rules: compiler.rules,
         hash,
         hash_text: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -90,15 +90,22 @@ pub(crate) fn compile_with(files: &[SourceFile], codes: &Tables, faulty: Faulty)
 }
 
 /// Fields whose rule is `order`.
-fn ordinals(maps: &[(MapFile, History)]) -> Vec<(String, u16)> {
-    let rules = maps.iter().flat_map(|(map, _)| &map.rules).filter(|rule| matches!(rule.action, Action::Order));
-    let paths = rules.flat_map(|rule| &rule.sources).flat_map(|source| &source.alternatives);
-    let mut all: Vec<(String, u16)> = paths
-        .filter_map(|alternative| match alternative {
-            Alternative::Path(path) => Some((path.segment.as_ref()?.value.clone(), path.field)),
-            Alternative::Constant(_) => None,
-        })
-        .collect();
+fn ordinals(maps: &[(MapFile, History)], lenses: &[LensFile]) -> Vec<(String, u16)> {
+    let of_maps = maps.iter().flat_map(|(map, _)| &map.rules).map(|rule| (rule, None));
+    // Of a lens that reads a whole segment the first number is that of the field.
+    let of_lenses = lenses.iter().flat_map(|lens| lens.rules.iter().map(move |rule| (rule, lens.v2.first())));
+    let rules = of_maps.chain(of_lenses).filter(|(rule, _)| matches!(rule.action, Action::Order));
+    let mut all = Vec::new();
+    for (rule, own) in rules {
+        for alternative in rule.sources.iter().flat_map(|source| &source.alternatives) {
+            let Alternative::Path(path) = alternative else { continue };
+            match (&path.segment, own) {
+                (Some(segment), _) => all.push((segment.value.clone(), path.field)),
+                (None, Some(segment)) => all.push((segment.value.clone(), path.component)),
+                (None, None) => {}
+            }
+        }
+    }
     all.sort();
     all.dedup();
     all
@@ -234,7 +241,8 @@ fn lens_plan(lens: &LensFile, compiler: &mut Compiler<'_, '_>) -> Option<LensPla
     let primitive = matches!(kind.form(), dukou_fhir::schema::Form::Primitive(_));
     let resource = ResourceType::parse(&lens.fhir.value);
     let body = bodies.emits.pop().unwrap_or_default();
-    Some(LensPlan { resource, id, primitive, local: true, body })
+    let backbone = lens.fhir.value.contains('.');
+    Some(LensPlan { resource, backbone, id, primitive, local: true, body })
 }
 
 /// A lens that reaches itself would never come to an end.

@@ -43,9 +43,11 @@ pub(crate) fn rule(id: &Word, text: &Word, dialect: Dialect) -> Result<Rule, Fau
     Ok(rule)
 }
 
-/// A constant exists on one side, so nothing leads back to it.
+/// A constant exists on one side, so nothing leads back to it, unless a guard says what it stands for: `=mobile <-> use if
+/// 3 = CP` makes component 3 what it must be.
 fn one_sided(rule: &Rule) -> Result<(), Fault> {
-    if rule.direction == Direction::Forward {
+    let equation = rule.clauses.guard.iter().any(|test| matches!(test.kind, crate::rule::TestKind::In(_)));
+    if rule.direction == Direction::Forward || equation {
         return Ok(());
     }
     let path = |alternative: &Alternative| matches!(alternative, Alternative::Path(_));

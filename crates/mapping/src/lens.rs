@@ -428,9 +428,17 @@ fn broken(leaf: Node<'_>) -> String {
 
 /// The sources one after the other; blanks between them, but none between Chinese characters.
 fn joined<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Option<Cow<'m, str>> {
+    let texts: Vec<Cow<'m, str>> = nodes.iter().flatten().filter_map(|node| hand.text(*node)).collect();
+    join_texts(texts.into_iter(), hand.options.argument.as_deref())
+}
+
+/// Texts one after the other; blanks between them, but none between Chinese characters.
+pub(crate) fn join_texts<'m>(
+    texts: impl Iterator<Item = Cow<'m, str>>,
+    separator: Option<&str>,
+) -> Option<Cow<'m, str>> {
     let mut all: Option<Cow<'m, str>> = None;
-    for node in nodes.iter().flatten() {
-        let Some(text) = hand.text(*node) else { continue };
+    for text in texts {
         all = Some(match all {
             None => text,
             Some(before) => {
@@ -438,7 +446,7 @@ fn joined<'m>(nodes: &[Option<Node<'m>>], hand: &mut Hand<'_, 'm>) -> Option<Cow
                     c.is_some_and(|c| matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}'))
                 };
                 let dense = chinese(before.chars().next_back()) && chinese(text.chars().next());
-                let between = match hand.options.argument.as_deref() {
+                let between = match separator {
                     Some(separator) => separator,
                     None if dense => "",
                     None => " ",

@@ -174,6 +174,8 @@ pub(crate) enum Turn {
     Any,
     /// Items that only a complement could tell apart.
     Hinted,
+    /// Constants that stand only where a source is empty: a rule with a source comes before them.
+    Fallback,
     /// References to other resources and values that were derived: they are explained, nothing is written.
     Derived,
 }
@@ -201,6 +203,8 @@ pub(crate) struct LensPlan {
     /// For lenses that make a small resource.
     pub(crate) resource: Option<ResourceType>,
     pub(crate) id: Option<IdPlan>,
+    /// It makes a part of a resource, such as `Appointment.participant`.
+    pub(crate) backbone: bool,
     /// The target `self` of a lens to a primitive.
     pub(crate) primitive: bool,
     /// It reads nothing but the part that it is given, so equal texts give equal values.

@@ -31,7 +31,7 @@ mod view;
 
 pub use outbound::{FromFhirError, Outbound, ViewAccounts, Written};
 
-use crate::plan::{ActionPlan, BackList, BackStep, Body, ItemPlace, LensUse, Operation, Turn, Write};
+use crate::plan::{ActionPlan, BackList, BackStep, Body, Constant, ItemPlace, LensUse, Operation, Turn, Write};
 use crate::rule::Direction;
 
 /// The operations of a body that count on the way back, in the order of their turns.
@@ -66,6 +66,9 @@ pub(crate) fn operation_of(body: &Body, step: BackStep) -> &Operation {
 fn turns(operation: &Operation) -> [Option<Turn>; 2] {
     let ActionPlan::Write(write) = &operation.action else { return [None, None] };
     match &write.lens {
+        LensUse::Constant(Constant::Fixed(_)) if operation.way == Direction::Forward && !operation.guard.is_empty() => {
+            return [Some(Turn::Fallback), None];
+        }
         LensUse::Constant(_) => return [Some(Turn::Constant), None],
         LensUse::Segment(_) | LensUse::Emit(_) | LensUse::Everything => return [Some(Turn::Derived), None],
         LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}

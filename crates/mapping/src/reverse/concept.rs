@@ -42,6 +42,14 @@ pub(crate) fn untranslated<'v>(value: &Value<'v>, table: &Table) -> Option<Value
     Some(Value::Object(concept))
 }
 
+/// Whether the table leads from a code to this value.
+pub(crate) fn translates(table: &Table, code: &str, value: &Value<'_>) -> bool {
+    match table.translate(code) {
+        dukou_terminology::Translation::Coded(found) => value.as_str() == Some(found.code.as_ref()),
+        _ => false,
+    }
+}
+
 /// Whether the table leads from this code to that coding.
 fn leads_to(code: &str, coding: &Object<'_>, table: &Table) -> bool {
     let target = coding.get("code").and_then(Value::as_str);

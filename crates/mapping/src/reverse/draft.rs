@@ -293,6 +293,36 @@ impl<'v> Draft<'v> {
         around.and_then(|shape| shape.members().nth(usize::from(here.member))).is_none_or(|member| member.repeats)
     }
 
+    /// Makes the segments of an id that the structure asks for in groups that hold something.
+    pub(crate) fn require(&mut self, id: &'v str) {
+        for group in 0..self.groups.len() as u32 {
+            let shape = self.groups[group as usize].shape;
+            let member = shape.and_then(|shape| member_of_segment(shape, id)).filter(|member| !member.optional);
+            if let Some(member) = member
+                && self.direct(group, id).next().is_none()
+                && (group == 0 || self.is_filled(group))
+            {
+                self.add(group, member.number, Cow::Borrowed(id), None);
+            }
+        }
+    }
+
+    /// Whether the structure asks for a segment in its group, which holds something.
+    pub(crate) fn is_required(&self, segment: u32) -> bool {
+        let group = self.segments[segment as usize].group;
+        let id = self.segments[segment as usize].id.as_ref();
+        let shape = self.groups[group as usize].shape;
+        let member = shape.and_then(|shape| member_of_segment(shape, id));
+        member.is_some_and(|member| !member.optional) && group != 0 && self.is_filled(group)
+    }
+
+    fn is_filled(&self, group: u32) -> bool {
+        self.groups[group as usize].children.iter().any(|child| match child {
+            Child::Segment(at) => self.alive(*at).next().is_some(),
+            Child::Group(at) => self.is_filled(*at),
+        })
+    }
+
     /// Segments of a site stand where their maps read them: behind the own one.
     fn site_segment(&mut self, id: &'v str, own: u32) -> Option<u32> {
         let group = self.segments[own as usize].group;

@@ -223,11 +223,9 @@ impl<'v> Back<'v> {
     fn constants(&mut self, profile: &'v Profile, outbound: &Outbound<'_>) {
         for (id, field, component, text) in &profile.constants {
             let text = text.replace("{time}", outbound.time).replace("{event}", &profile.event);
+            self.draft.require(id);
             let mut segments: Vec<u32> = (0..self.draft.segments.len() as u32).collect();
             segments.retain(|at| self.draft.segments[*at as usize].id == id.as_str());
-            if segments.is_empty() {
-                segments.extend(self.draft.open(0, id));
-            }
             for segment in segments {
                 self.say(segment, *field, *component, text.clone(), Form::Default);
             }
@@ -237,19 +235,24 @@ impl<'v> Back<'v> {
     /// Set ids: the number of the segment among those of its kind in the same order, patient or message.
     pub(crate) fn number(&mut self) {
         let program = self.program;
+        if self.hints.is_empty() {
+            program.ordinals.iter().for_each(|(id, _)| self.draft.require(id));
+        }
         let mut counted: std::collections::HashMap<(u32, &str), u32> = std::collections::HashMap::new();
         for at in self.draft.in_order() {
             let id = self.draft.segments[at as usize].id.clone();
             let Some((id, field)) = program.ordinals.iter().find(|(known, _)| *known == id) else { continue };
             let new = self.draft.segments[at as usize].original.is_none();
-            if new && self.draft.alive(at).next().is_none() {
+            // A group that needs its first segment gets it with its number alone.
+            let empty = self.draft.alive(at).next().is_none();
+            if new && empty && !(self.hints.is_empty() && self.draft.is_required(at)) {
                 continue;
             }
             let number = counted.entry((self.circle(at), id)).or_insert(0);
             *number += 1;
             if new {
                 let text = number.to_string();
-                self.say(at, *field, 1, text, Form::Given);
+                self.say(at, *field, 1, text, if empty { Form::Default } else { Form::Given });
             }
         }
     }

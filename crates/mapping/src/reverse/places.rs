@@ -135,13 +135,15 @@ impl<'v> Back<'v> {
         {
             return spot.repetition;
         }
-        let sent = self.hints.repetitions(segment, path.field);
-        let filtered = path.filter.as_ref().filter(|_| matches!(path.position, Position::Nth(_)));
-        let known = filtered.and_then(|filter| self.draft.filtered(segment, path.field, filter));
         let open = match path.filter {
             Some(_) => Position::All,
             None => path.position,
         };
+        let sent = self.hints.repetitions(segment, path.field);
+        let filtered = path.filter.as_ref().filter(|_| matches!(path.position, Position::Nth(_)));
+        let known = filtered.and_then(|filter| self.draft.filtered(segment, path.field, filter));
+        // What belongs to no item fills the field from its first repetition on.
+        let known = known.or((item.is_none() && matches!(open, Position::All)).then_some(1));
         let repetition = known.unwrap_or_else(|| self.draft.repetition(segment, path.field, open, sent));
         let spot = Spot { segment, field: path.field, repetition, component: 0, subcomponent: 0 };
         if let Some(filter) = path.filter.as_ref().filter(|filter| !filter.negate) {

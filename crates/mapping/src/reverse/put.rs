@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use dukou_fhir::{Object, Value};
 use dukou_wire::groups::Groups;
-use dukou_wire::{Format, Message};
+use dukou_wire::{Format, Limits, Message, er7};
 
 use super::align::align;
 use super::change::write_changes;
@@ -23,12 +23,39 @@ use crate::run::{MessageKind, Site};
 use crate::trace::Trace;
 
 impl Program {
+    /// Writes a view into the message of which it was made, round by round: where a change takes away what another
+    /// element was read from, the next round finds that element missing and gives it a place of its own.
     pub(crate) fn put(
         &self,
         view: &Value<'_>,
         message: &Message<'_>,
         site: &Site<'_>,
     ) -> Result<Written, FromFhirError> {
+        let mut written = self.put_once(view, message, site)?;
+        let mut before = message.raw().to_vec();
+        for _ in 1..ROUNDS_MAX {
+            if written.bytes == before || message.format() != Format::Er7 {
+                break;
+            }
+            let reader = dukou_wire::Site { charset_default: message.charset(), ..dukou_wire::Site::default() };
+            let bytes = std::mem::take(&mut written.bytes);
+            let again = match er7::parse(&bytes, &Limits::default(), &reader) {
+                Ok((changed, _)) => Some(self.put_once(view, &changed, site)?),
+                Err(_) => None,
+            };
+            match again {
+                Some(again) => written = again,
+                None => {
+                    written.bytes = bytes;
+                    break;
+                }
+            }
+            before = bytes;
+        }
+        Ok(written)
+    }
+
+    fn put_once(&self, view: &Value<'_>, message: &Message<'_>, site: &Site<'_>) -> Result<Written, FromFhirError> {
         let (mapped, trace) = self.trace(message, site);
         let before = mapped.to_bundle();
         let groups = dukou_wire::groups::arrange(message, &mut Vec::new());
@@ -255,3 +282,6 @@ fn at_path<'v>(object: &'v Object<'v>, path: &str) -> Option<&'v Value<'v>> {
         _ => value.get(rest.trim_start_matches('.')),
     }
 }
+
+/// A change rarely needs a second round, and a view that contradicts itself never comes to rest.
+const ROUNDS_MAX: usize = 3;

@@ -195,6 +195,7 @@ impl<'v> Back<'v> {
         }
         if step.turn == Turn::Derived {
             self.explain(element.value);
+            self.explain_referred(write, element.value);
             return;
         }
         let (journal, marks) = (self.draft.journal.len(), self.marks.len());
@@ -291,10 +292,20 @@ impl<'v> Back<'v> {
             sent: self.sent(operation, spot, element, scope),
             around: Some(element.parent),
         };
+        if *lens == crate::builtin::Builtin::Join && hand.options.argument.is_none() && hand.sources > 1 {
+            return self.joins(operation, element, scope);
+        }
         let fuller = concept::fuller(write, element);
         let Some(mut texts) = value::print(*lens, fuller.unwrap_or(element.value), &hand) else { return false };
         if *lens == crate::builtin::Builtin::StructuredNumeric && operation.sources.len() > 1 && !hand.flat {
             value::structured_unit(element.value, &hand, &mut texts);
+        }
+        if let (Some(table), Some(known)) = (table.filter(|_| write.table.is_some()), self.draft.best(spot.leaf()))
+            && concept::translates(table, &known.text, element.value)
+        {
+            // Another rule has written a code that says the same.
+            self.carry(element.value, &[]);
+            return true;
         }
         for text in texts {
             let place = match (text.source, text.repeat) {
@@ -333,6 +344,21 @@ impl<'v> Back<'v> {
             spots.push(self.spot(paths, operation.rule, item, scope));
         }
         spots.into_iter().map(|spot| spot.and_then(|spot| self.hints.original(spot))).collect()
+    }
+
+    /// Whether what other rules wrote into the sources joins to the value.
+    fn joins<'t>(&mut self, operation: &'v Operation, element: &Element<'t, 'v>, scope: &mut Scope<'t, 'v>) -> bool {
+        let mut texts = Vec::new();
+        for paths in &operation.sources {
+            let Some(spot) = self.spot(paths, operation.rule, None, scope) else { return false };
+            texts.extend(self.draft.best(spot.leaf()).map(|written| written.text.clone()));
+        }
+        let joined = crate::lens::join_texts(texts.into_iter(), None);
+        let same = joined.is_some() && joined.as_deref() == element.value.as_str();
+        if same {
+            self.carry(element.value, &[]);
+        }
+        same
     }
 
     pub(crate) fn write(
@@ -377,7 +403,10 @@ impl<'v> Back<'v> {
             return said;
         }
         let Some(object) = element.value.as_object() else { return false };
-        let said = self.inner(&plan.body, object, write, spot, scope);
+        let said = match plan.backbone {
+            true => self.part(&plan.body, object, write, spot, scope),
+            false => self.inner(&plan.body, object, write, spot, scope),
+        };
         if said {
             self.left_over(write, object, spot, scope);
         }
@@ -402,6 +431,52 @@ impl<'v> Back<'v> {
         };
         inner.spot = (spot.field != 0).then_some(spot);
         self.body(body, &mut inner)
+    }
+
+    /// The same for a part of a resource: who takes part decides which lens it is that made it, so a lens whose rules
+    /// cannot carry a reference refuses the whole.
+    fn part(
+        &mut self,
+        body: &'v Body,
+        object: &Object<'v>,
+        write: &'v Write,
+        spot: Spot,
+        scope: &Scope<'_, 'v>,
+    ) -> bool {
+        let (journal, marks) = (self.draft.journal.len(), self.marks.len());
+        let said = self.inner(body, object, write, spot, scope);
+        let refers = |operation: &&Operation| match &operation.action {
+            ActionPlan::Write(write) => matches!(write.lens, LensUse::Resource(_)) && operation.equates(),
+            ActionPlan::Drop | ActionPlan::Keep => false,
+        };
+        let named = body.operations.iter().filter(refers).filter_map(|operation| match &operation.action {
+            ActionPlan::Write(write) => write.targets.first()?.steps.first(),
+            ActionPlan::Drop | ActionPlan::Keep => None,
+        });
+        let carried = |value: &Value<'_>| {
+            let mut leaves = Vec::new();
+            mark(value, &[], true, &mut leaves, false);
+            leaves.iter().any(|(leaf, _)| self.marks[marks..].iter().any(|(known, _)| known == leaf))
+        };
+        let refused = named.filter_map(|step| object.get(&step.name)).any(|value| !carried(value));
+        if refused {
+            let end = self.draft.journal.len();
+            self.draft.take_back(journal..end);
+            self.marks.truncate(marks);
+        }
+        said && !refused
+    }
+
+    /// A small resource that a rule to FHIR makes of a field which another rule carries.
+    fn explain_referred(&mut self, write: &Write, value: &Value<'v>) {
+        let LensUse::Resource(lens) = write.lens else { return };
+        let found = value.text_at("reference").and_then(|text| self.view.resolve(text, self.resource?));
+        let kind = self.program.lenses[lens].resource;
+        if let Some(object) = found.filter(|object| super::view::kind_of(object) == kind) {
+            for (_, value) in object.iter() {
+                self.explain(value);
+            }
+        }
     }
 
     /// Whether the place has components in the version that is written.

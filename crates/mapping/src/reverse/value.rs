@@ -252,7 +252,8 @@ fn attached_text(value: &Value<'_>) -> Option<String> {
 
 fn joined<'v>(text: Cow<'v, str>, hand: &BackHand<'_>) -> Printed<'v> {
     let Some(separator) = hand.options.argument.as_deref().filter(|separator| !separator.is_empty()) else {
-        return whole(text);
+        // Without a mark between them nobody can tell where one source ends.
+        return if hand.sources == 1 { whole(text) } else { None };
     };
     let pieces: Vec<String> = text.split(separator).map(str::to_owned).collect();
     if pieces.len() > hand.sources {
