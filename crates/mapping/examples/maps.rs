@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use dukou_fhir::{json, validate};
 use dukou_mapping::{LeafClass, Program, Site, SourceFile, compile};
 use dukou_terminology::Tables;
-use dukou_wire::{Limits, er7};
+use dukou_wire::Limits;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     println!("{} rules, {} tests", program.rule_count(), program.test_count());
     let mut files = Vec::new();
     for message in messages {
-        walk(Path::new(message), &mut files, &["hl7", "txt", "er7"]);
+        walk(Path::new(message), &mut files, &["hl7", "txt", "er7", "xml", "json", "csv"]);
     }
     let mut sums = Sums::default();
     for file in &files {
@@ -126,7 +126,7 @@ struct Sums {
 impl Sums {
     fn add(&mut self, program: &Program, file: &Path, lines: bool, bundle: bool) {
         let Ok(bytes) = fs::read(file) else { return };
-        let Ok((message, _)) = er7::parse(&bytes, &Limits::default(), &dukou_wire::Site::default()) else {
+        let Ok((message, _)) = program.open(&bytes, &Limits::default(), &dukou_wire::Site::default()) else {
             self.unreadable += 1;
             return;
         };

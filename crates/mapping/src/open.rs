@@ -3,6 +3,7 @@
 use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, delimited, er7, json, sniff, xml};
 
 use crate::plan::Program;
+use crate::reading::Reading;
 use crate::source_plan::{RowsSource, SourcePlan};
 
 impl Program {
@@ -26,6 +27,30 @@ impl Program {
                 delimited::parse(bytes, layout.unwrap_or(&delimited::Layout::csv()), limits, site)
             }
         }
+    }
+
+    /// The document that a message holds as text and that a map speaks of, where none speaks of the message itself: a SOAP
+    /// envelope around a string of XML says nothing that a map could read.
+    pub fn wrapped<'m>(
+        &self,
+        message: &'m Message<'m>,
+        limits: &Limits,
+        site: &dukou_wire::Site,
+    ) -> Option<(Message<'m>, Vec<Issue>)> {
+        if self.speaks_of(message) {
+            return None;
+        }
+        let documents = xml::wrapped(message).filter_map(|element| xml::inner(element, limits, site).ok());
+        documents.into_iter().find(|(inner, _)| self.speaks_of(inner))
+    }
+
+    /// Whether any map is meant for the message, whatever it holds.
+    pub fn speaks_of(&self, message: &Message<'_>) -> bool {
+        if message.format() == Format::Er7 {
+            return true;
+        }
+        let reading = Reading::new(message);
+        self.maps.iter().any(|map| map.documents.apply(&reading))
     }
 
     /// The source whose layout reads the first rows as it declares them.

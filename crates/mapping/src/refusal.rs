@@ -7,6 +7,12 @@ use dukou_fhir::Text;
 pub(crate) struct Refusal(pub(crate) &'static str);
 
 impl Refusal {
+    /// Whether the value is damaged rather than of another kind: text where a number could stand is a result like others, but what
+    /// begins like a number and is none is told whatever becomes of it.
+    pub(crate) fn tells_damage(self, text: &str) -> bool {
+        self.0 == "not-a-number" && text.starts_with(|c: char| c.is_ascii_digit())
+    }
+
     /// The text of a refusal in both languages; holds no value.
     pub(crate) fn text(self) -> Text {
         let (en, zh) = match self.0 {

@@ -1,6 +1,7 @@
 //! Applies a program to a message.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use dukou_fhir::{Forest, Issue, IssueType, LogicalId, NodeId, ResourceKey, ResourceType, Severity, Text};
@@ -103,6 +104,8 @@ pub(crate) struct Run<'m> {
     pub(crate) arguments: Vec<Vec<Option<Node<'m>>>>,
     /// Refusals told already: code and place.
     pub(crate) told: HashSet<(&'static str, u32)>,
+    /// The last issues that fall if a later rule of the chain takes what was refused.
+    pub(crate) passing: Range<usize>,
     /// Takes notes where a trace is wanted.
     pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) made: QuickMap<(ResourceType, usize), usize>,
@@ -146,6 +149,7 @@ impl<'m> Run<'m> {
             cells: Vec::new(),
             arguments: Vec::new(),
             told: HashSet::new(),
+            passing: 0..0,
             recorder: None,
             made: QuickMap::default(),
             of_emit: QuickMap::default(),
@@ -246,6 +250,7 @@ impl<'m> Run<'m> {
         let (there, sure) = (self.reading.there(at), self.reading.tells_fields(at));
         // The chain in which a rule has fired, and the rule: it goes on with its other targets, the rest gives way.
         let (mut over, mut fired) = (0, 0);
+        let mut chain = 0;
         for (number, operation) in body.operations.iter().enumerate() {
             let given_way = operation.chain != 0 && operation.chain == over && operation.rule != fired;
             if given_way || !body.gates[number].lets(there) {
@@ -256,7 +261,16 @@ impl<'m> Run<'m> {
             }
             let holds = body.guards.hold(number, operation, answers, &self.reading, at);
             // The first rule whose guard holds and whose lens does not refuse fires, with all its targets.
+            if operation.chain != chain {
+                (chain, self.passing) = (operation.chain, self.issues.len()..self.issues.len());
+            }
+            let refusals = self.passing.clone();
             if holds && self.operate(operation, at, sheet, standing) {
+                // What an earlier rule of the chain refused and this one writes is no loss, so nobody need hear of it.
+                if operation.chain != 0 && operation.chain != over && matches!(operation.action, ActionPlan::Write(_)) {
+                    self.issues.drain(refusals);
+                    self.passing = self.issues.len()..self.issues.len();
+                }
                 (over, fired) = (operation.chain, operation.rule);
             }
         }

@@ -420,6 +420,10 @@ impl<'m> Run<'m> {
         }
         let path = self.path_at(span.start);
         self.issue(Severity::Warning, IssueType::Value, refusal.0, refusal.text(), path);
+        let damaged = given.first().is_some_and(|node| refusal.tells_damage(&node.text()));
+        if !damaged && self.passing.end + 1 == self.issues.len() {
+            self.passing.end += 1;
+        }
     }
 
     fn make(&mut self, write: &'m Write, given: Given<'_, 'm>, claim: Claim, standing: Standing) -> Growth<'m> {
@@ -439,7 +443,7 @@ impl<'m> Run<'m> {
                 };
                 let made = lens::apply(*lens, given.nodes, &mut hand);
                 let note = hand.note;
-                if let Some(note) = note {
+                if let Some(note) = note.filter(|note| self.told.insert((note, given.span().start))) {
                     let path = self.path_at(given.span().start);
                     self.issue(Severity::Warning, IssueType::Value, note, Refusal(note).text(), path);
                 }
