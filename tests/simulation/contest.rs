@@ -87,6 +87,10 @@ impl Store for Contest {
         self.store.inbox_unfinished(permit, after, count)
     }
 
+    fn inbox_parked(&self, permit: &Permit<'_>, after: u64, count: usize) -> Result<Vec<InboxRow>, Error> {
+        self.store.inbox_parked(permit, after, count)
+    }
+
     fn lane(&self, permit: &Permit<'_>, lane: &str) -> Result<Option<LaneRow>, Error> {
         self.store.lane(permit, lane)
     }

@@ -137,6 +137,11 @@ impl<E: Engine> Store for E {
         self.view(false, |view| view.inbox_unfinished(after, count))
     }
 
+    fn inbox_parked(&self, permit: &Permit<'_>, after: u64, count: usize) -> Result<Vec<InboxRow>, Error> {
+        may_write(permit)?;
+        self.view(false, |view| view.inbox_parked(after, count))
+    }
+
     fn lane(&self, permit: &Permit<'_>, lane: &str) -> Result<Option<LaneRow>, Error> {
         may_write(permit)?;
         self.view(false, |view| view.lane(lane))

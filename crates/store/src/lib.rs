@@ -108,6 +108,9 @@ pub trait Store: Send + Sync {
     /// Messages that a start takes up again, in order of arrival, after a number.
     fn inbox_unfinished(&self, permit: &Permit<'_>, after: u64, count: usize) -> Result<Vec<InboxRow>, Error>;
 
+    /// Messages that wait for a person, in order of arrival, after a number.
+    fn inbox_parked(&self, permit: &Permit<'_>, after: u64, count: usize) -> Result<Vec<InboxRow>, Error>;
+
     /// A lane.
     fn lane(&self, permit: &Permit<'_>, lane: &str) -> Result<Option<LaneRow>, Error>;
 

@@ -83,6 +83,7 @@ pub(crate) trait View: Postings {
     fn inbox_by_number(&self, number: u64) -> Result<Option<InboxRow>, Error>;
     fn inbox_raw(&self, number: u64) -> Result<Option<Bytes>, Error>;
     fn inbox_unfinished(&self, after: u64, count: usize) -> Result<Vec<InboxRow>, Error>;
+    fn inbox_parked(&self, after: u64, count: usize) -> Result<Vec<InboxRow>, Error>;
     fn lane(&self, lane: &str) -> Result<Option<LaneRow>, Error>;
     fn lanes(&self, after: &str, count: usize) -> Result<Vec<LaneRow>, Error>;
     fn token(&self, kind: TokenKind, source: &str, key: &[u8]) -> Result<Option<(Instant, Option<Bytes>)>, Error>;

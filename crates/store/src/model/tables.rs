@@ -193,6 +193,11 @@ impl View for State {
         Ok(rows.filter(|row| row.state.is_unfinished()).take(count).cloned().collect())
     }
 
+    fn inbox_parked(&self, after: u64, count: usize) -> Result<Vec<InboxRow>, Error> {
+        let rows = self.inbox.range(after.saturating_add(1)..).map(|(_, (row, _))| row);
+        Ok(rows.filter(|row| row.state == InboxState::Parked).take(count).cloned().collect())
+    }
+
     fn lane(&self, lane: &str) -> Result<Option<LaneRow>, Error> {
         Ok(self.lanes.get(lane).cloned())
     }

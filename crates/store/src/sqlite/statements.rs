@@ -2,7 +2,7 @@
 //! a connection and cached there. A test reads the other sources of this crate and fails on SQL outside this file.
 
 /// One script a schema version: script `n` (counted from 0) leads from `user_version` `n` to `n + 1`. Scripts are only ever added.
-pub(crate) const MIGRATIONS: &[&str] = &[SCHEMA_1];
+pub(crate) const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
 
 /// Bodies live in tables with a row id: a large value in a table without one spreads over overflow pages and multiplies the file.
 /// `postings` and `current` hold nothing but their key and a few small integers, so they are their own index.
@@ -108,6 +108,12 @@ CREATE TABLE identity_journal (
 PRAGMA user_version = 1;
 ";
 
+/// What waits for a person is looked for by itself; without an index each look would walk over the whole inbox.
+const SCHEMA_2: &str = "
+CREATE INDEX inbox_parked ON inbox (number) WHERE state = 13;
+PRAGMA user_version = 2;
+";
+
 // Connection set-up.
 pub(crate) const WRITER_SETUP: &str = "
 PRAGMA journal_mode = WAL;
@@ -200,6 +206,9 @@ pub(crate) const INBOX_RAW: &str = "SELECT raw FROM inbox WHERE number = ?1";
 pub(crate) const INBOX_UNFINISHED: &str =
     "SELECT number, sha256, received, state, reason, link, lane, accept, application_answer, client, application, facility, control_id, day
     FROM inbox WHERE state < 10 AND number > ?1 ORDER BY number LIMIT ?2";
+pub(crate) const INBOX_PARKED: &str =
+    "SELECT number, sha256, received, state, reason, link, lane, accept, application_answer, client, application, facility, control_id, day
+    FROM inbox WHERE state = 13 AND number > ?1 ORDER BY number LIMIT ?2";
 pub(crate) const UPDATE_INBOX: &str = "UPDATE inbox SET state = ?2, reason = ?3, accept = coalesce(?4, accept),
     application_answer = coalesce(?5, application_answer) WHERE number = ?1";
 pub(crate) const LANE: &str = "SELECT lane, owner, token, state, reason, message FROM lanes WHERE lane = ?1";

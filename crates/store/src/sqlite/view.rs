@@ -190,6 +190,10 @@ impl View for Books {
         self.all(sql::INBOX_UNFINISHED, params![signed(after), size(count)], rows::inbox_row)
     }
 
+    fn inbox_parked(&self, after: u64, count: usize) -> Result<Vec<InboxRow>, Error> {
+        self.all(sql::INBOX_PARKED, params![signed(after), size(count)], rows::inbox_row)
+    }
+
     fn lane(&self, lane: &str) -> Result<Option<LaneRow>, Error> {
         self.one(sql::LANE, params![lane], rows::lane_row)
     }

@@ -155,7 +155,7 @@ fn a_store_of_a_newer_build_is_not_opened() {
     let (_, seal) = gate_and_seal();
     let clock = Arc::new(ManualClock::new(NOON_NS));
     let refused = Sqlite::open(&place.file(), &Options::default(), SITE, seal, clock);
-    assert!(matches!(refused, Err(OpenError::Newer { found: 99, known: 1 })));
+    assert!(matches!(refused, Err(OpenError::Newer { found: 99, known: 2 })));
 }
 
 #[test]

@@ -103,6 +103,9 @@ fn a_start_finds_what_was_not_finished(house: House) {
     assert_eq!(open.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 3]);
     let later = house.with(all(Interaction::Ingest), |permit| house.store.inbox_unfinished(permit, 1, 10).unwrap());
     assert_eq!(later.len(), 1);
+    let parked = house.with(all(Interaction::Ingest), |permit| house.store.inbox_parked(permit, 0, 10).unwrap());
+    assert_eq!(parked.iter().map(|row| row.number).collect::<Vec<_>>(), [2], "what waits for a person is found");
+    assert!(house.with(all(Interaction::Ingest), |permit| house.store.inbox_parked(permit, 2, 10).unwrap()).is_empty());
 }
 
 fn a_version_names_the_message_it_came_from(house: House) {
