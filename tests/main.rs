@@ -4,6 +4,7 @@
 
 mod corpus;
 mod crossing;
+mod documents;
 mod doors;
 mod fuzz;
 mod golden;

@@ -61,6 +61,11 @@ impl Node {
         drop(self);
     }
 
+    /// SIGKILL while others still hold the node.
+    pub(crate) fn cut(&self) {
+        assert!(Command::new("kill").arg("-KILL").arg(self.child.id().to_string()).status().unwrap().success());
+    }
+
     /// SIGTERM; the exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();

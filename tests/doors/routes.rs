@@ -101,7 +101,9 @@ const ASKS: &[Ask] = &[
     ask(20, 2, "GET", "/fhir/Patient/p1/$everything", "", ""),
     ask(20, 4, "GET", "/fhir/Patient/none/$everything", "", ""),
     ask(21, 2, "POST", "/ingest", ER7, MESSAGE),
-    ask(21, 4, "POST", "/ingest", "Content-Type: text/csv\r\n", MESSAGE),
+    ask(21, 4, "POST", "/ingest", "Content-Type: image/png\r\n", MESSAGE),
+    ask(22, 2, "GET", "/ingest", "", ""),
+    ask(22, 4, "GET", "/ingest?after=yesterday", "", ""),
 ];
 
 #[test]

@@ -57,7 +57,7 @@ impl Ask {
         let (route, path) = find(&parts.method, uri.path(), &runtime.prefix);
         let (params, fault) = match &route {
             // The parameters of a message or of nothing are nobody's.
-            Ok(Route::Ingest) | Err(_) => (Params::default(), None),
+            Ok(Route::Ingest | Route::Held) | Err(_) => (Params::default(), None),
             Ok(_) => match Params::read(&query, "", &runtime.limits) {
                 Ok(params) => (params, None),
                 Err(issue) => (Params::default(), Some(issue)),
@@ -198,8 +198,9 @@ fn find(method: &Method, path: &str, prefix: &str) -> (Result<Route, Astray>, St
     if path == "/ingest" {
         let route = match *method {
             Method::POST => Ok(Route::Ingest),
+            Method::GET | Method::HEAD => Ok(Route::Held),
             Method::OPTIONS => Ok(Route::Options),
-            _ => Err(Astray::Method("POST, OPTIONS")),
+            _ => Err(Astray::Method("GET, HEAD, POST, OPTIONS")),
         };
         return (route, "ingest".to_owned());
     }

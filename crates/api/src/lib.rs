@@ -21,6 +21,7 @@ mod capability;
 mod crew;
 mod cursor;
 mod desk;
+mod document;
 mod entries;
 mod etag;
 mod fault;

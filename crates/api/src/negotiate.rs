@@ -18,6 +18,8 @@ pub(crate) enum Sent {
     Form,
     /// An HL7 v2 message in its delimited form.
     Er7,
+    /// XML, rows or bytes of any kind: what they are is told by their beginning.
+    Document,
     /// No Content-Type.
     Unsaid,
 }
@@ -120,9 +122,8 @@ pub(crate) fn sent(headers: &HeaderMap) -> Result<Sent, Fault> {
     let utf8 = parameters.iter().all(|(name, value)| *name != "charset" || value.eq_ignore_ascii_case("utf-8"));
     let version = parameters.iter().all(|(name, value)| *name != "fhirversion" || value.starts_with("4.0"));
     let sent = match name.as_str() {
-        ER7 | "application/hl7-v2" | "application/hl7-v2+er7" | "text/plain" | "application/octet-stream" => {
-            return Ok(Sent::Er7);
-        }
+        ER7 | "application/hl7-v2" | "application/hl7-v2+er7" => return Ok(Sent::Er7),
+        name if DOCUMENT_NAMES.contains(&name) => return Ok(Sent::Document),
         "application/json-patch+json" => Sent::JsonPatch,
         "application/x-www-form-urlencoded" => Sent::Form,
         name if FHIR_JSON_NAMES.contains(&name) => Sent::FhirJson,
@@ -182,6 +183,19 @@ fn is_zero(weight: &str) -> bool {
 
 /// HL7 v2 over HTTP names its delimited form so.
 pub(crate) const ER7: &str = "x-application/hl7-v2+er7";
+/// The charset that such a header states is no more than a hint (senders copy it), so it is not looked at.
+const DOCUMENT_NAMES: [&str; 9] = [
+    "text/plain",
+    "text/csv",
+    "text/xml",
+    "text/tab-separated-values",
+    "application/octet-stream",
+    "application/xml",
+    "application/soap+xml",
+    "application/cda+xml",
+    "application/hl7-cda+xml",
+];
+
 const FHIR_JSON_NAMES: [&str; 3] = ["application/fhir+json", "application/json", "text/json"];
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{operation, read, search, write};
+use crate::{document, operation, read, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -149,7 +149,7 @@ impl Service {
         if let Some(issue) = ask.fault.take() {
             return Err(refuse(issue));
         }
-        if *route != Route::Ingest {
+        if !matches!(route, Route::Ingest) {
             negotiate::accepts_json(&ask.headers, ask.params.format.as_deref()).map_err(refuse)?;
         }
         let limits = &self.desk.runtime.limits;
@@ -189,6 +189,17 @@ impl Service {
 /// One request behind the gate, on whatever thread this is called.
 fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> Pending<Reply, Reply> {
     match route {
+        Route::Ingest if document::is_document(ask, body) => {
+            let client = access.client.id.as_str().to_owned();
+            let link = desk.links.of(&client);
+            let sent = desk.exchange.document(body, &client, &link);
+            let access = Access { message: Some(sent.reference()), ..access };
+            desk.gate.write(access, |permit| document::take(desk, ask, permit, &sent))
+        }
+        Route::Held => {
+            let client = access.client.id.as_str().to_owned();
+            desk.gate.write(access, |permit| document::held(desk, ask, permit, &client))
+        }
         Route::Ingest => {
             let client = access.client.id.as_str().to_owned();
             let link = desk.links.of(&client);
@@ -290,7 +301,7 @@ where
 /// Whether a body of this kind belongs to the route.
 fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
     match route {
-        Route::Ingest => matches!(sent, Sent::Er7 | Sent::Unsaid),
+        Route::Ingest => matches!(sent, Sent::Er7 | Sent::Document | Sent::FhirJson | Sent::Unsaid),
         Route::Patch(_) | Route::PatchWhere(_) => sent == Sent::JsonPatch,
         Route::Search(_) | Route::CompartmentSearch(..) => matches!(sent, Sent::Form | Sent::Unsaid) || empty,
         Route::Everything(_) => empty || ask.method == hyper::Method::GET,

@@ -1,5 +1,7 @@
 //! What a translated message does to what is stored: each change on its current version, older events held back, merges as links.
 
+use std::collections::HashMap;
+
 use dukou_audit::Permit;
 use dukou_fhir::{
     Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, ResourceType, Text, Value, json,
@@ -9,15 +11,19 @@ use dukou_store::{Expect, How, Put, Version};
 
 use crate::{Error, Exchange};
 
-/// The puts of one message, prepared on the versions that stand now.
+/// The puts of one message, or of the records of one document, prepared on the versions that stand now.
 pub(crate) struct Applied {
     pub(crate) puts: Vec<Put>,
     pub(crate) issues: Vec<Issue>,
+    /// For each record whether it says anything that is not stored; empty unless it was asked for.
+    pub(crate) news: Vec<bool>,
+    /// Resources that cannot be stored.
+    pub(crate) refused: Vec<ResourceKey>,
 }
 
 impl Applied {
     pub(crate) fn nothing() -> Applied {
-        Applied { puts: Vec::new(), issues: Vec::new() }
+        Applied { puts: Vec::new(), issues: Vec::new(), news: Vec::new(), refused: Vec::new() }
     }
 
     /// Whether the content is at fault, so that nothing may be applied.
@@ -30,32 +36,54 @@ impl Exchange {
     /// Puts the changes of a message on the current versions of the resources they speak of; a Provenance names the plan that
     /// made them, so that the message can be followed through the same maps later.
     pub(crate) fn apply(&self, permit: &Permit<'_>, mapped: &Mapped<'_>, program: &Program) -> Result<Applied, Error> {
-        let mut keys: Vec<ResourceKey> = mapped.changes.iter().map(|change| change.key.clone()).collect();
-        for id in mapped.facts.merges.iter().flat_map(|merge| [&merge.survivor, &merge.retired]) {
-            let key = ResourceKey::new(patient_type(), id.clone());
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-        let basis = self.store.basis(permit, &keys)?;
-        let mut sheet = Sheet {
-            exchange: self,
-            plan: program.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
-            event_time: mapped.facts.event_time.as_deref().and_then(|text| self.instant(text)),
-            rows: keys
-                .into_iter()
-                .zip(basis.versions)
-                .map(|(key, current)| Row { key, current, content: None, held: false })
-                .collect(),
-            applied: Applied::nothing(),
-        };
-        for change in &mapped.changes {
-            sheet.change(change)?;
-        }
-        for merge in &mapped.facts.merges {
-            sheet.merge(merge)?;
+        let mut sheet = self.sheet(permit, &[mapped], program)?;
+        sheet.take(mapped)?;
+        Ok(sheet.finish())
+    }
+
+    /// The same for the records of a document, one after another: a later one finds what an earlier one has said. Says of each
+    /// record whether it brought anything new.
+    pub(crate) fn apply_records(
+        &self,
+        permit: &Permit<'_>,
+        records: &[&Mapped<'_>],
+        program: &Program,
+    ) -> Result<Applied, Error> {
+        let mut sheet = self.sheet(permit, records, program)?;
+        for mapped in records {
+            sheet.compared = Some(false);
+            sheet.take(mapped)?;
+            let news = sheet.compared.take().unwrap_or(true);
+            sheet.applied.news.push(news);
         }
         Ok(sheet.finish())
+    }
+
+    fn sheet(&self, permit: &Permit<'_>, said: &[&Mapped<'_>], program: &Program) -> Result<Sheet<'_>, Error> {
+        let mut keys: Vec<ResourceKey> = Vec::new();
+        let mut places: HashMap<ResourceKey, usize> = HashMap::new();
+        let mut add = |key: ResourceKey| {
+            places.entry(key.clone()).or_insert_with(|| {
+                keys.push(key);
+                keys.len() - 1
+            });
+        };
+        for mapped in said {
+            mapped.changes.iter().for_each(|change| add(change.key.clone()));
+            let merged = mapped.facts.merges.iter().flat_map(|merge| [&merge.survivor, &merge.retired]);
+            merged.for_each(|id| add(ResourceKey::new(patient_type(), id.clone())));
+        }
+        let basis = self.store.basis(permit, &keys)?;
+        let row = |(key, current)| Row { key, current, content: None, event_time: None };
+        Ok(Sheet {
+            exchange: self,
+            plan: program.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
+            event_time: None,
+            rows: keys.into_iter().zip(basis.versions).map(row).collect(),
+            places,
+            compared: None,
+            applied: Applied::nothing(),
+        })
     }
 
     fn instant(&self, text: &str) -> Option<Instant> {
@@ -76,6 +104,9 @@ struct Sheet<'e> {
     plan: String,
     event_time: Option<Instant>,
     rows: Vec<Row>,
+    places: HashMap<ResourceKey, usize>,
+    /// Whether the record that is being taken has said anything new so far; nothing where nobody asks.
+    compared: Option<bool>,
     applied: Applied,
 }
 
@@ -83,28 +114,42 @@ struct Row {
     key: ResourceKey,
     current: Option<Version>,
     content: Option<Value<'static>>,
-    held: bool,
+    /// The newest event that this message or document tells of it.
+    event_time: Option<Instant>,
 }
 
 impl Sheet<'_> {
+    /// Takes what one message or record says.
+    fn take(&mut self, mapped: &Mapped<'_>) -> Result<(), Error> {
+        self.event_time = mapped.facts.event_time.as_deref().and_then(|text| self.exchange.instant(text));
+        mapped.changes.iter().try_for_each(|change| self.change(change))?;
+        mapped.facts.merges.iter().try_for_each(|merge| self.merge(merge))
+    }
+
     fn change(&mut self, change: &Change<'_>) -> Result<(), Error> {
         let event_time = self.event_time;
-        let Some(row) = self.rows.iter_mut().find(|row| row.key == change.key) else { return Ok(()) };
+        let Some(row) = self.places.get(&change.key).map(|place| &mut self.rows[*place]) else { return Ok(()) };
         let live = row.current.as_ref().filter(|version| !version.is_deleted());
-        let newest = live.and_then(|version| version.event_time);
+        let newest = live.and_then(|version| version.event_time).max(row.event_time);
         if let (Some(stored), Some(event)) = (newest, event_time)
             && event < stored
         {
-            row.held = true;
             self.applied.issues.push(older_event(&change.key));
             return Ok(());
         }
-        let stored = live.map(Exchange::tree).transpose()?;
+        let stored = match (&row.content, live) {
+            (Some(content), _) => Some(content.clone()),
+            (None, live) => live.map(Exchange::tree).transpose()?,
+        };
         let mut content = change.apply(stored.as_ref()).into_static();
         if change.key.kind.as_str() == "Provenance" {
             name_plan(&mut content, &self.plan);
         }
+        if let Some(news) = &mut self.compared {
+            *news = *news || stored.as_ref() != Some(&content);
+        }
         row.content = Some(content);
+        row.event_time = row.event_time.max(event_time);
         Ok(())
     }
 
@@ -123,9 +168,8 @@ impl Sheet<'_> {
         kind: &'static str,
         to: &dukou_fhir::LogicalId,
     ) -> Result<(), Error> {
-        let Some(row) = self.rows.iter_mut().find(|row| row.key.kind == patient_type() && row.key.id == *from) else {
-            return Ok(());
-        };
+        let key = ResourceKey::new(patient_type(), from.clone());
+        let Some(row) = self.places.get(&key).map(|place| &mut self.rows[*place]) else { return Ok(()) };
         let mut content = match (row.content.take(), row.current.as_ref().filter(|version| !version.is_deleted())) {
             (Some(content), _) => content,
             (None, Some(version)) => Exchange::tree(version)?.into_static(),
@@ -139,11 +183,12 @@ impl Sheet<'_> {
             }
         }
         row.content = Some(content);
+        row.event_time = row.event_time.max(self.event_time);
         Ok(())
     }
 
     fn finish(self) -> Applied {
-        let Sheet { exchange, event_time, rows, mut applied, .. } = self;
+        let Sheet { exchange, rows, mut applied, .. } = self;
         for row in rows {
             let Some(content) = row.content else { continue };
             let live = row.current.as_ref().filter(|version| !version.is_deleted());
@@ -153,10 +198,13 @@ impl Sheet<'_> {
             match Draft::new(&content, row.key.clone()) {
                 Ok(draft) => {
                     let mut put = Put::write(row.key, How::Update, expect, &content, draft, exchange.search_site());
-                    put.event_time = newest.max(event_time);
+                    put.event_time = newest.max(row.event_time);
                     applied.puts.push(put);
                 }
-                Err(_) => applied.issues.push(not_storable(&row.key)),
+                Err(_) => {
+                    applied.issues.push(not_storable(&row.key));
+                    applied.refused.push(row.key);
+                }
             }
         }
         applied

@@ -414,7 +414,7 @@ fn owed(step: IngestStep, message: &Message<'_>, code: AckCode) -> bool {
     }
 }
 
-fn leaves(accounts: &Accounts) -> Leaves {
+pub(crate) fn leaves(accounts: &Accounts) -> Leaves {
     Leaves {
         leaves: accounts.leaves,
         emitted: accounts.emitted,

@@ -6,6 +6,7 @@
 //! This crate knows no HTTP, no socket, no clock and no SQL. Start with `ingest.rs`: whoever reads it has read the product.
 
 mod apply;
+mod document;
 mod error;
 mod ingest;
 pub mod issues;
@@ -22,6 +23,7 @@ use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
 use dukou_mapping::Program;
 use dukou_store::Store;
 
+pub use document::{Counts, Document, HeldDocument, Taken, is_document};
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
     SearchLimits, Version,

@@ -173,5 +173,6 @@ fn an_unreadable_message_is_kept_and_refused_with_an_acknowledgement() {
     let outcome =
         house.ask("POST", "/ingest").header("accept", "application/fhir+json").body("text/plain", b"PID|2||").done();
     assert_eq!((outcome.status, outcome.json()["resourceType"].as_str()), (422, Some("OperationOutcome")));
-    assert_eq!(house.ask("GET", "/ingest").done().verdict(), (405, "method-not-allowed".into()));
+    assert_eq!(house.ask("GET", "/ingest").done().status, 200, "nothing is held");
+    assert_eq!(house.ask("PUT", "/ingest").done().verdict(), (405, "method-not-allowed".into()));
 }
