@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use dukou_fhir::{Issue, Language, Object, OperationOutcome, ResourceKey, Value, json};
-use dukou_mapping::{Accounts, LeafClass, Program};
-use dukou_wire::{Limits, batch, er7};
+use dukou_mapping::{Accounts, LeafClass, Mapped, Program};
+use dukou_wire::{Format, Limits, batch, er7};
 
 use crate::config::Maps;
 use crate::maps::{MapError, MapFiles};
@@ -17,7 +17,7 @@ use crate::maps::{MapError, MapFiles};
 /// What to convert and where to put it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Convert {
-    /// Files, or folders whose `.hl7` files are converted.
+    /// Files of any format, or folders whose `.hl7`, `.xml`, `.json`, `.csv` and `.txt` files are converted.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Folder for `<name>.bundle.json` and `<name>.issues.json`; without it the bundles go to standard output, one a line.
@@ -56,7 +56,7 @@ pub(crate) enum ConvertError {
     #[error("reading --zone '{0}': write an offset such as +08:00")]
     Zone(String),
     /// A folder holds no message.
-    #[error("{} holds no .hl7 file", .0.display())]
+    #[error("{} holds no .hl7, .xml, .json, .csv or .txt file", .0.display())]
     Nothing(PathBuf),
     /// A result cannot be written, or a named path cannot be read.
     #[error("using {}", path.display())]
@@ -86,6 +86,12 @@ impl Convert {
             progress.show(n, name);
             let raw = fs::read(file).map_err(|source| ConvertError::Io { path: file.clone(), source })?;
             let converted = self.one(&program, &site, &raw);
+            // A folder may hold files that are no messages at all; only a file that was named, or that is called a message, must be one.
+            if converted.refusal.is_some() && !self.paths.contains(file) && file.extension().is_none_or(|e| e != "hl7")
+            {
+                eprintln!("{}: passed over, no map speaks of it", file.display());
+                continue;
+            }
             if let Some(reason) = &converted.refusal {
                 eprintln!("{}: no message that can be read: {reason}", file.display());
                 all_read = false;
@@ -125,10 +131,12 @@ impl Convert {
 
     /// Converts the messages of one file: a batch gives one bundle, in which later messages act on what earlier ones made.
     fn one(&self, program: &Program, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
+        if dukou_wire::sniff(raw) != Format::Er7 {
+            return self.document(program, site, raw);
+        }
         let mut converted = Converted::default();
         let limits = Limits::default();
         let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
-        let mut state: HashMap<ResourceKey, usize> = HashMap::new();
         let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
         if parts.is_empty() {
             // Nothing in it begins like a message: the parser says why.
@@ -151,17 +159,45 @@ impl Convert {
                     let reported =
                         lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
                     converted.lines.push(Line::accounted(kind, &mapped.accounts, reported.collect(), begun));
-                    for change in &mapped.changes {
-                        let n = *state.entry(change.key.clone()).or_insert_with(|| {
-                            converted.resources.push((change.key.clone(), None));
-                            converted.resources.len() - 1
-                        });
-                        let stored = converted.resources[n].1.take();
-                        converted.resources[n].1 = Some(change.apply(stored.as_ref()).into_static());
-                    }
-                    converted.issues.extend(mapped.issues);
+                    converted.take(&mapped);
                 }
             }
+        }
+        converted
+    }
+
+    /// Converts a document or rows: later records act on what earlier ones made.
+    fn document(&self, program: &Program, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
+        let mut converted = Converted::default();
+        let begun = clock();
+        let limits = Limits::default();
+        let (envelope, issues) = match program.open(raw, &limits, site) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                converted.refusal = Some(reason.to_string());
+                converted.lines.push(Line::refused(reason.code(), begun));
+                converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
+                return converted;
+            }
+        };
+        converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+        let inner = program.wrapped(&envelope, &limits, site);
+        if let Some((_, issues)) = &inner {
+            converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+        }
+        let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
+        let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
+        let mut records = program.records(message, &place);
+        for record in records.by_ref() {
+            converted.take(&record.mapped);
+        }
+        let accounts = records.accounts();
+        let lines = accounts.lines(program, message);
+        let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
+        let kind = message.format().as_str().to_owned();
+        converted.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
+        if converted.resources.is_empty() && converted.issues.is_empty() {
+            converted.refusal = Some("no map speaks of this document".to_owned());
         }
         converted
     }
@@ -193,12 +229,26 @@ impl Convert {
 #[derive(Default)]
 struct Converted {
     resources: Vec<(ResourceKey, Option<Value<'static>>)>,
+    places: HashMap<ResourceKey, usize>,
     issues: Vec<Issue>,
     lines: Vec<Line>,
     refusal: Option<String>,
 }
 
 impl Converted {
+    /// Puts what one message or record says on what earlier ones made.
+    fn take(&mut self, mapped: &Mapped<'_>) {
+        for change in &mapped.changes {
+            let n = *self.places.entry(change.key.clone()).or_insert_with(|| {
+                self.resources.push((change.key.clone(), None));
+                self.resources.len() - 1
+            });
+            let stored = self.resources[n].1.take();
+            self.resources[n].1 = Some(change.apply(stored.as_ref()).into_static());
+        }
+        self.issues.extend(mapped.issues.iter().cloned());
+    }
+
     /// A transaction of PUTs, as it would be sent to an empty server.
     fn bundle(&self) -> Value<'_> {
         let entries = self.resources.iter().filter_map(|(key, content)| {
@@ -295,14 +345,20 @@ pub(crate) fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, PathBuf
         let path = entry?.path();
         if path.is_dir() {
             walk(root, &path, files)?;
-        } else if path.extension().is_some_and(|e| e == "hl7")
-            && !path.to_string_lossy().ends_with(".expected.roundtrip.hl7")
-        {
+        } else if is_input(&path) {
             let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
             files.push((path, name));
         }
     }
     Ok(())
+}
+
+/// A file that may hold messages: not what an earlier run wrote beside it, and not what a test expects.
+fn is_input(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let written = [".bundle.json", ".issues.json"].iter().any(|ending| name.ends_with(ending));
+    let known = path.extension().is_some_and(|e| ["hl7", "xml", "json", "csv", "txt"].iter().any(|known| e == *known));
+    known && !written && !name.starts_with("expected.") && !name.contains(".expected.")
 }
 
 fn create(path: &Path) -> Result<(PathBuf, BufWriter<File>), ConvertError> {
