@@ -1,11 +1,12 @@
-//! Messages and what they become, as files: adding a case is adding a folder below `fixtures/hl7v2`. `BLESS=1` rewrites what is expected.
+//! Messages and documents and what they become, as files: adding a case is adding a folder below `fixtures/hl7v2`, `cn-xml`, `cn-json`,
+//! `delimited` or `cda`. `BLESS=1` rewrites what is expected.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dukou_fhir::{Language, OperationOutcome, Value, json};
-use dukou_mapping::Program;
-use dukou_wire::{Limits, Site, er7};
+use dukou_mapping::{Accounts, LeafClass, Program};
+use dukou_wire::{Format, Issue, Limits, Message, Site, delimited, er7, json as wire_json, xml};
 
 fn program(overlays: &[&str]) -> Program {
     let overlays: Vec<String> = overlays.iter().map(|name| (*name).to_owned()).collect();
@@ -13,11 +14,43 @@ fn program(overlays: &[&str]) -> Program {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/hl7v2");
-    let mut cases: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|p| p.is_dir()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let folders = ["hl7v2", "cn-xml", "cn-json", "delimited"].map(|name| folder.join(name));
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     cases.sort();
     cases
+}
+
+/// The bytes of a case: the one file in its folder that is called `input`.
+fn input(case: &Path) -> Vec<u8> {
+    let mut files = fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.file_stem().is_some_and(|stem| stem == "input"));
+    fs::read(file.unwrap_or_else(|| panic!("{} has no input", case.display()))).unwrap()
+}
+
+fn opened<'a>(program: &Program, raw: &'a [u8]) -> (Message<'a>, Vec<Issue>) {
+    program.open(raw, &Limits::default(), &Site::default()).unwrap()
+}
+
+fn printed(message: &Message<'_>) -> Vec<u8> {
+    match message.format() {
+        Format::Er7 => er7::print(message),
+        Format::Xml => xml::print(message),
+        Format::Json => wire_json::print(message),
+        Format::Delimited => delimited::print(message),
+    }
+}
+
+/// The account of a document, its reported leaves by name.
+fn account(accounts: &Accounts, program: &Program, message: &Message<'_>) -> String {
+    let reported = accounts.lines(program, message).filter(|line| line.class == LeafClass::Reported);
+    let reported: Vec<String> = reported.map(|line| line.path.to_string()).collect();
+    let sums = serde_json::json!({
+        "leaves": accounts.leaves, "emitted": accounts.emitted, "complement": accounts.complement,
+        "dropped": accounts.dropped, "reported": reported,
+    });
+    format!("{}\n", serde_json::to_string_pretty(&sums).unwrap())
 }
 
 fn pretty(value: &Value<'_>) -> String {
@@ -43,10 +76,13 @@ fn every_case_becomes_what_its_folder_says() {
     for case in cases() {
         let overlay = fs::read_to_string(case.join("overlay")).unwrap_or_default();
         let (_, program) = programs.iter().find(|(name, _)| *name == overlay.trim()).expect("an overlay of the house");
-        let raw = fs::read(case.join("input.hl7")).unwrap();
-        let (message, wire_issues) = er7::parse(&raw, &Limits::default(), &Site::default()).unwrap();
-        assert_eq!(er7::print(&message), raw, "{}: printing gives the bytes back", case.display());
-        let mapped = program.to_fhir(&message, &dukou_mapping::Site { id: "fixture", zone: "+08:00" });
+        let raw = input(&case);
+        let (envelope, mut wire_issues) = opened(program, &raw);
+        assert_eq!(printed(&envelope), raw, "{}: printing gives the bytes back", case.display());
+        let inner = program.wrapped(&envelope, &Limits::default(), &Site::default());
+        let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
+        wire_issues.extend(inner.iter().flat_map(|(_, found)| found.iter().cloned()));
+        let mapped = program.to_fhir(message, &dukou_mapping::Site { id: "fixture", zone: "+08:00" });
         let a = &mapped.accounts;
         assert_eq!(
             a.leaves,
@@ -57,9 +93,12 @@ fn every_case_becomes_what_its_folder_says() {
         let issues: Vec<_> =
             wire_issues.iter().map(dukou_exchange::issues::of_wire).chain(mapped.issues.iter().cloned()).collect();
         let outcome = OperationOutcome { issues }.to_value(Language::English);
-        for (name, found) in
-            [("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))]
-        {
+        let mut expected =
+            vec![("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))];
+        if message.format() != Format::Er7 {
+            expected.push(("expected.account.json", account(&mapped.accounts, program, message)));
+        }
+        for (name, found) in expected {
             let file = case.join(name);
             let expected = fs::read_to_string(&file).unwrap_or_default();
             if bless {
@@ -77,10 +116,12 @@ fn a_translation_is_the_same_every_time_and_its_resources_are_valid() {
     let (first, second) = (program(&["cn"]), program(&["cn"]));
     assert_eq!(first.hash(), second.hash());
     for case in cases() {
-        let raw = fs::read(case.join("input.hl7")).unwrap();
-        let (message, _) = er7::parse(&raw, &Limits::default(), &Site::default()).unwrap();
+        let raw = input(&case);
+        let (envelope, _) = opened(&first, &raw);
+        let inner = first.wrapped(&envelope, &Limits::default(), &Site::default());
+        let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
         let site = dukou_mapping::Site { id: "fixture", zone: "+08:00" };
-        let (one, two) = (first.to_fhir(&message, &site), second.to_fhir(&message, &site));
+        let (one, two) = (first.to_fhir(message, &site), second.to_fhir(message, &site));
         assert_eq!(pretty(&one.to_bundle()), pretty(&two.to_bundle()), "{}", case.display());
         for change in &one.changes {
             let resource = change.apply(None);
