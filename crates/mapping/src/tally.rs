@@ -214,8 +214,20 @@ impl Tally {
     /// The leaf at a smallest position.
     #[inline]
     pub(crate) fn emit(&mut self, node: Node<'_>, claim: Claim, lossy: bool) {
-        if let Some(leaf) = self.leaf(node.span().start) {
-            self.push(leaf, claim, LeafClass::Emitted, lossy);
+        let span = node.span();
+        match self.leaf(span.start) {
+            Some(leaf) if self.starts.get(leaf + 1).is_none_or(|next| *next >= span.end) => {
+                self.push(leaf, claim, LeafClass::Emitted, lossy);
+            }
+            _ => self.emit_runs(node, claim),
+        }
+    }
+
+    /// The runs of text of an element that holds elements as well; what their tags said is lost.
+    #[cold]
+    fn emit_runs(&mut self, node: Node<'_>, claim: Claim) {
+        for leaf in self.within(node.span()) {
+            self.push(leaf, claim, LeafClass::Emitted, true);
         }
     }
 

@@ -321,6 +321,20 @@ fn what_a_soap_envelope_carries_is_the_document() {
 }
 
 #[test]
+fn narrative_counts_as_carried_and_marks_alone_say_nothing() {
+    let map = "map: note\nsource: {format: xml, root: doc}\nmode: snapshot\nfhir: Patient\nid: {key: no, weak: error}\nrules:\n  \
+               no: no <-> identifier[first].value\n  name: name <-> name[first] via cn/name\n  text: text -> contact[first].name.text\n";
+    let program = program_of(map);
+    let text = "<doc><no>1</no><name><!-- none --> <x/></name><text>既往 <b>体健</b>。</text></doc>";
+    let message = open(&program, text);
+    let made = resources(&program, &message);
+    assert!(made[0].get("name").is_none());
+    assert_eq!(made[0].text_at("contact[0].name.text"), Some("既往 体健。"));
+    let lines = account(&program, &message);
+    assert!(lines.iter().all(|line| line.1 == "emitted"), "{lines:?}");
+}
+
+#[test]
 fn a_null_of_json_changes_nothing_unless_a_rule_says_so() {
     let map = |clause: &str| {
         format!(
