@@ -23,7 +23,7 @@ impl Choices<'_> {
     fn next(&mut self, bound: usize) -> usize {
         let byte = self.bytes.get(self.at % self.bytes.len().max(1)).copied().unwrap_or(0);
         self.at += 1;
-        (usize::from(byte) ^ self.at * 7) % bound
+        (usize::from(byte) ^ (self.at * 7)) % bound
     }
 }
 

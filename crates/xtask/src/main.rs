@@ -2,8 +2,10 @@
 //!
 //! `schema <folder>` makes the tables of `crates/fhir/data` from the published R4 definitions (`profiles-resources.json`,
 //! `profiles-types.json`, `valuesets.json`, `v2-tables.json`, `v3-codesystems.json`, `search-parameters.json`).
-//! `bless` rewrites what the golden cases expect. `soak` runs the tests that grow with the time they are given.
+//! `bless` rewrites what the golden cases expect. `soak` runs the tests that grow with the time they are given, and `guided` for ten
+//! minutes a target. `guided <seconds>` runs the fuzz targets that follow coverage.
 
+mod guided;
 mod schema;
 
 use std::error::Error;
@@ -16,7 +18,10 @@ fn main() -> ExitCode {
     let done = match words[..] {
         ["schema", definitions] => schema::make(Path::new(definitions), Path::new(FHIR_DATA)),
         ["bless"] => tests(&["golden"], &[("BLESS", "1")]),
-        ["soak"] => tests(&["crossing", "simulation", "fuzz"], &SOAK).and_then(|_| flips()),
+        ["soak"] => {
+            tests(&["crossing", "simulation", "fuzz"], &SOAK).and_then(|_| flips()).and_then(|_| guided::run("600"))
+        }
+        ["guided", seconds] => guided::run(seconds),
         _ => Err(USAGE.into()),
     };
     match done {
@@ -52,7 +57,7 @@ fn cargo(package: &str, filters: &[&str], variables: &[(&str, &str)]) -> Result<
 const SOAK: [(&str, &str); 3] =
     [("DUKOU_KILL_ROUNDS", "1000"), ("DUKOU_SEEDS", "100000"), ("DUKOU_FUZZ_SECONDS", "600")];
 
-const USAGE: &str = "usage: cargo xtask schema <folder of the R4 definitions> | bless | soak";
+const USAGE: &str = "usage: cargo xtask schema <folder of the R4 definitions> | bless | guided <seconds> | soak";
 
 /// Where the tables stand.
 const FHIR_DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fhir/data");
