@@ -1,12 +1,13 @@
 //! Names of resources and of their versions.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ResourceType;
 
 /// The logical id of a resource: 1 to 64 of `[A-Za-z0-9.-]` (FHIR datatype id).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogicalId(Box<str>);
+pub struct LogicalId(Arc<str>);
 
 impl LogicalId {
     /// The id, where the text is one.

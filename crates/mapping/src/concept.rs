@@ -1,6 +1,60 @@
 //! Translated codes beside the codes that were sent.
 
 use dukou_fhir::{Forest, NodeId};
+use dukou_terminology::{Table, Translation};
+
+use crate::plan::Write;
+use crate::reading::{first_leaf, part, valued};
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::write::{Given, Grown, Growth};
+
+impl<'m> Run<'m> {
+    /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
+    pub(crate) fn translate(
+        &mut self,
+        write: &Write,
+        table: usize,
+        made: Option<Grown<'m>>,
+        given: Given<'_, 'm>,
+        point: usize,
+    ) -> Growth<'m> {
+        let Some(made) = made else { return Ok(None) };
+        let table: &'m Table = &self.program.tables[table];
+        let target = write.targets.first().map_or("", |target| target.kind.name());
+        let (concept, coding) = (target == "CodeableConcept", target == "Coding");
+        let leaf = given.first().map(|node| first_leaf(part(node, 1))).filter(|leaf| valued(*leaf));
+        let (true, Some(leaf)) = (self.forest.is_object(made.node) && (concept || coding), leaf) else {
+            return Ok(Some(made));
+        };
+        let text = leaf.text();
+        let mut source = None;
+        let translated = match table.translate(text.trim()) {
+            Translation::Coded(found) => {
+                source = (!found.lossy).then_some(table.head().source.as_str());
+                if found.lossy {
+                    self.tally.lossy(point);
+                }
+                let coding = self.forest.object();
+                let parts = [("system", found.system), ("code", Some(&*found.code)), ("display", found.display)];
+                for (name, text) in parts {
+                    let Some(text) = text else { continue };
+                    let text = self.forest.joined(&[text]);
+                    self.forest.append(coding, name, text);
+                }
+                Some(coding)
+            }
+            Translation::Text => None,
+            Translation::Refused => return Err(Refusal("code-unknown")),
+        };
+        let node = match (translated, coding) {
+            (Some(translated), true) => translated,
+            (None, true) => return Err(Refusal("code-unknown")),
+            (translated, false) => concept_with(&mut self.forest, made.node, translated, source, &text),
+        };
+        Ok(Some(Grown { node, ..made }))
+    }
+}
 
 /// The translated coding stands first; the sender's own stays behind it unless the two say the same: same code and
 /// system, no system, or the system of a table (`source`) that leads back from the translation.

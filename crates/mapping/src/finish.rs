@@ -12,18 +12,22 @@ use crate::run::{Run, change};
 /// Resources, and parts of them, that were not made after all.
 #[derive(Debug, Default)]
 pub(crate) struct Fallen {
-    owners: HashSet<u32, QuickHash>,
+    owners: Vec<bool>,
     regions: HashSet<(u32, u16), QuickHash>,
 }
 
 impl Fallen {
     pub(crate) fn add(&mut self, owner: u32) {
-        self.owners.insert(owner);
+        let owner = owner as usize;
+        if self.owners.len() <= owner {
+            self.owners.resize(owner + 1, false);
+        }
+        self.owners[owner] = true;
     }
 
     pub(crate) fn has(&self, owner: u32, region: u16) -> bool {
-        let none = self.owners.is_empty() && self.regions.is_empty();
-        !none && (self.owners.contains(&owner) || (region != 0 && self.regions.contains(&(owner, region))))
+        let fell = self.owners.get(owner as usize).copied().unwrap_or(false);
+        fell || (region != 0 && !self.regions.is_empty() && self.regions.contains(&(owner, region)))
     }
 }
 
@@ -205,8 +209,9 @@ fn remove_lacking(forest: &mut Forest<'_>, object: NodeId, path: &[String], requ
 
 /// Whether one of the members stands. Extensions of a primitive, such as the reason why it is absent, stand for it.
 fn has(forest: &Forest<'_>, object: NodeId, required: &Required) -> bool {
-    let stands = |name: &str| required.any.iter().any(|any| name == any || name.strip_prefix('_') == Some(any));
-    forest.children(object).any(|member| stands(forest.name(member)))
+    let beside = |name: &str| name.strip_prefix('_').is_some_and(|name| required.any.iter().any(|any| name == any));
+    required.any.iter().any(|any| forest.member(object, any).is_some())
+        || forest.children(object).any(|member| beside(forest.name(member)))
 }
 
 /// Keeps only the children for which the test holds; true where something went.

@@ -4,7 +4,7 @@ use dukou_fhir::{IssueType, LogicalId, Severity, Text};
 
 use crate::file::Weak;
 use crate::identify;
-use crate::plan::{EmitPlan, MapPlan};
+use crate::plan::{EmitPlan, LensUse, MapPlan, Operation, Root, Write};
 use crate::reading::At;
 use crate::run::{Instance, Run, Standing};
 use crate::sheet::Sheet;
@@ -107,6 +107,40 @@ impl<'m> Run<'m> {
                 );
                 self.issue(Severity::Error, IssueType::Required, "id-missing", text, path);
                 (None, false)
+            }
+        }
+    }
+
+    /// A Reference to what a map makes of the segment.
+    pub(crate) fn refer(
+        &mut self,
+        operation: &'m Operation,
+        write: &'m Write,
+        at: At<'_, 'm>,
+        sheet: &mut Sheet<'m>,
+        standing: Standing,
+    ) {
+        for path in operation.sources.first().into_iter().flatten() {
+            let near = match &path.root {
+                Root::Own => Some(at.place()),
+                Root::Nearest(name) => Some(self.reading.nearest(name, at)),
+                _ => None,
+            };
+            let several = if near.is_none() { self.reading.places(path, at) } else { Vec::new() };
+            let mut found = false;
+            for (ordinal, place) in (0u32..).zip(near.flatten().into_iter().chain(several)) {
+                let made = match &write.lens {
+                    LensUse::Segment(kind) => self.made_for(*kind, place),
+                    LensUse::Emit(emit) => self.made_by_emit(standing, *emit, place),
+                    _ => None,
+                };
+                let Some(made) = made else { continue };
+                found = true;
+                let reference = self.reference(made);
+                self.place(write, None, ordinal << 16, reference, sheet, standing);
+            }
+            if found {
+                return;
             }
         }
     }

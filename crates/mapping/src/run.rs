@@ -453,7 +453,7 @@ impl<'m> Run<'m> {
                     references.push(self.reference(at));
                 }
             }
-            for mention in &self.mentions {
+            for mention in self.mentions.iter().filter(|mention| mention.again.is_none()) {
                 if seen.insert(mention.key.clone()) {
                     let text = self.forest.joined(&[mention.key.kind.as_str(), "/", mention.key.id.as_str()]);
                     let reference = self.forest.object();

@@ -153,7 +153,8 @@ pub(crate) struct Claim {
 
 impl Tally {
     pub(crate) fn new(message: &Message<'_>) -> Self {
-        let starts: Vec<u32> = message.leaves().map(|leaf| leaf.node.span().start).collect();
+        let mut starts: Vec<u32> = Vec::with_capacity(message.text().len() / 8);
+        message.leaves().for_each(|leaf| starts.push(leaf.node.span().start));
         let pending = Vec::with_capacity(starts.len() + starts.len() / 4);
         Tally { starts, pending, refused: Vec::new(), marks: Vec::new(), hint: 0 }
     }

@@ -3,14 +3,12 @@
 use std::ops::ControlFlow;
 
 use dukou_fhir::{IssueType, NodeId, Severity, Text, Value};
-use dukou_terminology::{Table, Translation};
 use dukou_wire::{Node, Presence};
 
-use crate::concept::concept_with;
 use crate::lens::{self, Hand, choice_name};
 use crate::memory::Recall;
-use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, Root, Takes, TargetPlan, Write, borrowed};
-use crate::reading::{At, Found, first_leaf, part, valued};
+use crate::plan::{Constant, ItemPlace, LensUse, Operation, PathPlan, Takes, TargetPlan, Write, borrowed};
+use crate::reading::{At, Found, first_leaf, valued};
 use crate::refusal::Refusal;
 use crate::rule::NullPolicy;
 use crate::run::{Run, Standing};
@@ -281,40 +279,6 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// A Reference to what a map makes of the segment.
-    fn refer(
-        &mut self,
-        operation: &'m Operation,
-        write: &'m Write,
-        at: At<'_, 'm>,
-        sheet: &mut Sheet<'m>,
-        standing: Standing,
-    ) {
-        for path in operation.sources.first().into_iter().flatten() {
-            let near = match &path.root {
-                Root::Own => Some(at.place()),
-                Root::Nearest(name) => Some(self.reading.nearest(name, at)),
-                _ => None,
-            };
-            let several = if near.is_none() { self.reading.places(path, at) } else { Vec::new() };
-            let mut found = false;
-            for (ordinal, place) in (0u32..).zip(near.flatten().into_iter().chain(several)) {
-                let made = match &write.lens {
-                    LensUse::Segment(kind) => self.made_for(*kind, place),
-                    LensUse::Emit(emit) => self.made_by_emit(standing, *emit, place),
-                    _ => None,
-                };
-                let Some(made) = made else { continue };
-                found = true;
-                let reference = self.reference(made);
-                self.place(write, None, ordinal << 16, reference, sheet, standing);
-            }
-            if found {
-                return;
-            }
-        }
-    }
-
     /// One value: made, translated, filled and placed. False where it was refused.
     #[allow(clippy::too_many_arguments, reason = "one step of a rule whose state is these")]
     fn one(
@@ -462,53 +426,8 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Puts the translation of the sender's code in front of a concept, or in place of a coding's code.
-    fn translate(
-        &mut self,
-        write: &Write,
-        table: usize,
-        made: Option<Grown<'m>>,
-        given: Given<'_, 'm>,
-        point: usize,
-    ) -> Growth<'m> {
-        let Some(made) = made else { return Ok(None) };
-        let table: &'m Table = &self.program.tables[table];
-        let target = write.targets.first().map_or("", |target| target.kind.name());
-        let (concept, coding) = (target == "CodeableConcept", target == "Coding");
-        let leaf = given.first().map(|node| first_leaf(part(node, 1))).filter(|leaf| valued(*leaf));
-        let (true, Some(leaf)) = (self.forest.is_object(made.node) && (concept || coding), leaf) else {
-            return Ok(Some(made));
-        };
-        let text = leaf.text();
-        let mut source = None;
-        let translated = match table.translate(text.trim()) {
-            Translation::Coded(found) => {
-                source = (!found.lossy).then_some(table.head().source.as_str());
-                if found.lossy {
-                    self.tally.lossy(point);
-                }
-                let coding = self.forest.object();
-                let parts = [("system", found.system), ("code", Some(&*found.code)), ("display", found.display)];
-                for (name, text) in parts {
-                    let Some(text) = text else { continue };
-                    let text = self.forest.joined(&[text]);
-                    self.forest.append(coding, name, text);
-                }
-                Some(coding)
-            }
-            Translation::Text => None,
-            Translation::Refused => return Err(Refusal("code-unknown")),
-        };
-        let node = match (translated, coding) {
-            (Some(translated), true) => translated,
-            (None, true) => return Err(Refusal("code-unknown")),
-            (translated, false) => concept_with(&mut self.forest, made.node, translated, source, &text),
-        };
-        Ok(Some(Grown { node, ..made }))
-    }
-
     /// Places a value at every target of the rule.
-    fn place(
+    pub(crate) fn place(
         &mut self,
         write: &'m Write,
         kind: Option<&'static str>,
