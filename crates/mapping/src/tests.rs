@@ -6,6 +6,7 @@ mod documents;
 mod documents_back;
 mod examples;
 mod faults;
+mod laws;
 mod promises;
 mod properties;
 

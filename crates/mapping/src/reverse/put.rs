@@ -31,10 +31,11 @@ impl Program {
         message: &Message<'_>,
         site: &Site<'_>,
     ) -> Result<Written, FromFhirError> {
-        let mut written = self.put_once(view, message, site)?;
+        let (mut written, mut same_keys) = self.put_once(view, message, site)?;
         let mut before = message.raw().to_vec();
         for _ in 1..ROUNDS_MAX {
-            if written.bytes == before || message.format() != Format::Er7 {
+            // A resource that came or went has another id when the message is read again.
+            if written.bytes == before || message.format() != Format::Er7 || !same_keys {
                 break;
             }
             let reader = dukou_wire::Site { charset_default: message.charset(), ..dukou_wire::Site::default() };
@@ -44,7 +45,7 @@ impl Program {
                 Err(_) => None,
             };
             match again {
-                Some(again) => written = again,
+                Some(again) => (written, same_keys) = again,
                 None => {
                     written.bytes = bytes;
                     break;
@@ -55,7 +56,13 @@ impl Program {
         Ok(written)
     }
 
-    fn put_once(&self, view: &Value<'_>, message: &Message<'_>, site: &Site<'_>) -> Result<Written, FromFhirError> {
+    /// One round; whether all resources stand where they stood.
+    fn put_once(
+        &self,
+        view: &Value<'_>,
+        message: &Message<'_>,
+        site: &Site<'_>,
+    ) -> Result<(Written, bool), FromFhirError> {
         let (mapped, trace) = self.trace(message, site);
         let before = mapped.to_bundle();
         let groups = dukou_wire::groups::arrange(message, &mut Vec::new());
@@ -92,16 +99,18 @@ impl Program {
             is.issues.extend(changed.issues);
             is.unseated(&seats);
             let accounts = tally(&is.view, &mut is.marks);
-            return Ok(Written { bytes: changed.bytes, accounts, issues: is.issues });
+            return Ok((Written { bytes: changed.bytes, accounts, issues: is.issues }, true));
         }
         frame.seat_new(&old, &mut is, &mut seats);
         is.run(&seats);
         is.number();
-        let bytes = write_changes(self, message, &was.draft, &is.draft, &gone(&old_seats, &seats), &seats)
-            .map_err(FromFhirError::Change)?;
+        let gone = gone(&old_seats, &seats);
+        let same_keys = gone.is_empty() && seats.len() <= old_seats.len();
+        let bytes =
+            write_changes(self, message, &was.draft, &is.draft, &gone, &seats).map_err(FromFhirError::Change)?;
         is.unseated(&seats);
         let accounts = tally(&is.view, &mut is.marks);
-        Ok(Written { bytes, accounts, issues: is.issues })
+        Ok((Written { bytes, accounts, issues: is.issues }, same_keys))
     }
 }
 

@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use super::{SITE, program};
 use crate::Program;
 
-static PROGRAM: LazyLock<Program> = LazyLock::new(program);
+pub(super) static PROGRAM: LazyLock<Program> = LazyLock::new(program);
 
 const MESSAGE: &str = "MSH|^~\\&|LIS|GMSQ|D|D|20240102030405||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||86001^^^GMSQ^MR~7^^^H^NI||张^伟^^^^^L||19800131|M|||路^^市||199~198|028||M\r\
     PV1|1|I\rORC|RE|P1|F1\rOBR|1|P1|F1|CBC^全血^L|||20240101101010|||||||||||||||||F\rNTE|1||note\rOBX|1|NM|718-7^Hb^LN||135.0|g/L^^UCUM|115-150|N|||F|||20240101||1001^李^四\rNTE|1||n~m\r\
     OBX|2|SN|6690-2^WBC^LN||<^0.50|x|<3|L|||F\rOBX|3|CWE|B^b^L||A^A^L~O^O^L||||||F\rOBX|4|ED|PDF^r^L||^application^pdf^Base64^JVBERg==||||||F\rZZZ|1|x\r";
 
 /// One change to a message: at a place, a piece is taken out and another put in.
-fn changes() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
+pub(super) fn changes() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
     let piece = prop_oneof![
         Just("|".to_owned()),
         Just("^".to_owned()),
@@ -31,7 +31,7 @@ fn changes() -> impl Strategy<Value = Vec<(usize, usize, String)>> {
     prop::collection::vec((0usize..MESSAGE.len(), 0usize..12, piece), 0..12)
 }
 
-fn changed(changes: Vec<(usize, usize, String)>) -> String {
+pub(super) fn changed(changes: Vec<(usize, usize, String)>) -> String {
     let mut chars: Vec<char> = MESSAGE.chars().collect();
     for (at, out, piece) in changes {
         // The header stays readable: a message that cannot be read is not mapped.
