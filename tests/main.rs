@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait and measure by the real clock")]
 
 mod corpus;
+mod coverage;
 mod crossing;
 mod documents;
 mod doors;

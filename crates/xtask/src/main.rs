@@ -2,7 +2,7 @@
 //!
 //! `schema <folder>` makes the tables of `crates/fhir/data` from the published R4 definitions (`profiles-resources.json`,
 //! `profiles-types.json`, `valuesets.json`, `v2-tables.json`, `v3-codesystems.json`, `search-parameters.json`).
-//! `bless` rewrites what the golden cases expect. `soak` runs the tests that grow with the time they are given, and `guided` for ten
+//! `bless` rewrites what the golden cases expect and the page of coverage. `soak` runs the tests that grow with the time they are given, and `guided` for ten
 //! minutes a target. `guided <seconds>` runs the fuzz targets that follow coverage.
 
 mod guided;
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["schema", definitions] => schema::make(Path::new(definitions), Path::new(FHIR_DATA)),
-        ["bless"] => tests(&["golden"], &[("BLESS", "1")]),
+        ["bless"] => tests(&["golden", "coverage"], &[("BLESS", "1")]),
         ["soak"] => {
             tests(&["crossing", "simulation", "fuzz"], &SOAK).and_then(|_| flips()).and_then(|_| guided::run("600"))
         }
