@@ -43,10 +43,11 @@ struct Written {
 impl Draft {
     /// An empty message of this structure, such as `ORU_R01`; any other name gives the flat structure that messages
     /// without one have. MSH-1, MSH-2 and MSH-18 are those of the delimiters and the receiver; MSH-18 may be set
-    /// otherwise.
+    /// otherwise. Levels that MSH-2 cannot declare are off.
     #[must_use]
     pub fn new(structure: &str, delimiters: Delimiters, target: Target) -> Self {
         let structure = groups::structure_named(structure);
+        let delimiters = delimiters.declarable();
         let mut draft = Self { structure, delimiters, target, segments: BTreeMap::new() };
         let name = draft.target.name().to_owned();
         draft.header().set(Place::field(18), &name);
@@ -81,7 +82,7 @@ impl Draft {
         self.segment(path.groups(), path.segment(), path.occurrence()).set(Place::from(path), text);
     }
 
-    /// The bytes of the message. Segments without a value are left out.
+    /// The bytes of the message. Segments without a value are left out, apart from the header.
     ///
     /// # Errors
     /// When a value cannot be written for this receiver.
@@ -89,7 +90,7 @@ impl Draft {
         let mut bytes = Vec::with_capacity(1024);
         let printer = Printer { delimiters: self.delimiters, target: &self.target };
         for Written { path, segment } in self.segments.values() {
-            if segment.is_empty() {
+            if segment.is_empty() && segment.id() != "MSH" {
                 continue;
             }
             segment.print(printer, path, &mut bytes)?;

@@ -29,6 +29,27 @@ impl Default for Delimiters {
 }
 
 impl Delimiters {
+    /// The delimiters that MSH-2 can declare: without a repetition separator nothing behind it has a place.
+    pub(crate) fn declarable(self) -> Self {
+        match (self.component, self.repetition) {
+            (component, 0) => {
+                Self { field: self.field, component, repetition: 0, escape: 0, subcomponent: 0, truncation: 0 }
+            }
+            _ => self,
+        }
+    }
+
+    /// What stands in MSH-2. A level that is off while a later one is not is declared by the repetition separator, which
+    /// outranks it.
+    pub(crate) fn declared(self) -> Vec<u8> {
+        let Self { component, repetition, escape, subcomponent, truncation, .. } = self.declarable();
+        let mut declared = vec![component, repetition, escape, subcomponent, truncation];
+        while declared.last() == Some(&0) {
+            declared.pop();
+        }
+        declared.into_iter().map(|b| if b == 0 { repetition } else { b }).collect()
+    }
+
     /// The four delimiters that split, each with the field separator in place of a level that is off.
     fn splitting(self) -> [u8; 4] {
         [self.field, self.repetition, self.component, self.subcomponent].map(|d| if d == 0 { self.field } else { d })

@@ -87,6 +87,18 @@ fn a_level_or_an_escape_that_the_message_lacks_is_an_error() {
 }
 
 #[test]
+fn a_level_that_is_off_is_declared_so_that_it_is_read_as_off() {
+    for header in ["MSH|~~\\&|A", "MSH|^~~&|A", "MSH|^~\\~#|A", "MSH|^|A", "MSH||A", "MSH|^~|A"] {
+        let bytes = format!("{header}\rZZ1|a^b&c\r");
+        let delimiters = parsed(bytes.as_bytes()).delimiters();
+        let mut draft = Draft::new("UNKNOWN", delimiters, Target::of(Charset::Utf8));
+        draft.set(&path("ZZ1-1"), "1");
+        let written = draft.print().unwrap();
+        assert_eq!(parsed(&written).delimiters(), delimiters, "{header}");
+    }
+}
+
+#[test]
 fn edits_leave_every_other_byte_as_it_was() {
     let bytes = b"MSH|^~\\&|LIS|H|||||ADT^A08|1|P|2.4||||||GBK\n\nPID|1||A^^^H&&~B|\xC0\xEE^\xAB\x7C\\Q\\|x||\n broken\nPV1|1|I";
     let message = parsed(bytes);

@@ -118,13 +118,8 @@ impl SegmentDraft {
         bytes.extend_from_slice(self.id.as_bytes());
         let mut at = Place::field(0);
         if matches!(self.id.as_str(), "MSH" | "FHS" | "BHS") {
-            let Delimiters { field, component, repetition, escape, subcomponent, truncation } = printer.delimiters;
-            bytes.push(field);
-            let mut declared = vec![component, repetition, escape, subcomponent, truncation];
-            while declared.last() == Some(&0) {
-                declared.pop();
-            }
-            bytes.extend(declared);
+            bytes.push(printer.delimiters.field);
+            bytes.extend(printer.delimiters.declared());
             at = Place::field(2);
         }
         let from = Place::field(at.field + 1);
