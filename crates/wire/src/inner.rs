@@ -46,14 +46,42 @@ pub(crate) fn unwrap<'m>(
             raw_offset: outer.raw_offset(node.span().start),
         });
     }
-    let writing = match (outer.format(), node.is_attribute()) {
-        (Format::Json, _) => Writing::JsonString,
-        (_, true) => Writing::Attribute,
-        _ => Writing::Data,
-    };
+    let writing = writing(outer, node);
     let origin = Box::new(Origin { outer, span: node.span(), writing });
     Ok(Unwrapped { text: node.text(), origin, nodes_left: limits.xml_nodes_max.saturating_sub(nodes) })
 }
+
+/// The first characters of a text, after its blanks.
+pub(crate) fn beginning(message: &Message<'_>, node: Node<'_>) -> String {
+    let raw = node.raw();
+    let mut text = String::new();
+    for (range, piece) in Pieces::new(raw, writing(message, node)) {
+        match piece {
+            Piece::Nothing => {}
+            Piece::Character(character) => text.push(character),
+            Piece::Verbatim if text.is_empty() => text.extend(raw[range].trim_start().chars().take(BEGINNING)),
+            Piece::Verbatim => text.extend(raw[range].chars().take(BEGINNING)),
+        }
+        if text.trim_start().is_empty() {
+            text.clear();
+        }
+        if text.len() >= BEGINNING {
+            break;
+        }
+    }
+    text
+}
+
+fn writing(message: &Message<'_>, node: Node<'_>) -> Writing {
+    match (message.format(), node.is_attribute()) {
+        (Format::Json, _) => Writing::JsonString,
+        (_, true) => Writing::Attribute,
+        _ => Writing::Data,
+    }
+}
+
+/// How many characters tell a format.
+const BEGINNING: usize = 8;
 
 impl<'a> Origin<'a> {
     pub(crate) fn outer(&self) -> &'a Message<'a> {

@@ -297,6 +297,12 @@ impl<'m> Iterator for Leaves<'m> {
     #[inline]
     fn fold<B, F: FnMut(B, Leaf<'m>) -> B>(mut self, init: B, mut f: F) -> B {
         let mut result = init;
+        if let Kind::Tree(walk) = &mut self.kind {
+            while let Some(leaf) = walk.next() {
+                result = f(result, leaf);
+            }
+            return result;
+        }
         loop {
             let mut walk = self.clone();
             while walk.inside {

@@ -2,8 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use crate::charset::Decoded;
-use crate::charset::Reason;
+use crate::charset::{Decoded, Reason};
 use crate::delimited::Rows;
 use crate::index::Index;
 use crate::inner::{Origin, Seams, Through, Unwrapped};

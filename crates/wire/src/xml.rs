@@ -140,19 +140,28 @@ pub fn wrapped<'m>(message: &'m Message<'_>) -> impl Iterator<Item = Element<'m>
     all.filter(|element| element.is_leaf() && holds_document(element))
 }
 
+/// By its first characters and its last one: nothing more is decoded.
 fn holds_document(element: &Element<'_>) -> bool {
     let value = element.value();
-    // The shortest way that a document begins in any writing.
-    let first = value.raw().trim_ascii_start().as_bytes().first();
-    if !first.is_some_and(|b| matches!(b, b'&' | b'<' | b'{' | b'[' | b'\\' | b'M')) {
+    let raw = value.raw().trim_ascii();
+    if !raw.as_bytes().first().is_some_and(|b| matches!(b, b'&' | b'<' | b'{' | b'[' | b'\\' | b'M')) {
         return false;
     }
-    let text = value.trimmed();
-    match crate::sniff(text.as_bytes()) {
-        Format::Xml => text.ends_with('>'),
-        Format::Json => text.ends_with(['}', ']']),
-        Format::Er7 => true,
-        Format::Delimited => false,
+    let begins = crate::inner::beginning(element.message(), value);
+    let ends = |ends: &[&str]| ends.iter().any(|end| raw.ends_with(end));
+    match (crate::sniff(begins.as_bytes()), begins.trim_start().as_bytes()) {
+        (Format::Xml, [_, next, ..]) => {
+            (reader::starts_name(*next) || matches!(next, b'?' | b'!'))
+                && ends(&[">", "&gt;", "&#62;", "&#x3E;", "&#x3e;"])
+        }
+        (Format::Json, [b'[', rest @ ..])
+            if !rest.trim_ascii_start().first().is_some_and(|b| b"\"{[]-0123456789tfn".contains(b)) =>
+        {
+            false
+        }
+        (Format::Json, [_, ..]) => ends(&["}", "]", "]]>", "&#125;", "&#93;"]),
+        (Format::Er7, _) => true,
+        _ => false,
     }
 }
 

@@ -239,6 +239,26 @@ fn other_formats_may_stand_as_text_in_xml_too() {
 }
 
 #[test]
+fn what_begins_and_ends_like_a_document_is_taken_for_one() {
+    let taken = |content: &str| {
+        let text = format!("<a><b>{content}</b></a>");
+        xml::wrapped(&parse(text.as_bytes()).0).count() == 1
+    };
+    for document in [
+        "\n                  &lt;r/&gt; ",
+        "&#32;&#32;&#32;&#32;&#32;&#32;&#32;&#32;&#32;&lt;r/&gt;",
+        "<![CDATA[\n                <?xml version='1.0'?><r/>\n]]>",
+        "{&quot;a&quot;:1}",
+        "MSH|^~\\&amp;|A",
+    ] {
+        assert!(taken(document), "{document}");
+    }
+    for text in ["&lt;0.5", "&lt;r", "x", "&amp;", "MSH", "[", "[未见异常]", "<c/>", "", "<!-- c -->"] {
+        assert!(!taken(text), "{text}");
+    }
+}
+
+#[test]
 fn documents_are_unwrapped_only_so_deep_and_share_one_budget() {
     let wrap = |document: &str| format!("<a>{}</a>", document.replace('&', "&amp;").replace('<', "&lt;"));
     let document = wrap(&wrap(&wrap(&wrap("<b/>"))));

@@ -14,7 +14,7 @@ pub(super) fn check(message: &Message<'_>, layout: &Layout, issues: &mut IssueLi
     let traps = Traps {
         identifiers: layout.identifiers.iter().map(|column| rows.number(column)).collect(),
         full_width: memchr::memmem::find(text, &FULL_WIDTH_DIGITS[..2]).is_some(),
-        commas: layout.separator != b',' || layout.quote.is_some(),
+        commas: layout.separator != b',' && memchr::memchr(b',', text).is_some(),
     };
     let mut width = rows.names().len();
     let data = message.segments().filter(|row| row.id() == RowKind::Row.as_str());
@@ -77,41 +77,56 @@ struct Traps {
     identifiers: Vec<u16>,
     /// Some full-width character may stand in the file.
     full_width: bool,
-    /// A comma may stand in a cell.
+    /// A comma may stand in a cell without quotation marks.
     commas: bool,
 }
 
 impl Traps {
     fn row(&self, row: Segment<'_>, message: &Message<'_>, issues: &mut IssueList) {
-        for (number, cell) in row.fields() {
-            let raw = cell.raw().as_bytes();
-            let Some(&first) = raw.first() else { continue };
-            let code = match first {
-                b'\'' => Some(IssueCode::CellApostrophe),
-                b'=' | b'@' => Some(IssueCode::CellFormula),
-                // Signs alone are ordinary results; only what could be computed is a formula.
-                b'+' | b'-' if raw.get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'(') => {
-                    Some(IssueCode::CellFormula)
+        let text = message.text().as_bytes();
+        let separator = message.delimiters().field;
+        let ends = row.delimiter_offsets().filter(|&at| text[at as usize] == separator).chain([row.span().end]);
+        let mut start = row.span().start;
+        for (number, end) in (1..).zip(ends) {
+            let first = if start < end { text[start as usize] } else { 0 };
+            if self.may_hold(first, number) {
+                let cell = Node::of_cell(message, start..end, 0..0, row.entry().has_escapes());
+                if let Some(code) = self.find(cell, number) {
+                    let path = || row.path().at(number, 0, 0, 0);
+                    let named = || message.rows().map_or_else(path, |rows| rows.named(path()));
+                    issues.push(|| Issue::new(code, cell.span().start).with_path(named()));
                 }
-                b'0'..=b'9' | b'-' | b'+' => self.number(number, raw),
-                0x80.. if self.full_width && has_full_width_digit(cell) => Some(IssueCode::CellFullWidth),
-                _ => None,
-            };
-            if let Some(code) = code {
-                let path = || message.rows().map(|rows| rows.named(row.path().at(number, 0, 0, 0)));
-                issues.push(|| match path() {
-                    Some(path) => Issue::new(code, cell.span().start).with_path(path),
-                    None => Issue::new(code, cell.span().start),
-                });
             }
+            start = end + 1;
         }
     }
 
-    fn number(&self, column: u16, raw: &[u8]) -> Option<IssueCode> {
-        if self.identifiers.contains(&column) && is_scientific(raw) {
-            return Some(IssueCode::CellScientific);
+    /// A cell that begins with this byte may be odd.
+    fn may_hold(&self, first: u8, column: u16) -> bool {
+        match first {
+            b'\'' | b'=' | b'@' | b'+' | b'-' | b'"' => true,
+            b'0'..=b'9' => self.commas || self.identifiers.contains(&column),
+            0x80.. => self.full_width,
+            _ => false,
         }
-        (self.commas && has_decimal_comma(raw)).then_some(IssueCode::CellDecimalComma)
+    }
+
+    fn find(&self, cell: Node<'_>, column: u16) -> Option<IssueCode> {
+        let raw = cell.raw().as_bytes();
+        match *raw.first()? {
+            b'\'' => Some(IssueCode::CellApostrophe),
+            b'=' | b'@' => Some(IssueCode::CellFormula),
+            // Signs alone are ordinary results; only what could be computed is a formula.
+            b'+' | b'-' if raw.get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'(') => {
+                Some(IssueCode::CellFormula)
+            }
+            b'0'..=b'9' | b'-' | b'+' if self.identifiers.contains(&column) && is_scientific(raw) => {
+                Some(IssueCode::CellScientific)
+            }
+            b'0'..=b'9' | b'-' | b'+' if has_decimal_comma(raw) => Some(IssueCode::CellDecimalComma),
+            0x80.. if self.full_width && has_full_width_digit(cell) => Some(IssueCode::CellFullWidth),
+            _ => None,
+        }
     }
 }
 

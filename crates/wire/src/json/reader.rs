@@ -228,8 +228,12 @@ impl Reader<'_, '_> {
         self.at = start;
         loop {
             let rest = &self.bytes[self.at..];
-            let plain = rest.iter().position(|&b| matches!(b, b'"' | b'\\' | 0..=0x1F)).unwrap_or(rest.len());
-            self.at += plain;
+            let plain = &rest[..memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len())];
+            if plain.iter().fold(false, |found, &b| found | (b < b' ')) {
+                self.at += plain.iter().position(|&b| b < b' ').unwrap_or(0);
+                return Err(self.refused());
+            }
+            self.at += plain.len();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
@@ -285,25 +289,42 @@ impl Reader<'_, '_> {
     /// Flags members of one object that have the same name and are not the values of one array.
     fn flag_repeated(&self, issues: &mut IssueList) {
         let elements = &self.tree.elements;
-        // The values of an array share the place of their name.
-        let mut last = NONE;
-        let mut members: Vec<u32> = Vec::new();
-        for (number, element) in (0..).zip(elements).filter(|(_, element)| element.name != NONE) {
-            if std::mem::replace(&mut last, element.name) != element.name {
-                members.push(number);
-            }
-        }
-        let key = |&number: &u32| (elements[number as usize].parent, self.tree.name(number, self.text));
-        members.sort_by(|a, b| key(a).cmp(&key(b)));
         let mut repeated: Vec<u32> = Vec::new();
-        for same in members.chunk_by(|a, b| key(a) == key(b)) {
-            let name = |number: u32| elements[number as usize].name;
-            repeated.extend(same[1..].iter().map(|&number| name(number)).filter(|&at| at != name(same[0])));
+        let mut members: Vec<u32> = Vec::new();
+        for (number, element) in (0..).zip(elements).filter(|(_, element)| element.has(CONTAINER)) {
+            members.clear();
+            let mut child: u32 = number + 1;
+            while child < element.next {
+                let entry = &elements[child as usize];
+                // The values of an array share the place of their name.
+                if entry.name != NONE && members.last().is_none_or(|&last| elements[last as usize].name != entry.name) {
+                    members.push(child);
+                }
+                child = entry.next;
+            }
+            self.find_repeated(&mut members, &mut repeated);
         }
         repeated.sort_unstable();
-        repeated.dedup();
         for at in repeated {
             issues.push(|| Issue::new(IssueCode::MemberRepeated, at));
         }
     }
+
+    /// Adds where the names stand that another member before them has.
+    fn find_repeated(&self, members: &mut [u32], repeated: &mut Vec<u32>) {
+        let name = |number: u32| self.tree.name(number, self.text);
+        let place = |number: u32| self.tree.elements[number as usize].name;
+        if members.len() <= FEW {
+            let again = |&at: &usize| members[..at].iter().any(|&other| name(other) == name(members[at]));
+            repeated.extend((1..members.len()).filter(again).map(|at| place(members[at])));
+            return;
+        }
+        members.sort_by(|&a, &b| name(a).cmp(name(b)));
+        for same in members.chunk_by(|&a, &b| name(a) == name(b)) {
+            repeated.extend(same[1..].iter().map(|&number| place(number)));
+        }
+    }
 }
+
+/// So many names are compared one by one; more are sorted.
+const FEW: usize = 16;
