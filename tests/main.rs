@@ -13,3 +13,4 @@ mod ledger;
 mod node;
 mod simulation;
 mod tidy;
+mod tour;

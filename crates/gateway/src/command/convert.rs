@@ -11,8 +11,8 @@ use dukou_fhir::{Issue, Language, Object, OperationOutcome, ResourceKey, Value, 
 use dukou_mapping::{Accounts, LeafClass, Mapped, Program};
 use dukou_wire::{Format, Limits, batch, er7};
 
-use crate::config::Maps;
-use crate::maps::{MapError, MapFiles};
+use crate::command::choice::Choice;
+use crate::maps::MapError;
 
 /// What to convert and where to put it.
 #[derive(Debug, clap::Args)]
@@ -26,18 +26,14 @@ pub(crate) struct Convert {
     /// File for the account: one JSON line a message.
     #[arg(long)]
     account: Option<PathBuf>,
-    /// Folder with maps; without it those built in.
+    /// Folder with maps; without it those of ./dukou.toml, else those built in.
     #[arg(long)]
     maps: Option<PathBuf>,
-    /// Overlays in order, such as cn or vendor/acme.
-    #[arg(long, value_delimiter = ',')]
-    overlay: Vec<String>,
-    /// Site name, enters the ids.
-    #[arg(long, default_value = "local")]
-    site: String,
-    /// Offset of local time for values without one.
-    #[arg(long, default_value = "+08:00")]
-    zone: String,
+    #[command(flatten)]
+    choice: Choice,
+    /// Offset of local time for values without one; without it that of ./dukou.toml, else +08:00.
+    #[arg(long)]
+    zone: Option<String>,
     /// Charset where neither message nor bytes decide: gb18030, utf-8, 8859/1, big-5.
     #[arg(long, default_value = "gb18030")]
     charset: String,
@@ -72,12 +68,14 @@ pub(crate) enum ConvertError {
 impl Convert {
     /// Converts everything named. True: every message was read; false: some were refused, each with its reason beside the others.
     pub(crate) fn run(&self) -> Result<bool, ConvertError> {
-        let maps = Maps { folder: self.maps.clone(), overlays: self.overlay.clone() };
-        let program = MapFiles::of(&maps, None)?.compile()?;
+        let chosen = self.choice.read_for_any_site(self.maps.as_deref())?;
+        let program = chosen.files().compile()?;
+        let zone = self.zone.clone().or(chosen.zone).unwrap_or_else(|| "+08:00".to_owned());
+        let place = dukou_mapping::Site { id: chosen.site.as_deref().unwrap_or("local"), zone: &zone };
         let charset =
             dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
         let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };
-        dukou_fhir::Offset::parse(&self.zone).ok_or_else(|| ConvertError::Zone(self.zone.clone()))?;
+        dukou_fhir::Offset::parse(&zone).ok_or_else(|| ConvertError::Zone(zone.clone()))?;
         let files = self.files()?;
         let mut account = self.account.as_deref().map(create).transpose()?;
         let progress = Progress::new(files.len());
@@ -85,7 +83,7 @@ impl Convert {
         for (n, (file, name)) in files.iter().enumerate() {
             progress.show(n, name);
             let raw = fs::read(file).map_err(|source| ConvertError::Io { path: file.clone(), source })?;
-            let converted = self.one(&program, &site, &raw);
+            let converted = one(&program, &place, &site, &raw);
             // A folder may hold files that are no messages at all; only a file that was named, or that is called a message, must be one.
             if converted.refusal.is_some() && !self.paths.contains(file) && file.extension().is_none_or(|e| e != "hl7")
             {
@@ -129,79 +127,6 @@ impl Convert {
         Ok(files)
     }
 
-    /// Converts the messages of one file: a batch gives one bundle, in which later messages act on what earlier ones made.
-    fn one(&self, program: &Program, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
-        if dukou_wire::sniff(raw) != Format::Er7 {
-            return self.document(program, site, raw);
-        }
-        let mut converted = Converted::default();
-        let limits = Limits::default();
-        let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
-        let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
-        if parts.is_empty() {
-            // Nothing in it begins like a message: the parser says why.
-            parts.push(raw);
-        }
-        for part in parts {
-            let begun = clock();
-            match er7::parse(part, &limits, site) {
-                Err(reason) => {
-                    converted.refusal = Some(reason.to_string());
-                    converted.lines.push(Line::refused(reason.code(), begun));
-                    converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
-                }
-                Ok((message, issues)) => {
-                    converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-                    let mapped = program.to_fhir(&message, &place);
-                    let header = message.header();
-                    let kind = format!("{}^{}", header.message_code(), header.trigger());
-                    let lines = mapped.accounts.lines(program, &message);
-                    let reported =
-                        lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
-                    converted.lines.push(Line::accounted(kind, &mapped.accounts, reported.collect(), begun));
-                    converted.take(&mapped);
-                }
-            }
-        }
-        converted
-    }
-
-    /// Converts a document or rows: later records act on what earlier ones made.
-    fn document(&self, program: &Program, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
-        let mut converted = Converted::default();
-        let begun = clock();
-        let limits = Limits::default();
-        let (envelope, issues) = match program.open(raw, &limits, site) {
-            Ok(opened) => opened,
-            Err(reason) => {
-                converted.refusal = Some(reason.to_string());
-                converted.lines.push(Line::refused(reason.code(), begun));
-                converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
-                return converted;
-            }
-        };
-        converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-        let inner = program.wrapped(&envelope, &limits, site);
-        if let Some((_, issues)) = &inner {
-            converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-        }
-        let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
-        let place = dukou_mapping::Site { id: &self.site, zone: &self.zone };
-        let mut records = program.records(message, &place);
-        for record in records.by_ref() {
-            converted.take(&record.mapped);
-        }
-        let accounts = records.accounts();
-        let lines = accounts.lines(program, message);
-        let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
-        let kind = message.format().as_str().to_owned();
-        converted.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
-        if converted.resources.is_empty() && converted.issues.is_empty() {
-            converted.refusal = Some("no map speaks of this document".to_owned());
-        }
-        converted
-    }
-
     fn write(&self, name: &Path, converted: &Converted) -> Result<(), ConvertError> {
         let bundle = converted.bundle();
         let mut text = Vec::new();
@@ -223,6 +148,76 @@ impl Convert {
         text.push(b'\n');
         put(&out.join(name.with_extension("issues.json")), &text)
     }
+}
+
+/// Converts the messages of one file: a batch gives one bundle, in which later messages act on what earlier ones made.
+fn one(program: &Program, place: &dukou_mapping::Site<'_>, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
+    if dukou_wire::sniff(raw) != Format::Er7 {
+        return document(program, place, site, raw);
+    }
+    let mut converted = Converted::default();
+    let limits = Limits::default();
+    let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
+    if parts.is_empty() {
+        // Nothing in it begins like a message: the parser says why.
+        parts.push(raw);
+    }
+    for part in parts {
+        let begun = clock();
+        match er7::parse(part, &limits, site) {
+            Err(reason) => {
+                converted.refusal = Some(reason.to_string());
+                converted.lines.push(Line::refused(reason.code(), begun));
+                converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
+            }
+            Ok((message, issues)) => {
+                converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+                let mapped = program.to_fhir(&message, place);
+                let header = message.header();
+                let kind = format!("{}^{}", header.message_code(), header.trigger());
+                let lines = mapped.accounts.lines(program, &message);
+                let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
+                converted.lines.push(Line::accounted(kind, &mapped.accounts, reported.collect(), begun));
+                converted.take(&mapped);
+            }
+        }
+    }
+    converted
+}
+
+/// Converts a document or rows: later records act on what earlier ones made.
+fn document(program: &Program, place: &dukou_mapping::Site<'_>, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
+    let mut converted = Converted::default();
+    let begun = clock();
+    let limits = Limits::default();
+    let (envelope, issues) = match program.open(raw, &limits, site) {
+        Ok(opened) => opened,
+        Err(reason) => {
+            converted.refusal = Some(reason.to_string());
+            converted.lines.push(Line::refused(reason.code(), begun));
+            converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
+            return converted;
+        }
+    };
+    converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+    let inner = program.wrapped(&envelope, &limits, site);
+    if let Some((_, issues)) = &inner {
+        converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+    }
+    let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
+    let mut records = program.records(message, place);
+    for record in records.by_ref() {
+        converted.take(&record.mapped);
+    }
+    let accounts = records.accounts();
+    let lines = accounts.lines(program, message);
+    let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
+    let kind = message.format().as_str().to_owned();
+    converted.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
+    if converted.resources.is_empty() && converted.issues.is_empty() {
+        converted.refusal = Some("no map speaks of this document".to_owned());
+    }
+    converted
 }
 
 /// What one file came to.

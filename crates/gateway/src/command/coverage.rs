@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use dukou_mapping::{Accounts, Guide, GuideStatus, Program};
 use dukou_wire::{Limits, batch, er7};
 
-use crate::config::Maps;
-use crate::maps::{MapError, MapFiles};
+use crate::command::choice::Choice;
+use crate::maps::MapError;
 
 /// What to account for.
 #[derive(Debug, clap::Args)]
@@ -32,12 +32,11 @@ pub(crate) struct Coverage {
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
-    /// Folder with maps; without it those built in.
+    /// Folder with maps; without it those of ./dukou.toml, else those built in.
     #[arg(long)]
     maps: Option<PathBuf>,
-    /// Overlays in order, such as cn or vendor/acme.
-    #[arg(long, value_delimiter = ',')]
-    overlay: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// Offset of local time for values without one.
     #[arg(long, default_value = "+08:00")]
     zone: String,
@@ -46,7 +45,7 @@ pub(crate) struct Coverage {
 impl Coverage {
     /// Prints the account. False: below `--min`, a message that could not be read, or a row that nobody explains.
     pub(crate) fn run(&self) -> Result<bool, MapError> {
-        let files = MapFiles::of(&Maps { folder: self.maps.clone(), overlays: self.overlay.clone() }, None)?;
+        let files = self.choice.read(self.maps.as_deref())?.files();
         let program = files.compile()?;
         if self.guide {
             let [rows, differs] = files.guide();

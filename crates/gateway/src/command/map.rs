@@ -1,7 +1,6 @@
 //! `dukou map`: maps without a gateway. Opens no store and writes no ledger record: whoever runs it holds the files already.
 
 mod check;
-mod choice;
 mod diff;
 mod explain;
 mod export;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use dukou_mapping::{Diagnostic, DiagnosticSeverity};
 use serde_json::json;
 
-use super::choice::{Choice, name_of};
 use super::export;
+use crate::command::choice::{Choice, name_of};
 use crate::maps::MapError;
 
 /// What to check.

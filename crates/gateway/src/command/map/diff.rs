@@ -8,8 +8,8 @@ use dukou_fhir::{ResourceKey, Value};
 use dukou_mapping::{Program, Site, unified_diff};
 use serde_json::json;
 
-use super::choice::{Choice, Chosen};
 use super::messages;
+use crate::command::choice::{Choice, Chosen};
 use crate::maps::MapError;
 
 /// What to compare.
@@ -52,7 +52,11 @@ struct Output {
 impl Diff {
     /// Prints what differs. True: nothing does.
     pub(crate) fn run(&self) -> Result<bool, MapError> {
-        let (before, now) = (self.choice.read(Some(&self.old))?, self.choice.read(Some(&self.new))?);
+        let now = self.choice.read(Some(&self.new))?;
+        let mut before = self.choice.read_for_any_site(Some(&self.old))?;
+        // The same overlays; one may be new.
+        let known = before.all.overlays();
+        before.overlays = now.overlays.iter().filter(|overlay| known.contains(overlay)).cloned().collect();
         let (old, new) = (before.files().compile()?, now.files().compile()?);
         let mut changes = rules(&old, &new);
         changes.extend(tables(&before, &now));

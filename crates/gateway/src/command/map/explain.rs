@@ -9,8 +9,8 @@ use dukou_mapping::{Explanation, LeafClass, Program, Site, covers};
 use dukou_wire::Message;
 use serde_json::json;
 
-use super::choice::Choice;
 use super::messages;
+use crate::command::choice::Choice;
 use crate::maps::MapError;
 
 /// What to explain.

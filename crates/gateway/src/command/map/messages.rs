@@ -19,6 +19,14 @@ pub(crate) fn each(
         parts.push(raw);
     }
     for part in parts {
-        body(program.open(part, &limits, &dukou_wire::Site::default()));
+        let site = dukou_wire::Site::default();
+        match program.open(part, &limits, &site) {
+            // An envelope stands around the document that the maps speak of.
+            Ok((envelope, issues)) => match program.wrapped(&envelope, &limits, &site) {
+                Some((inner, inner_issues)) => body(Ok((inner, inner_issues))),
+                None => body(Ok((envelope, issues))),
+            },
+            refused @ Err(_) => body(refused),
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use dukou_mapping::{DiagnosticSeverity, ExampleFailure, Program};
 use serde_json::json;
 
-use super::choice::{Choice, Chosen, name_of};
 use super::golden::{self, Case};
+use crate::command::choice::{Choice, Chosen, name_of};
 use crate::maps::MapError;
 
 /// What to test.

@@ -29,11 +29,25 @@ pub(crate) struct Chosen {
     pub(crate) overlays: Vec<String>,
     /// Whether somebody asked for certain overlays, so that the others are of no interest.
     pub(crate) certain: bool,
+    /// The site that was named, else that of the configuration.
+    pub(crate) site: Option<String>,
+    /// The zone of the configuration.
+    pub(crate) zone: Option<String>,
 }
 
 impl Choice {
-    /// Reads the files.
+    /// Reads the files. A site that is named must have an overlay.
     pub(crate) fn read(&self, folder: Option<&Path>) -> Result<Chosen, MapError> {
+        let chosen = self.read_for_any_site(folder)?;
+        let wanted = self.site.as_ref().map(|site| format!("site/{site}"));
+        match wanted.filter(|site| !chosen.overlays.contains(site)) {
+            Some(wanted) => Err(MapError::Overlay { wanted, known: chosen.all.overlays().join(", ") }),
+            None => Ok(chosen),
+        }
+    }
+
+    /// Reads the files; the overlay of the site is taken where there is one.
+    pub(crate) fn read_for_any_site(&self, folder: Option<&Path>) -> Result<Chosen, MapError> {
         let beside = Path::new(BESIDE);
         let configured = match folder {
             None if beside.exists() => Some(Config::load(beside)?),
@@ -46,23 +60,19 @@ impl Choice {
             None => (MapFiles::built_in(), "maps of the binary".to_owned()),
         };
         let site = self.site.as_deref().or(configured.as_ref().map(|config| config.node.site.as_str()));
-        if let Some(wanted) =
-            self.site.as_ref().map(|site| format!("site/{site}")).filter(|site| !all.overlays().contains(site))
-        {
-            return Err(MapError::Overlay { wanted, known: all.overlays().join(", ") });
-        }
         let named = if !self.overlay.is_empty() {
             self.overlay.clone()
         } else if configured.is_some() {
             maps.overlays
-        } else if self.site.is_some() {
+        } else if self.site.as_ref().is_some_and(|site| all.overlays().contains(&format!("site/{site}"))) {
             all.overlays().into_iter().filter(|known| !known.contains('/')).collect()
         } else {
             Vec::new()
         };
         let overlays = all.stack(&named, site)?;
         let certain = self.site.is_some() || !self.overlay.is_empty();
-        Ok(Chosen { from, folder, all, overlays, certain })
+        let site = site.map(str::to_owned);
+        Ok(Chosen { from, folder, all, overlays, certain, site, zone: configured.map(|config| config.node.zone) })
     }
 }
 
