@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dukou_fhir::{Language, OperationOutcome, Value};
-use dukou_mapping::{Mapped, Program, Site, unified_diff};
-use dukou_wire::{Limits, Message};
+use dukou_fhir::{Language, OperationOutcome};
+use dukou_mapping::{LeafClass, Mapped, Program, Site, unified_diff};
+use dukou_wire::{Format, Message};
 
-use super::pretty;
+use super::{messages, pretty};
 use crate::maps::MapError;
 
 /// One folder with a message.
@@ -58,6 +58,10 @@ fn walk(folder: &Path, each: &mut impl FnMut(&Path)) -> std::io::Result<()> {
 
 fn case(folder: &Path, overlay: Option<&str>) -> Option<Case> {
     let input = INPUTS.iter().map(|ending| folder.join(format!("input.{ending}"))).find(|input| input.exists())?;
+    // A message that must be refused has its refusal beside it.
+    if folder.join("expected.txt").exists() {
+        return None;
+    }
     let named = fs::read_to_string(folder.join("overlay")).unwrap_or_default();
     let named = named.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
     let overlays = overlay.map(str::to_owned).into_iter().chain(named).collect();
@@ -69,33 +73,51 @@ impl Case {
     pub(crate) fn run(&self, program: &Program, bless: bool) -> Result<Vec<String>, MapError> {
         let io = |source| MapError::Read { folder: self.input.clone(), source };
         let raw = fs::read(&self.input).map_err(io)?;
-        let (message, issues) = match program.open(&raw, &Limits::default(), &dukou_wire::Site::default()) {
-            Ok(read) => read,
-            Err(reason) => return Ok(vec![format!("{}: no message that can be read: {reason}", self.input.display())]),
-        };
-        let mapped = program.to_fhir(&message, &SITE);
+        let (mut wrong, mut failed) = (Vec::new(), None);
+        messages::each(program, &raw, |opened| match opened {
+            Ok((message, issues)) => match self.judge(program, &message, &issues, bless) {
+                Ok(found) => wrong.extend(found),
+                Err(error) => failed = Some(error),
+            },
+            Err(reason) => wrong.push(format!("{}: no message that can be read: {reason}", self.input.display())),
+        });
+        failed.map_or(Ok(wrong), Err)
+    }
+
+    fn judge(
+        &self,
+        program: &Program,
+        message: &Message<'_>,
+        issues: &[dukou_wire::Issue],
+        bless: bool,
+    ) -> Result<Vec<String>, MapError> {
+        let mapped = program.to_fhir(message, &SITE);
         let issues = issues.iter().map(dukou_exchange::issues::of_wire).chain(mapped.issues.iter().cloned()).collect();
         let outcome = OperationOutcome { issues }.to_value(Language::English);
+        let mut expected =
+            vec![("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))];
+        if message.format() != Format::Er7 || self.folder.join("expected.account.json").exists() {
+            expected.push(("expected.account.json", account(&mapped, program, message)));
+        }
         let mut wrong = Vec::new();
-        for (name, found) in [("expected.bundle.json", mapped.to_bundle()), ("expected.issues.json", outcome)] {
+        for (name, found) in expected {
             wrong.extend(self.compare(name, &found, bless)?);
         }
         wrong.extend(
-            program.broken_laws(&message, &SITE).into_iter().map(|law| format!("{}: {law}", self.input.display())),
+            program.broken_laws(message, &SITE).into_iter().map(|law| format!("{}: {law}", self.input.display())),
         );
         Ok(wrong)
     }
 
-    fn compare(&self, name: &str, found: &Value<'_>, bless: bool) -> Result<Option<String>, MapError> {
+    fn compare(&self, name: &str, found: &str, bless: bool) -> Result<Option<String>, MapError> {
         let file = self.folder.join(name);
-        let found = pretty(found);
         let expected = fs::read_to_string(&file).unwrap_or_default();
         if expected.trim_end() == found.trim_end() {
             return Ok(None);
         }
         if bless {
             let io = |source| MapError::Write { path: file.clone(), source };
-            fs::write(&file, format!("{found}\n")).map_err(io)?;
+            fs::write(&file, format!("{}\n\n", found.trim_end())).map_err(io)?;
             return Ok(None);
         }
         if expected.is_empty() {
@@ -117,11 +139,25 @@ impl Case {
     }
 }
 
-/// How many leaves of a message are emitted; nothing where it cannot be read.
+/// How many leaves of the messages of a file are emitted; nothing where one cannot be read.
 pub(crate) fn emitted(program: &Program, raw: &[u8]) -> Option<u32> {
-    let (message, _): (Message<'_>, _) = program.open(raw, &Limits::default(), &dukou_wire::Site::default()).ok()?;
-    let mapped: Mapped<'_> = program.to_fhir(&message, &SITE);
-    Some(mapped.accounts.emitted)
+    let mut sum = Some(0);
+    messages::each(program, raw, |opened| {
+        sum = sum.zip(opened.ok()).map(|(sum, (message, _))| sum + program.to_fhir(&message, &SITE).accounts.emitted);
+    });
+    sum
+}
+
+/// The account of a document, its reported leaves by name.
+fn account(mapped: &Mapped<'_>, program: &Program, message: &Message<'_>) -> String {
+    let accounts = &mapped.accounts;
+    let reported = accounts.lines(program, message).filter(|line| line.class == LeafClass::Reported);
+    let reported: Vec<String> = reported.map(|line| line.path.to_string()).collect();
+    let sums = serde_json::json!({
+        "leaves": accounts.leaves, "emitted": accounts.emitted, "complement": accounts.complement,
+        "dropped": accounts.dropped, "reported": reported,
+    });
+    format!("{sums:#}\n")
 }
 
 /// Endings of messages, the usual one first.

@@ -23,7 +23,7 @@ pub(crate) fn each(
         match program.open(part, &limits, &site) {
             // An envelope stands around the document that the maps speak of.
             Ok((envelope, issues)) => match program.wrapped(&envelope, &limits, &site) {
-                Some((inner, inner_issues)) => body(Ok((inner, inner_issues))),
+                Some((inner, more)) => body(Ok((inner, issues.into_iter().chain(more).collect()))),
                 None => body(Ok((envelope, issues))),
             },
             refused @ Err(_) => body(refused),
