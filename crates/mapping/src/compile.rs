@@ -21,7 +21,7 @@ use crate::rule::{Action, Alternative, Dialect, Direction, Rule, Target};
 use crate::sources::Use;
 use crate::targets::{Groups, Repeats};
 use crate::tree_sources::{ROW, SourceShape};
-use crate::{checks, example, overlay, unused, yaml};
+use crate::{checks, example, heads, overlay, unused, yaml};
 
 /// Compiles maps, lenses and overlays. Overlays are told by `overlay/cn/`, `overlay/vendor/` and `overlay/site/` in the
 /// names of their files; hand in those that are meant for the site.
@@ -127,7 +127,15 @@ fn read(files: &[SourceFile], findings: &mut Findings<'_>) -> Read {
     let (mut shared, mut profiles) = (Words::default(), Vec::new());
     for (number, source) in (0u32..).zip(files) {
         let Some(tree) = yaml::load(number, &source.text, findings) else { continue };
-        match file::read(&tree, findings) {
+        let file = file::read(&tree, findings);
+        match &file {
+            Some(File::Names(words)) => heads::words(words, findings),
+            Some(File::Map(map)) => heads::words(&map.words, findings),
+            Some(File::Lens(lens)) => heads::words(&lens.words, findings),
+            Some(File::Overlay(overlay)) => heads::words(&overlay.words, findings),
+            Some(File::Profile(_)) | None => {}
+        }
+        match file {
             Some(File::Names(words)) => shared.share(&words),
             Some(File::Map(map)) => maps.push((*map, History::default())),
             Some(File::Profile(profile)) => profiles.push(profile),
@@ -278,7 +286,7 @@ fn no_cycles(files: &[LensFile], plans: &[LensPlan], compiler: &mut Compiler<'_,
 
 fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -> Option<MapPlan> {
     let tables = compiler.local_tables(&map.name.value, &map.tables, &map.words);
-    crate::heads::check(map, &mut compiler.findings);
+    heads::check(map, &mut compiler.findings);
     let versions = map.applies.versions.as_ref().map_or("2.1-2.9", |word| word.value.as_str());
     let emits = emit_heads(map, compiler);
     if emits.is_empty() && map.emits.is_empty() && map.several {

@@ -14,7 +14,6 @@ pub(crate) fn check(map: &MapFile, findings: &mut Findings<'_>) {
             segment(per, findings);
         }
     }
-    words(&map.words, findings);
 }
 
 fn applies(applies: &Applies, findings: &mut Findings<'_>) {
