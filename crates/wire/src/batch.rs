@@ -17,8 +17,10 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
     /// Where they start in the file.
     pub offset: u32,
-    /// The batch the message is in, 1-based; 0 outside any batch.
+    /// The batch of its file the message is in, 1-based; 0 outside any batch.
     pub batch: u32,
+    /// The file the message is in, for several may be written one after the other, 1-based; 0 outside any file.
+    pub file: u32,
     /// The message's number in its file, 1-based.
     pub ordinal: u32,
     /// The BHS segment of its batch.
@@ -38,6 +40,7 @@ pub struct Reader<'a> {
     field: u8,
     file: Option<&'a [u8]>,
     batch: Option<&'a [u8]>,
+    files: u32,
     batches: u32,
     messages: u32,
     messages_in_batch: u32,
@@ -57,6 +60,7 @@ impl<'a> Reader<'a> {
             field: b'|',
             file: None,
             batch: None,
+            files: 0,
             batches: 0,
             messages: 0,
             messages_in_batch: 0,
@@ -109,6 +113,7 @@ impl<'a> Reader<'a> {
             bytes: &self.bytes[from..end],
             offset: from as u32,
             batch,
+            file: if self.file.is_some() { self.files } else { 0 },
             ordinal: self.messages,
             batch_header: self.batch,
             file_header: self.file,
@@ -129,6 +134,7 @@ impl<'a> Reader<'a> {
                 }
                 if kind == Kind::FileHeader {
                     (self.file, self.batches) = (Some(line), 0);
+                    self.files += 1;
                 } else {
                     self.batches += 1;
                     (self.batch, self.messages_in_batch) = (Some(line), 0);

@@ -43,6 +43,14 @@ fn targets() -> Result<Vec<Target>, Box<dyn Error>> {
     let folders = |name: &str| -> Vec<PathBuf> {
         let below: &[&str] = match name {
             "path_parse_print" | "fhir_scalar" => &[],
+            "xml_parse_print" | "soap_inner" | "cda_helpers" => {
+                &["fixtures/cn-xml", "fixtures/cda", "../shared/samples/cn"]
+            }
+            "json_parse_print" => &["fixtures/hostile/json", "fixtures/cn-json", "../shared/samples/cn"],
+            "delimited_rows" => &["fixtures/delimited", "../shared/samples/cn"],
+            "document_set" | "strip" => {
+                &["fixtures/cn-xml", "fixtures/delimited", "fixtures/cn-json", "../shared/samples/cn"]
+            }
             name if name.starts_with("fhir_") => &["fixtures/hl7v2", "fixtures/hostile/json"],
             _ => &["fixtures/hl7v2", "fixtures/hostile/hl7v2", "../shared/corpus/hl7v2"],
         };

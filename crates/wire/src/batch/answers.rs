@@ -25,19 +25,25 @@ pub struct Answers<'a> {
     time: &'a str,
     control_id: &'a str,
     bytes: Vec<u8>,
-    /// Field separators of the file and of the batch that are open.
-    file: Option<u8>,
-    batch: Option<(u32, u8)>,
-    batches: u32,
-    answers: u32,
+    file: Option<Open>,
+    batch: Option<Open>,
+}
+
+/// A header that waits for its trailer.
+#[derive(Debug)]
+struct Open {
+    /// Which file or batch of the original it answers.
+    number: u32,
+    separator: u8,
+    /// Batches of the file, answers of the batch.
+    count: u32,
 }
 
 impl<'a> Answers<'a> {
     /// `time` and `control_id` are those of the headers that are written.
     #[must_use]
     pub fn new(site: &'a Site, time: &'a str, control_id: &'a str) -> Self {
-        let (file, batch, bytes) = (None, None, Vec::with_capacity(1024));
-        Self { site, time, control_id, bytes, file, batch, batches: 0, answers: 0 }
+        Self { site, time, control_id, bytes: Vec::with_capacity(1024), file: None, batch: None }
     }
 
     /// Appends the answer to one message of the file.
@@ -47,41 +53,56 @@ impl<'a> Answers<'a> {
         if !answer.ends_with(b"\r") {
             self.bytes.push(b'\r');
         }
-        self.answers += 1;
+        if let Some(batch) = &mut self.batch {
+            batch.count += 1;
+        }
     }
 
     /// Opens the batch of a message, also where its answer is not owed.
     pub fn enter(&mut self, to: &Part<'_>) {
-        if self.batch.is_some_and(|(number, _)| number == to.batch) {
+        let in_file = self.file.as_ref().map_or(0, |file| file.number) == to.file;
+        if in_file && self.batch.as_ref().is_some_and(|batch| batch.number == to.batch) {
             return;
         }
         self.close_batch();
-        if let Some(header) = to.file_header.filter(|_| self.file.is_none()) {
-            self.file = Some(self.header(b"FHS", header));
+        if !in_file {
+            self.close_file();
         }
-        let separator = self.header(b"BHS", to.batch_header.or(to.file_header).unwrap_or(b"BHS|^~\\&"));
-        self.batch = Some((to.batch, separator));
-        self.batches += 1;
+        if let Some(header) = to.file_header.filter(|_| self.file.is_none()) {
+            let separator = self.header(b"FHS", header);
+            self.file = Some(Open { number: to.file, separator, count: 0 });
+        }
+        self.open_batch(to.batch, to.batch_header.or(to.file_header).unwrap_or(PLAIN));
     }
 
     /// The bytes of the answer.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        if self.batch.is_none() {
-            self.batch = Some((0, self.header(b"BHS", b"BHS|^~\\&")));
-            self.batches += 1;
+        if self.bytes.is_empty() {
+            self.open_batch(0, PLAIN);
         }
         self.close_batch();
-        if let Some(separator) = self.file {
-            self.trailer(b"FTS", separator, self.batches);
-        }
+        self.close_file();
         self.bytes
     }
 
+    fn open_batch(&mut self, number: u32, original: &[u8]) {
+        let separator = self.header(b"BHS", original);
+        self.batch = Some(Open { number, separator, count: 0 });
+        if let Some(file) = &mut self.file {
+            file.count += 1;
+        }
+    }
+
     fn close_batch(&mut self) {
-        if let Some((_, separator)) = self.batch.take() {
-            let answers = std::mem::take(&mut self.answers);
-            self.trailer(b"BTS", separator, answers);
+        if let Some(Open { separator, count, .. }) = self.batch.take() {
+            self.trailer(b"BTS", separator, count);
+        }
+    }
+
+    fn close_file(&mut self) {
+        if let Some(Open { separator, count, .. }) = self.file.take() {
+            self.trailer(b"FTS", separator, count);
         }
     }
 
@@ -94,9 +115,8 @@ impl<'a> Answers<'a> {
 
     /// Appends a header that answers another, and gives its field separator.
     fn header(&mut self, id: &[u8; 3], original: &[u8]) -> u8 {
-        let plain = b"BHS|^~\\&";
         let limits = Limits::default();
-        let read = er7::parse(original, &limits, self.site).or_else(|_| er7::parse(plain, &limits, self.site));
+        let read = er7::parse(original, &limits, self.site).or_else(|_| er7::parse(PLAIN, &limits, self.site));
         let Ok((original, _)) = read else { return b'|' };
         let separator = original.delimiters().field;
         self.bytes.extend_from_slice(id);
@@ -125,3 +145,6 @@ fn raw_field<'m>(message: &Message<'m>, number: u16) -> &'m [u8] {
     let span = message.segment(0).field(number).span();
     &message.raw()[message.raw_offset(span.start) as usize..message.raw_offset(span.end) as usize]
 }
+
+/// The header of a batch that had none.
+const PLAIN: &[u8] = b"BHS|^~\\&";

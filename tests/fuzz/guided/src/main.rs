@@ -27,6 +27,13 @@ const TARGETS: &[(&str, fn(&[u8]))] = &[
     }),
     ("ack_build_parse", ack_build_parse),
     ("path_parse_print", |data| wire::path_parse_print(&String::from_utf8_lossy(data))),
+    ("xml_parse_print", wire::xml_parse_print),
+    ("json_parse_print", wire::json_parse_print),
+    ("document_set", document_set),
+    ("delimited_rows", wire::delimited_rows),
+    ("soap_inner", wire::soap_inner),
+    ("cda_helpers", wire::cda_helpers),
+    ("strip", |data| with(data, |choice: [u8; 2], rest| wire::strip(rest, number(choice)))),
     ("fhir_json", fhir::json_parse_print),
     ("fhir_resource", fhir::resource_total),
     ("fhir_scalar", |data| fhir::scalar_text(&String::from_utf8_lossy(data))),
@@ -50,6 +57,17 @@ fn with<const N: usize>(data: &[u8], run: impl Fn([u8; N], &[u8])) {
     let taken = data.len().min(N);
     choice[..taken].copy_from_slice(&data[..taken]);
     run(choice, &data[taken..]);
+}
+
+fn number([high, low]: [u8; 2]) -> usize {
+    usize::from(high) << 8 | usize::from(low)
+}
+
+fn document_set(data: &[u8]) {
+    let values = ["", "王&<\"'>]]>", "\\u", "a\r\nb", ",;|\"\"", "\u{1f600}"];
+    with(data, |[high, low, value], rest| {
+        wire::document_set(rest, number([high, low]), values[usize::from(value) % values.len()]);
+    });
 }
 
 fn er7_set(data: &[u8]) {
