@@ -195,7 +195,11 @@ impl<'a> Forest<'a> {
         };
         while child != NONE {
             let cell = self.cell(child);
-            if self.text(cell.name) == name {
+            let known = match cell.name {
+                Text::Borrowed(known) => known,
+                own => self.text(own),
+            };
+            if known == name {
                 return Some(child);
             }
             child = cell.next;
@@ -204,10 +208,9 @@ impl<'a> Forest<'a> {
     }
 
     /// Sets a member: in its place where it is known, else as the last one. Gives back what stood there.
-    pub fn insert(&mut self, object: NodeId, name: impl Into<Cow<'a, str>>, node: NodeId) -> Option<NodeId> {
+    pub fn insert(&mut self, object: NodeId, name: &'a str, node: NodeId) -> Option<NodeId> {
         self.open(object);
-        let name = name.into();
-        match self.member(object, &name) {
+        match self.member(object, name) {
             Some(known) => {
                 self.replace(object, known, node);
                 Some(known)
@@ -226,9 +229,16 @@ impl<'a> Forest<'a> {
     }
 
     /// Adds a member that is not there yet.
-    pub fn append(&mut self, object: NodeId, name: impl Into<Cow<'a, str>>, node: NodeId) {
+    #[inline]
+    pub fn append(&mut self, object: NodeId, name: &'a str, node: NodeId) {
         self.open(object);
-        let name = self.keep(name.into());
+        self.link(object, Text::Borrowed(name), node);
+    }
+
+    /// The same under a name of its own.
+    pub fn append_owned(&mut self, object: NodeId, name: String, node: NodeId) {
+        self.open(object);
+        let name = self.keep(Cow::Owned(name));
         self.link(object, name, node);
     }
 
@@ -294,8 +304,14 @@ impl<'a> Forest<'a> {
     }
 
     /// Makes the children of a node its own, so that they can be changed; call it on the way down to a change.
+    #[inline]
     pub fn open(&mut self, node: NodeId) {
-        let Content::Same(meant, _) = self.cell(node).content else { return };
+        if let Content::Same(meant, _) = self.cell(node).content {
+            self.open_shared(node, meant);
+        }
+    }
+
+    fn open_shared(&mut self, node: NodeId, meant: NodeId) {
         let (content, children) = match self.cell(meant).content {
             Content::List(children) => (Content::List(Children::default()), children),
             Content::Object(children) => (Content::Object(Children::default()), children),

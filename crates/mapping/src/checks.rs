@@ -175,7 +175,7 @@ pub(crate) fn bodies(
         }
     }
     for body in &mut bodies.emits {
-        body.gates = crate::gate::of(body);
+        body.gates = crate::gate::Gates::of(body);
         body.guards = crate::guard::Guards::of(body);
         body.back = crate::reverse::steps(body);
     }

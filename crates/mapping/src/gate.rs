@@ -49,12 +49,6 @@ impl Gate {
     pub(crate) fn is_exact(self) -> bool {
         (self.fields | self.parts) & OTHERS == 0
     }
-
-    /// Whether an operation with this gate may find something in what is there.
-    #[inline]
-    pub(crate) fn lets(self, there: Gate) -> bool {
-        (self.fields & there.fields) | (self.parts & there.parts) != 0
-    }
 }
 
 /// The bits of fields or parts, from the first on, by whether they are filled.
@@ -63,9 +57,62 @@ pub(crate) fn bits(filled: impl Iterator<Item = bool>) -> u64 {
     known.fold(OTHERS, |all, (number, filled)| all | u64::from(filled) << number)
 }
 
-/// The gates of a body's operations, in their order.
-pub(crate) fn of(body: &Body) -> Vec<Gate> {
-    body.operations.iter().map(Gate::of).collect()
+/// The gates of a body's operations, turned round: for each field and part the operations that it lets through.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    /// Words of 64 operations each.
+    words: usize,
+    fields: Vec<u64>,
+    parts: Vec<u64>,
+    /// Operations whose gate says all there is to say.
+    exact: Vec<u64>,
+}
+
+impl Gates {
+    /// The gates of the operations of a body.
+    pub(crate) fn of(body: &Body) -> Gates {
+        let words = body.operations.len().div_ceil(WORD);
+        let room = || vec![0; words * WORD];
+        let mut gates = Gates { words, fields: room(), parts: room(), exact: vec![0; words] };
+        for (number, gate) in body.operations.iter().map(Gate::of).enumerate() {
+            let (word, bit) = (number / WORD, 1 << (number % WORD));
+            for place in 0..WORD {
+                let at = place * words + word;
+                gates.fields[at] |= if gate.fields >> place & 1 == 1 { bit } else { 0 };
+                gates.parts[at] |= if gate.parts >> place & 1 == 1 { bit } else { 0 };
+            }
+            gates.exact[word] |= if gate.is_exact() { bit } else { 0 };
+        }
+        gates
+    }
+
+    /// Shows the numbers of the operations that may find something in what is there, in their order.
+    #[inline]
+    pub(crate) fn each_open(&self, there: Gate, mut see: impl FnMut(usize)) {
+        for word in 0..self.words {
+            let mut open = self.let_through(&self.fields, there.fields, word);
+            open |= self.let_through(&self.parts, there.parts, word);
+            while open != 0 {
+                see(word * WORD + open.trailing_zeros() as usize);
+                open &= open - 1;
+            }
+        }
+    }
+
+    fn let_through(&self, by_place: &[u64], mut places: u64, word: usize) -> u64 {
+        let mut open = 0;
+        while places != 0 {
+            open |= by_place[places.trailing_zeros() as usize * self.words + word];
+            places &= places - 1;
+        }
+        open
+    }
+
+    /// Whether the gate of an operation stands open only where something is there to be read.
+    #[inline]
+    pub(crate) fn is_exact(&self, number: usize) -> bool {
+        self.exact[number / WORD] >> (number % WORD) & 1 == 1
+    }
 }
 
 fn bit(number: u16) -> u64 {
@@ -76,3 +123,5 @@ fn bit(number: u16) -> u64 {
 const LAST: u16 = 62;
 /// The whole, and all places beyond the last: these are looked up one by one.
 const OTHERS: u64 = 1 << 63;
+/// Operations of a word.
+const WORD: usize = u64::BITS as usize;

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use dukou_wire::Presence;
+use dukou_wire::{Node, Presence};
 
 use crate::plan::{Body, Operation, PathPlan, Root, TestPlan};
 use crate::reading::{At, Reading, first_leaf, valued};
@@ -149,24 +149,35 @@ impl Subject {
         if self.path.is_segment() {
             // Of a whole segment it counts whether it is there.
             found = if reading.segments(&self.path, at).is_empty() { 0 } else { self.valued };
+        } else if let Some(only) = reading.only(&self.path, at) {
+            found = only.map_or(0, |node| self.judge(node));
         } else {
             reading.visit(&self.path, at, &mut |seen| {
-                if self.valued & !found != 0 && valued(seen.node) {
-                    found |= self.valued;
-                }
-                let leaf = first_leaf(seen.node);
-                if self.null != 0 && seen.node.presence() == Presence::Null {
-                    found |= self.null;
-                }
-                if !self.literals.is_empty() && leaf.presence() == Presence::Value {
-                    let text = leaf.text();
-                    let known = self.literals.binary_search_by(|(literal, _)| literal.as_str().cmp(&text));
-                    found |= known.map_or(0, |at| self.literals[at].1);
-                }
+                found |= self.judge(seen.node);
                 ControlFlow::Continue(())
             });
         }
         (found ^ self.negative) & self.all
+    }
+
+    /// The tests that a node makes true; of the negative ones those that it makes false.
+    fn judge(&self, node: Node<'_>) -> u128 {
+        let mut found = 0;
+        if self.valued != 0 && valued(node) {
+            found |= self.valued;
+        }
+        if self.null != 0 && node.presence() == Presence::Null {
+            found |= self.null;
+        }
+        if !self.literals.is_empty() {
+            let leaf = first_leaf(node);
+            if leaf.presence() == Presence::Value {
+                let text = leaf.text();
+                let known = self.literals.binary_search_by(|(literal, _)| literal.as_str().cmp(&text));
+                found |= known.map_or(0, |at| self.literals[at].1);
+            }
+        }
+        found
     }
 }
 

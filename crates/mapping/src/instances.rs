@@ -32,10 +32,10 @@ impl<'m> Run<'m> {
     }
 
     fn enter_emit(&mut self, map: &'m MapPlan, number: usize, emit: &'m EmitPlan) {
-        let message = self.reading.message;
-        for segment in message.segments().filter(|segment| segment.id() == emit.per) {
-            if self.reading.in_scope(&emit.scopes, segment.index()) {
-                self.enter_place(map, number, emit, segment.index());
+        let places: Vec<usize> = self.reading.named(&emit.per).collect();
+        for place in places {
+            if self.reading.in_scope(&emit.scopes, place) {
+                self.enter_place(map, number, emit, place);
             }
         }
     }

@@ -7,7 +7,7 @@ use dukou_terminology::Table;
 use crate::builtin::Builtin;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
-use crate::gate::Gate;
+use crate::gate::Gates;
 use crate::guard::Guards;
 use crate::rule::{Direction, NullPolicy, Precision, RowKind, StepKind, TestKind};
 use crate::source_plan::Documents;
@@ -124,7 +124,7 @@ pub(crate) struct EmitPlan {
 pub(crate) struct Body {
     pub(crate) operations: Vec<Operation>,
     /// What each of the operations reads.
-    pub(crate) gates: Vec<Gate>,
+    pub(crate) gates: Gates,
     /// What each of them asks before it runs.
     pub(crate) guards: Guards,
     /// Operations over items that exist, run after all others.

@@ -30,6 +30,8 @@ pub(crate) struct Reading<'m> {
     first_field: Vec<u32>,
     /// Which fields of a segment are filled.
     filled: Vec<u64>,
+    /// The segments by their ids, those of one id in their order.
+    named: Vec<(&'m str, u32)>,
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
     seen: RefCell<Seen>,
     /// Of a tree the record at hand, and what paths above its instances have led to.
@@ -119,12 +121,14 @@ impl<'m> Reading<'m> {
             if rows {
                 continue;
             }
-            fields.extend(segment.fields().take(FIELDS_HELD).map(|(_, field)| field));
+            segment.add_fields(FIELDS_HELD, &mut fields);
         }
         first_field.push(fields.len() as u32);
         let of_segment = |ends: &[u32]| &fields[ends[0] as usize..ends[1] as usize];
         let filled: Vec<u64> =
             first_field.windows(2).map(|ends| gate::bits(of_segment(ends).iter().map(is_filled))).collect();
+        let mut named: Vec<(&str, u32)> = message.segments().map(|segment| segment.id()).zip(0..).collect();
+        named.sort_unstable();
         let mut reading = Reading {
             message,
             groups,
@@ -133,6 +137,7 @@ impl<'m> Reading<'m> {
             fields,
             first_field,
             filled,
+            named,
             seen: RefCell::default(),
             record: Cell::new(None),
             spots: RefCell::default(),
@@ -254,6 +259,13 @@ impl<'m> Reading<'m> {
             None => segment.field(number),
         };
         is_filled(&field).then_some(field)
+    }
+
+    /// The numbers of all segments of an id.
+    pub(crate) fn named(&self, id: &str) -> impl Iterator<Item = usize> + use<'_, 'm> {
+        let first = self.named.partition_point(|(known, _)| *known < id);
+        let behind = self.named[first..].partition_point(|(known, _)| *known == id);
+        self.named[first..first + behind].iter().map(|(_, number)| *number as usize)
     }
 
     /// What operations can read at a place.

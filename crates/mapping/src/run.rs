@@ -94,6 +94,8 @@ pub(crate) struct Run<'m> {
     pub(crate) sheets: Vec<Sheet<'m>>,
     pub(crate) mentions: Vec<Mention<'m>>,
     pub(crate) memory: Memory<'m>,
+    /// Constants that are more than one text, by their places in the program.
+    pub(crate) constants: QuickMap<usize, NodeId>,
     /// References to everything, written when it is known what is made.
     everything: Vec<(usize, &'m Write)>,
     /// Takes what is written for a parent that is not there.
@@ -143,6 +145,7 @@ impl<'m> Run<'m> {
             sheets: Vec::new(),
             mentions: Vec::new(),
             memory: Memory::of(program.memories),
+            constants: QuickMap::default(),
             everything: Vec::new(),
             nobody,
             spare: Vec::new(),
@@ -160,8 +163,16 @@ impl<'m> Run<'m> {
     /// Makes and fills what every map that is meant for the message makes.
     pub(crate) fn all(&mut self) {
         let (program, message) = (self.program, self.reading.message);
+        let header = message.header();
+        let kind = MessageKind {
+            version: &header.version(),
+            trigger: &header.trigger(),
+            code: &header.message_code(),
+            structure: dukou_wire::groups::structure(&header),
+            stated: &header.structure(),
+        };
         for map in &program.maps {
-            if map.documents.apply(&self.reading) && map.applies(message) {
+            if map.documents.apply(&self.reading) && map.is_for(&kind) {
                 self.enter(map);
             }
         }
@@ -178,6 +189,7 @@ impl<'m> Run<'m> {
         self.sheets.clear();
         self.mentions.clear();
         self.memory.clear();
+        self.constants.clear();
         self.everything.clear();
         self.told.clear();
         self.made.clear();
@@ -251,13 +263,13 @@ impl<'m> Run<'m> {
         // The chain in which a rule has fired, and the rule: it goes on with its other targets, the rest gives way.
         let (mut over, mut fired) = (0, 0);
         let mut chain = 0;
-        for (number, operation) in body.operations.iter().enumerate() {
-            let given_way = operation.chain != 0 && operation.chain == over && operation.rule != fired;
-            if given_way || !body.gates[number].lets(there) {
-                continue;
+        body.gates.each_open(there, |number| {
+            let operation = &body.operations[number];
+            if operation.chain != 0 && operation.chain == over && operation.rule != fired {
+                return;
             }
-            if !(sure && body.gates[number].is_exact()) && self.idle(operation, at) {
-                continue;
+            if !(sure && body.gates.is_exact(number)) && self.idle(operation, at) {
+                return;
             }
             let holds = body.guards.hold(number, operation, answers, &self.reading, at);
             // The first rule whose guard holds and whose lens does not refuse fires, with all its targets.
@@ -273,7 +285,7 @@ impl<'m> Run<'m> {
                 }
                 (over, fired) = (operation.chain, operation.rule);
             }
-        }
+        });
     }
 
     /// Whether the operation has nothing to do, whatever its guard says.
@@ -514,18 +526,6 @@ pub(crate) fn change<'m>(key: ResourceKey, body: &'m Body, sheet: Sheet<'m>) -> 
 }
 
 impl MapPlan {
-    /// Whether the map is meant for the message.
-    fn applies(&self, message: &Message<'_>) -> bool {
-        let header = message.header();
-        self.is_for(&MessageKind {
-            version: &header.version(),
-            trigger: &header.trigger(),
-            code: &header.message_code(),
-            structure: dukou_wire::groups::structure(&header),
-            stated: &header.structure(),
-        })
-    }
-
     /// Whether the map is meant for messages of this kind.
     pub(crate) fn is_for(&self, kind: &MessageKind<'_>) -> bool {
         if let (Some((low, high)), Some(version)) = (self.versions, crate::compile::version(kind.version)) {

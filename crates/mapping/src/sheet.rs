@@ -320,7 +320,7 @@ pub(crate) fn align(forest: &mut Forest<'_>, object: NodeId) {
             Some(values) => values,
             None => {
                 let values = forest.list();
-                forest.append(object, plain, values);
+                forest.append_owned(object, plain, values);
                 values
             }
         };

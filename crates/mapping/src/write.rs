@@ -272,6 +272,14 @@ impl<'m> Run<'m> {
 
     fn constant(&mut self, constant: &'m Constant, at: At<'_, 'm>) -> Option<NodeId> {
         match constant {
+            Constant::Fixed(value) if value.as_object().is_some() => {
+                let planted = || {
+                    let planted = self.forest.plant(borrowed(value));
+                    self.forest.share(planted)
+                };
+                let known = *self.constants.entry(std::ptr::from_ref(value) as usize).or_insert_with(planted);
+                Some(self.forest.share(known))
+            }
             Constant::Fixed(value) => Some(self.forest.plant(borrowed(value))),
             Constant::Plan => Some(self.forest.string(self.program.hash_text.as_str())),
             Constant::Site => Some(self.forest.string(self.site.id)),

@@ -128,6 +128,23 @@ impl<'m> Segment<'m> {
         (1..=u16::MAX).zip(first.into_iter().chain(self.fields_after_first()).take(take))
     }
 
+    /// Adds the first fields, at most so many, to a list: all that [`Self::fields`] gives, at one go.
+    pub fn add_fields(&self, limit: usize, fields: &mut Vec<Node<'m>>) {
+        if self.is_raw() {
+            return;
+        }
+        let most = fields.len() + limit;
+        if self.is_header() {
+            fields.push(self.separator_field());
+        }
+        for field in self.fields_after_first() {
+            if fields.len() == most {
+                return;
+            }
+            fields.push(field);
+        }
+    }
+
     /// The node of a path below this segment.
     pub(crate) fn node(&self, path: &Path) -> Node<'m> {
         self.node_at(path.field(), path)
