@@ -54,6 +54,11 @@ pub(crate) fn pointer<'m>(node: Node<'m>, hand: &mut Hand<'_, 'm>) -> Outcome<'m
     Ok(Some(Made::new(attachment.with("url", Value::from(url)))))
 }
 
+/// Bytes as an attachment holds them.
+pub(crate) fn encoded(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// Base64 without blanks and line ends.
 fn clean_base64(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let text = if text.contains(char::is_whitespace) {

@@ -15,6 +15,7 @@ impl Compiler<'_, '_> {
             "$plan" => return Some(Constant::Plan),
             "$site" => return Some(Constant::Site),
             "$table" => return Some(Constant::CodeTable),
+            "$document" => return Some(Constant::Document),
             "$map" => return Some(Constant::Fixed(Value::from(context.owner.to_owned()))),
             _ => {}
         }

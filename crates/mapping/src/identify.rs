@@ -135,7 +135,7 @@ fn add(digest: &mut Sha256, part: &[u8]) {
 fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Option<Instead<'_>>) -> Option<Node<'m>> {
     let mut found = None;
     let mut take = |node: Node<'m>| {
-        if valued(node) {
+        if valued(node) && !is_placeholder(node, reading) {
             found = Some(node);
             return ControlFlow::Break(());
         }
@@ -150,6 +150,14 @@ fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Opt
         _ => reading.visit(path, at, &mut |seen| take(seen.node)),
     }
     found
+}
+
+/// Documents and rows fill a place that must not be empty with dashes. As a key they would make one of many.
+fn is_placeholder(node: Node<'_>, reading: &Reading<'_>) -> bool {
+    let text = node.raw().trim();
+    !text.is_empty()
+        && text.chars().all(|c| matches!(c, '-' | '－' | '—' | '/'))
+        && reading.message.format() != dukou_wire::Format::Er7
 }
 
 /// Adds system and value; false where there is no value.

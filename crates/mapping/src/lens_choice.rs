@@ -62,7 +62,7 @@ impl Compiler<'_, '_> {
         let fits = |kind: TypeId| kinds.iter().any(|wanted| wanted.is_a(kind) && same_json(*wanted, kind));
         let mut fitting = heads.iter().filter(|(_, _, kind)| fits(*kind));
         if let Some((at, v2, _)) = fitting.next() {
-            if !types.is_empty() && !types.iter().any(|datatype| v2.contains(datatype)) {
+            if !types.is_empty() && !v2.is_empty() && !types.iter().any(|datatype| v2.contains(datatype)) {
                 let text = format!("lens {name} reads {}, not {}", v2.join(", "), types[0]);
                 self.findings.error("E-TYPE", call.name.place, text, "");
                 return None;

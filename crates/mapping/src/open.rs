@@ -1,6 +1,6 @@
 //! Bytes of any format that the maps of a program read, as a message.
 
-use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, delimited, er7, json, sniff, xml};
+use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, cda, delimited, er7, json, sniff, xml};
 
 use crate::plan::Program;
 use crate::reading::Reading;
@@ -20,7 +20,13 @@ impl Program {
     ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
         match sniff(bytes) {
             Format::Er7 => er7::parse(bytes, limits, site),
-            Format::Xml => xml::parse(bytes, limits, site),
+            Format::Xml => {
+                let (message, mut issues) = xml::parse(bytes, limits, site)?;
+                if cda::is_document(&message) {
+                    issues.extend(cda::check(&message, limits));
+                }
+                Ok((message, issues))
+            }
             Format::Json => json::parse(bytes, limits),
             Format::Delimited => {
                 let layout = self.fitting(bytes, limits, site).map(|rows| &rows.layout);

@@ -11,7 +11,8 @@ use crate::plan::{
     ActionPlan, ItemPlace, LensUse, Operation, Options, PathPlan, RestPlan, Root, Takes, TextForm, Write, ZonePlan,
 };
 use crate::rule::{
-    Action, Alternative, Direction, Locus, NullPolicy, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, Target,
+    Action, Alternative, Direction, Locus, NullPolicy, Path, Rest, RowKind, Rule, SelectorKind, Source, Step, StepKind,
+    Target,
 };
 use crate::sources::{TypedPath, Use};
 use crate::targets::{Groups, Repeats, TypedTarget};
@@ -308,7 +309,13 @@ impl Compiler<'_, '_> {
             _ => None,
         };
         if let (Some(place), None) = (place, &rule.via) {
-            let made = self.makers.iter().any(|maker| maker.kind == resource && maker.per == place);
+            // A lens is called at many places, and `any(name)` means many: there the name of the element has to tell.
+            let lens = context.lens.is_some();
+            let wide = |per: &str| lens || per.ends_with(')');
+            let named =
+                |per: &str| element_name(per) == element_name(place) || element_name(place).starts_with("entry(");
+            let same = |per: &str| per == place || (wide(per) && named(per));
+            let made = self.makers.iter().any(|maker| maker.kind == resource && same(&maker.per));
             if made {
                 return Some(LensUse::Segment(resource));
             }
@@ -555,7 +562,9 @@ fn shared_source(path: &Path) -> String {
             let last = tree.steps.iter().rposition(|step| step.selectors.iter().any(|one| repeats(&one.kind)));
             let shared = tree.steps.iter().take(last.map_or(0, |at| at + 1)).map(|step| {
                 let kinds: Vec<&SelectorKind> = step.selectors.iter().map(|selector| &selector.kind).collect();
-                format!("{}{kinds:?}", step.name.value)
+                // Entries of one section belong together by their order (WS/T 500): code, value and unit make one item.
+                let name = if step.kind == StepKind::Entry { "entry" } else { step.name.value.as_str() };
+                format!("{name}{kinds:?}")
             });
             shared.collect::<Vec<_>>().join("/")
         }
@@ -574,4 +583,10 @@ fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
         constant: paths.is_empty(),
         field: field.unwrap_or_default(),
     }
+}
+
+/// The name of the element at which a path through a tree ends: `observation` of `/ClinicalDocument/any(observation)`.
+fn element_name(path: &str) -> &str {
+    let last = path.rsplit('/').next().unwrap_or(path);
+    last.strip_prefix("any(").and_then(|name| name.strip_suffix(')')).unwrap_or(last)
 }

@@ -387,6 +387,8 @@ pub(crate) enum Constant {
     Fixed(Value<'static>),
     Plan,
     Site,
+    /// The bytes of the message as they came, in base64.
+    Document,
     /// The URI of the HL7 table of the field that the lens reads, where it has one.
     CodeTable,
 }

@@ -451,7 +451,7 @@ pub(crate) fn valued(node: Node<'_>) -> bool {
     if node.level() == Level::Subcomponent {
         // Of a document there may be nothing but marks that stand for no text: comments, elements, references to blanks.
         let marked = node.raw().contains(['<', '&']);
-        return !node.raw().trim().is_empty() && !(marked && node.trimmed().is_empty());
+        return !(node.raw().trim().is_empty() || marked && node.trimmed().is_empty());
     }
     node.children().any(valued)
 }

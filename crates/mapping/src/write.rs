@@ -283,6 +283,7 @@ impl<'m> Run<'m> {
             Constant::Fixed(value) => Some(self.forest.plant(borrowed(value))),
             Constant::Plan => Some(self.forest.string(self.program.hash_text.as_str())),
             Constant::Site => Some(self.forest.string(self.site.id)),
+            Constant::Document => Some(self.forest.string(crate::attachment::encoded(self.reading.message.raw()))),
             Constant::CodeTable => at.code_table.map(|uri| self.forest.string(uri)),
         }
     }

@@ -207,8 +207,9 @@ pub(super) fn forbidden() -> Issue {
     Issue::error(IssueType::Structure, "unreadable-forbidden", text)
 }
 
-/// Codes of the cell traps of `wire` that hold a record. A leading apostrophe is none: it says only that a cell is text.
-const DAMAGE: [&str; 3] = ["cell-scientific", "cell-decimal-comma", "row-width"];
+/// Codes of `wire` that hold a record: traps of cells, and entries of a document that belong together by order and do not come in
+/// pairs. A leading apostrophe is none: it says only that a cell is text.
+const DAMAGE: [&str; 4] = ["cell-scientific", "cell-decimal-comma", "row-width", "cda-counts-unequal"];
 
 /// An identity number that a spreadsheet has rounded: its owner is lost, and with it the patient of the record.
 const ROUNDED: &str = "id-as-number";

@@ -529,7 +529,7 @@ fn is_constant(constant: &Constant, value: &Value<'_>, scope: &Scope<'_, '_>, pr
     match constant {
         Constant::Fixed(fixed) => says(value, fixed),
         Constant::Plan => value.as_str() == Some(program.hash_text.as_str()),
-        Constant::Site => true,
+        Constant::Site | Constant::Document => true,
         Constant::CodeTable => scope.code_table.is_some() && value.as_str() == scope.code_table,
     }
 }
