@@ -15,7 +15,7 @@ fn program(overlays: &[&str]) -> Program {
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
-    let folders = ["hl7v2", "cn-xml", "cn-json", "delimited"].map(|name| folder.join(name));
+    let folders = ["hl7v2", "cn-xml", "cn-json", "delimited", "cda"].map(|name| folder.join(name));
     let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     cases.sort();
