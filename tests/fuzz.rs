@@ -91,6 +91,11 @@ fn a_message_written_anew_in_the_order_of_its_structure_holds_the_same_segments(
 }
 
 #[test]
+fn a_message_printed_for_another_character_set_says_the_same() {
+    fuzz("transcode", &seeds::messages(), ER7_TOKENS, |mutator| wire::transcode(&mutator.input()));
+}
+
+#[test]
 fn any_cut_of_any_stream_gives_the_same_frames() {
     let framed = |message: Vec<u8>| [&b"\x0b"[..], &message[..message.len().min(200)], b"\x1c\r"].concat();
     let streams: Vec<Vec<u8>> = seeds::messages().into_iter().map(framed).collect();
@@ -381,6 +386,7 @@ fn every_promise(bytes: &[u8]) {
     wire::er7_leaf_walk(bytes);
     wire::er7_edits(bytes, &[3, 2, 40, 5, 7, 1, 9, 0]);
     wire::draft_copy(bytes);
+    wire::transcode(bytes);
     wire::groups_total(bytes);
     wire::charset_gate(bytes);
     wire::batch_stream(bytes);

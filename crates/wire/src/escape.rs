@@ -83,6 +83,28 @@ pub fn encode(text: &str, delimiters: Delimiters) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(written))
 }
 
+/// The same text with the characters that are written in hexadecimal digits in another character set. What cannot be
+/// decoded or is not in the other set stays.
+pub(crate) fn recode(raw: &str, delimiters: Delimiters, from: Charset, to: Charset) -> Cow<'_, str> {
+    let escape = delimiters.escape;
+    if escape == 0 || from == to || memchr::memchr(escape, raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut written = String::with_capacity(raw.len());
+    for token in (Tokens { raw, at: 0, delimiters }) {
+        let decoded = if matches!(token.kind, Kind::Hex) { token.hex(from) } else { None };
+        match decoded.as_deref().and_then(|text| to.encode(text).ok()) {
+            Some(bytes) => {
+                written.extend([char::from(escape), 'X']);
+                written.extend(bytes.iter().map(|b| format!("{b:02X}")));
+                written.push(char::from(escape));
+            }
+            None => written.push_str(token.raw),
+        }
+    }
+    Cow::Owned(written)
+}
+
 /// Reports what is odd about the escapes of one value; offsets are relative to it.
 pub(crate) fn check(
     raw: &str,

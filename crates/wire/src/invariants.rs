@@ -184,6 +184,31 @@ fn copied(message: &crate::Message<'_>) -> Option<Vec<u8>> {
     draft.print().ok()
 }
 
+/// A message printed for a receiver of another character set says the same, or the error names a place.
+pub fn transcode(data: &[u8]) {
+    let (limits, site) = (Limits::default(), Site::default());
+    let Ok((message, _)) = er7::parse(data, &limits, &site) else { return };
+    for charset in [Charset::Utf8, Charset::Gb18030, Charset::Big5, Charset::Iso8859(1)] {
+        let bytes = match message.print_for(&Target::of(charset)) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                assert!(message.find(error.path()).is_some(), "an error names a segment of the message: {error}");
+                continue;
+            }
+        };
+        let site = Site { charset_forced: Some(charset), ..Site::default() };
+        let (again, _) =
+            er7::parse(&bytes, &limits, &site).unwrap_or_else(|error| panic!("a printed message: {error}"));
+        let name = |leaf: &Leaf<'_>| leaf.segment == 0 && leaf.field == 18;
+        // An escape of bytes that are no text of the message's set stays and may be text of the other.
+        let texts = |message: &crate::Message<'_>| -> Vec<(Path, String)> {
+            let leaves = message.leaves().filter(|leaf| !name(leaf) && !leaf.node.raw().contains("X"));
+            leaves.map(|leaf| (leaf.path(message), leaf.node.text().into_owned())).collect()
+        };
+        assert_eq!(texts(&again), texts(&message), "{charset}: the same leaves");
+    }
+}
+
 /// A text is no path, or it is printed and read back.
 pub fn path_parse_print(text: &str) {
     if let Ok(path) = Path::parse(text) {

@@ -58,6 +58,7 @@ mod segment;
 pub mod sequence;
 mod strip;
 mod target;
+mod transcode;
 mod tree;
 mod write;
 pub mod xml;

@@ -99,6 +99,22 @@ fn a_level_that_is_off_is_declared_so_that_it_is_read_as_off() {
 }
 
 #[test]
+fn a_message_is_printed_in_the_character_set_of_its_receiver() {
+    let bytes = b"\xEF\xBB\xBFMSH|^~\\&|LIS|\xE7\x8F\x85|||||ADT^A08|1|P|2.4||||||UTF-8|x\nPID|1||\\XE79E85\\\\Q\\||\xE6\x9D\x8E^a&b~\n\n junk\n";
+    let message = parsed(bytes);
+    let chinese = message.print_for(&Target::named("GBK").unwrap()).unwrap();
+    let wanted =
+        b"MSH|^~\\&|LIS|\xAB\x7C|||||ADT^A08|1|P|2.4||||||GBK|x\nPID|1||\\XB3F2\\\\Q\\||\xC0\xEE^a&b~\n\n junk\n";
+    assert_eq!(chinese, wanted, "{}", String::from_utf8_lossy(&chinese));
+    let back = parsed(&chinese).print_for(&Target::named("UTF-8").unwrap()).unwrap();
+    assert_eq!(back, bytes[3..]);
+    let refused = message.print_for(&Target::named("GB2312").unwrap()).unwrap_err();
+    assert_eq!(refused.path().to_string(), "MSH-4.1.1");
+    let short = parsed(b"MSH|^~\\&|A\rPID|1\r").print_for(&Target::of(Charset::Gb18030)).unwrap();
+    assert_eq!(short, b"MSH|^~\\&|A|||||||||||||||GB 18030-2000\rPID|1\r");
+}
+
+#[test]
 fn edits_leave_every_other_byte_as_it_was() {
     let bytes = b"MSH|^~\\&|LIS|H|||||ADT^A08|1|P|2.4||||||GBK\n\nPID|1||A^^^H&&~B|\xC0\xEE^\xAB\x7C\\Q\\|x||\n broken\nPV1|1|I";
     let message = parsed(bytes);

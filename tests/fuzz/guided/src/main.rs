@@ -15,6 +15,7 @@ const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("er7_set", er7_set),
     ("er7_edits", |data| with(data, |choice: [u8; 16], rest| wire::er7_edits(rest, &choice))),
     ("draft_copy", wire::draft_copy),
+    ("transcode", wire::transcode),
     ("mllp_any_split", |data| with(data, |cuts: [u8; 6], rest| wire::mllp_any_split(rest, &cuts.map(usize::from)))),
     ("escape_roundtrip", escape_roundtrip),
     ("charset_gate", wire::charset_gate),
