@@ -10,6 +10,7 @@ mod doors;
 mod fuzz;
 mod golden;
 mod ledger;
+mod maps;
 mod node;
 mod simulation;
 mod tidy;

@@ -2,15 +2,16 @@
 
 use dukou_fhir::{Object, Value};
 
-use crate::file::{EMIT_KEYS, LENS_KEYS, MAP_KEYS, NAMES_KEYS, OVERLAY_KEYS};
+use crate::file::{EMIT_KEYS, LENS_KEYS, MAP_KEYS, NAMES_KEYS, OVERLAY_KEYS, PROFILE_KEYS};
 
-/// The schema (JSON Schema, draft 2020-12) of maps, lenses, overlays and shared names, made of the keys that the checker knows.
+/// The schema (JSON Schema, draft 2020-12) of maps, lenses, overlays, profiles and shared names, made of the keys that the checker knows.
 pub fn container_schema() -> Value<'static> {
     let kinds = [
         ("map", &MAP_KEYS[..], &["map", "mode"][..]),
         ("lens", &LENS_KEYS, &["lens", "fhir"]),
         ("overlay", &OVERLAY_KEYS, &["overlay"]),
         ("names", &NAMES_KEYS, &["names"]),
+        ("profile", &PROFILE_KEYS, &["profile", "message", "hl7"]),
     ];
     let mut definitions = Object::new();
     for (name, keys, required) in kinds {
@@ -31,7 +32,7 @@ pub fn container_schema() -> Value<'static> {
         closed(Object::new().with("key", words()).with("weak", one_of(&["error", "flag", "skip"])), &["key"]),
     );
     definitions.insert("test", test());
-    let refers = ["map", "lens", "overlay", "names"].map(reference);
+    let refers = ["map", "lens", "overlay", "names", "profile"].map(reference);
     let schema = Object::new()
         .with("$schema", "https://json-schema.org/draft/2020-12/schema")
         .with("title", "dukou map file")
@@ -63,8 +64,10 @@ fn member(kind: &str, key: &str) -> Value<'static> {
         (_, "systems" | "extensions") => each(text()),
         (_, "tables" | "rows") => {
             let head = Object::new().with("source", text()).with("target", text()).with("rows", list(text()));
-            either(list(text()), closed(head, &["rows"]))
+            each(either(list(text()), closed(head, &["rows"])))
         }
+        ("profile", "events" | "fill") => words(),
+        ("profile", "constants") => each(text()),
         (_, "limits") => each(Value::Object(Object::new().with("type", "string").with("pattern", "^[0-9]+( cut)?$"))),
         (_, "tests") => list(reference("test")),
         (_, "emit") => each(reference("emit")),

@@ -213,7 +213,7 @@ pub(crate) fn read(tree: &Tree, findings: &mut Findings<'_>) -> Option<File> {
 }
 
 fn profile(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<ProfileFile> {
-    section.only(&["profile", "message", "events", "hl7", "constants", "fill"], findings);
+    section.only(&PROFILE_KEYS, findings);
     let name = section.text("profile", findings)?;
     let (Some(message), Some(hl7)) = (section.text("message", findings), section.text("hl7", findings)) else {
         findings.error("E-PROFILE", name.place, "the profile lacks message or hl7", "write: message: ORU, hl7: 2.5.1");
@@ -544,3 +544,4 @@ pub(crate) const EMIT_KEYS: [&str; 8] = ["fhir", "per", "if", "under", "link", "
 pub(crate) const LENS_KEYS: [&str; 11] =
     ["lens", "version", "v2", "source", "fhir", "id", "systems", "extensions", "rules", "tables", "note"];
 pub(crate) const NAMES_KEYS: [&str; 3] = ["names", "systems", "extensions"];
+pub(crate) const PROFILE_KEYS: [&str; 6] = ["profile", "message", "events", "hl7", "constants", "fill"];

@@ -1,5 +1,6 @@
 //! What the compiler says of faulty files, and what the engine promises of every message.
 
+mod container;
 mod corpus;
 mod document_properties;
 mod documents;

@@ -1,17 +1,18 @@
 //! What must hold of every message, whatever a map says.
 
 use dukou_fhir::{Value, validate};
-use dukou_wire::{Format, Limits, Message, er7};
+use dukou_wire::{Format, Limits, Message, delimited, er7, json, xml};
 
 use crate::plan::Program;
+use crate::reverse::Outbound;
 use crate::run::Site;
 
 /// The laws by which an example may be asked to abide; `all` is all of them.
 pub(crate) const NAMES: [&str; 8] = ["all", "L1", "L2", "L3", "L4", "L5", "L7", "L8"];
 
 impl Program {
-    /// The laws that a message breaks, each in a sentence; nothing where all hold: the account adds up, a second run gives
-    /// the same, the changes applied to their own result change nothing, every resource is valid R4, `""` is never a value
+    /// The laws that a message breaks, each in a sentence; nothing where all hold: what nobody changed gives back the message
+    /// byte for byte, the account adds up, a second run gives the same, the changes applied to their own result change nothing, every resource is valid R4, `""` is never a value
     /// and what is left out deletes nothing.
     pub fn broken_laws(&self, message: &Message<'_>, site: &Site<'_>) -> Vec<String> {
         let mut broken = Vec::new();
@@ -33,8 +34,28 @@ impl Program {
                 broken.push(format!("L7: {} is not valid R4: {}", fault.expression.join(", "), fault.text.en));
             }
         }
+        self.way_back(message, &mapped.to_bundle(), site, &mut broken);
         self.nulls(message, site, &mut broken);
         broken
+    }
+
+    /// A view that nobody changed gives back the message byte for byte.
+    fn way_back(&self, message: &Message<'_>, view: &Value<'_>, site: &Site<'_>, broken: &mut Vec<String>) {
+        let sent = match message.format() {
+            Format::Er7 => er7::print(message),
+            Format::Xml => xml::print(message),
+            Format::Json => json::print(message),
+            Format::Delimited => delimited::print(message),
+        };
+        let nothing = Outbound { profile: "", control_id: "", time: "", charset: "" };
+        match self.from_fhir(view, &nothing, Some(message), site) {
+            Ok(written) if written.bytes == sent => {}
+            Ok(written) => {
+                let same = written.bytes.iter().zip(&sent).take_while(|(one, two)| one == two).count();
+                broken.push(format!("L1: the way back gives another message, from byte {} on", same + 1));
+            }
+            Err(error) => broken.push(format!("L1: there is no way back: {error}")),
+        }
     }
 
     /// Each field in turn says `""`, then nothing at all.
