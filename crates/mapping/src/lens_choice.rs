@@ -9,6 +9,7 @@ use crate::diagnostic::nearest;
 use crate::plan::LensUse;
 use crate::rule::{Direction, Rule};
 use crate::targets::{TypedTarget, short};
+use crate::tree_sources::SourceShape;
 
 impl Compiler<'_, '_> {
     /// The lens from a source type to the type of a target.
@@ -118,6 +119,12 @@ impl Compiler<'_, '_> {
     fn only_lens(&self, rule: &Rule, types: &[String], kinds: &[TypeId], context: &Context<'_>) -> Option<LensUse> {
         let own =
             |head: &LensHead| context.lens.is_some_and(|(_, kind)| head.kind == kind && head.name == context.owner);
+        // A leaf of a document is plain text; lenses from datatypes of v2 stand aside.
+        if let (false, [kind]) = (matches!(context.source, SourceShape::Segments), kinds)
+            && let Some(plain) = default_builtin(kind.name(), types, rule.clauses.table.is_some())
+        {
+            return Some(LensUse::Builtin(plain));
+        }
         for datatype in types {
             let mut fitting = self
                 .lenses

@@ -21,6 +21,7 @@ mod plain;
 mod print;
 pub(crate) mod profile;
 mod put;
+mod record;
 mod run;
 mod seat;
 mod tally;

@@ -76,6 +76,11 @@ struct Edits<'e> {
 
 impl<'e> Edits<'e> {
     fn tree(&mut self, one: &Difference<'_>) -> Result<(), SetError> {
+        // Text of a document has no parts.
+        if one.spot.subcomponent > 1 {
+            self.unplaced(one.spot);
+            return Ok(());
+        }
         match self.places.leaf(self.message, one.spot) {
             Some(Leaf::There(node)) => {
                 let text = with_blanks(node, one);

@@ -2,24 +2,22 @@
 //! say is written in the order of the template, or in that of the rules.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use dukou_fhir::Value;
 use dukou_wire::document::Document;
 use dukou_wire::{Charset, Element, Path, RowKind as Kind, Step, Target, delimited};
 
 use super::draft::Draft;
-use super::fit::fit;
 use super::hints::Hints;
 use super::outbound::{FromFhirError, Outbound, Written};
 use super::print::{leaves, says};
+use super::record::{NewPlace, Seating};
 use super::run::Back;
-use super::seat::{BackSeat, references};
 use super::tally::tally;
 use super::template;
 use super::tree::{Places, SharedPlaces};
 use super::view::View;
-use crate::plan::{ActionPlan, Body, EmitPlan, LensUse, MapPlan, Program, TreeStart, TreeStepPlan};
+use crate::plan::{MapPlan, Program, TreeStart, TreeStepPlan};
 use crate::source_head::parse_template;
 use crate::source_plan::{RowsSource, SourcePlan, TreeSource};
 
@@ -56,6 +54,7 @@ impl Program {
             issues: Vec::new(),
         };
         back.run(&seats);
+        back.explain_links(&seats);
         let bytes = match &map.documents.source {
             SourcePlan::Rows(rows) => print_rows(&back, rows, &places_of, &target),
             SourcePlan::Tree(tree) => print_tree(&back, map, tree, &places_of, &target),
@@ -68,24 +67,6 @@ impl Program {
     }
 }
 
-/// A place of the new document: the record, or an element below it.
-#[derive(Clone, Debug, Default)]
-struct NewPlace {
-    /// Names and ordinals from the document on, 0 where a name does not repeat; empty for a row, and for the document
-    /// itself.
-    steps: Vec<(String, u32)>,
-    /// The number of the row.
-    row: u32,
-}
-
-/// Which resource stands for which place.
-struct Seating<'v> {
-    map: &'v MapPlan,
-    seats: Vec<BackSeat<'v>>,
-    places_of: Vec<NewPlace>,
-    records: HashMap<u32, u32>,
-}
-
 /// An empty draft with so many places; the first is the document itself.
 fn draft<'v>(count: usize) -> Draft<'v> {
     let mut draft = Draft::flat(std::iter::once(Cow::Borrowed("document")));
@@ -93,171 +74,6 @@ fn draft<'v>(count: usize) -> Draft<'v> {
         draft.add_flat(Cow::Borrowed("place"));
     }
     draft
-}
-
-impl<'v> Seating<'v> {
-    fn new(map: &'v MapPlan) -> Self {
-        let places_of = vec![NewPlace::default()];
-        Seating { map, seats: Vec::new(), places_of, records: HashMap::from([(0, 0)]) }
-    }
-
-    /// A record for each resource of the emit that names the others.
-    fn records(&mut self, view: &View<'v>) {
-        let Some(leader) = self.leader(view) else { return };
-        let emit = &self.map.emits[leader];
-        let of_kind = view
-            .resources
-            .iter()
-            .enumerate()
-            .filter(|(_, shown)| shown.kind == emit.kind && fit(&emit.body, shown.object, false).is_some());
-        let resources: Vec<usize> = of_kind.map(|(at, _)| at).collect();
-        let room = match &self.map.documents.source {
-            SourcePlan::Tree(tree) if tree.record.is_empty() => 1,
-            _ => usize::MAX,
-        };
-        for (number, resource) in (1u32..).zip(resources.into_iter().take(room)) {
-            self.record(leader, resource, number, view, room == usize::MAX);
-        }
-    }
-
-    /// The emit per record whose resources refer to those of the others.
-    fn leader(&self, view: &View<'v>) -> Option<usize> {
-        let of_record = (0..self.map.emits.len()).filter(|at| self.map.emits[*at].is_of_record());
-        let present = of_record.filter(|at| view.resources.iter().any(|shown| shown.kind == self.map.emits[*at].kind));
-        let named = |at: &usize| {
-            let own = &self.map.emits[*at].body;
-            let others = (0..self.map.emits.len()).filter(|other| other != at);
-            let under = self.map.emits.iter().filter(|emit| emit.under.contains(at)).count();
-            others.filter(|other| refers(own, *other, &self.map.emits[*other]).next().is_some()).count() + under
-        };
-        present.rev().max_by_key(named)
-    }
-
-    fn record(&mut self, leader: usize, resource: usize, number: u32, view: &View<'v>, repeats: bool) {
-        let steps = self.record_steps(number, repeats);
-        let record = self.open(NewPlace { steps, row: number }, None);
-        let first = self.seats.len();
-        self.sit(leader, record, resource);
-        for at in (0..self.map.emits.len()).filter(|at| *at != leader && self.map.emits[*at].is_of_record()) {
-            if let Some(found) = self.companion(leader, at, resource, view) {
-                self.sit(at, record, found);
-            }
-        }
-        // Emits stand behind those under which they stand.
-        for at in (0..self.map.emits.len()).filter(|at| !self.map.emits[*at].is_of_record()) {
-            for (ordinal, child) in (1u32..).zip(self.children(at, first, view)) {
-                let below = names(&self.map.emits[at].per_steps, ordinal);
-                let steps = self.places_of[record as usize].steps.iter().cloned().chain(below).collect();
-                let place = self.open(NewPlace { steps, row: number }, Some(record));
-                self.sit(at, place, child);
-            }
-        }
-    }
-
-    fn record_steps(&self, number: u32, repeats: bool) -> Vec<(String, u32)> {
-        let SourcePlan::Tree(tree) = &self.map.documents.source else { return Vec::new() };
-        let root = tree.roots.first().map(Vec::as_slice).unwrap_or_default();
-        let root = root.iter().map(|name| (name.clone(), 0));
-        root.chain(names(&tree.record, if repeats { number } else { 0 })).collect()
-    }
-
-    fn open(&mut self, place: NewPlace, record: Option<u32>) -> u32 {
-        let own = self.places_of.len() as u32;
-        self.places_of.push(place);
-        self.records.insert(own, record.unwrap_or(own));
-        own
-    }
-
-    fn sit(&mut self, emit: usize, segment: u32, resource: usize) {
-        let number = self.seats.len() as u32;
-        let plan = &self.map.emits[emit];
-        self.seats.push(BackSeat { emit: plan, place: (0, emit as u32), segment, resource, number });
-    }
-
-    /// The resource of another emit in the record of a resource: named by it, naming it, or the only one of its kind.
-    fn companion(&self, leader: usize, at: usize, resource: usize, view: &View<'v>) -> Option<usize> {
-        let emit = &self.map.emits[at];
-        let object = view.resources[resource].object;
-        let of_kind = |found: &usize| view.resources[*found].kind == emit.kind;
-        let named = refers(&self.map.emits[leader].body, at, emit)
-            .flat_map(|target| references(object, target).collect::<Vec<_>>())
-            .filter_map(|text| view.find(text))
-            .find(of_kind);
-        let all: Vec<usize> = (0..view.resources.len()).filter(of_kind).collect();
-        let naming = all.iter().copied().find(|found| {
-            let targets = refers(&emit.body, leader, &self.map.emits[leader]);
-            let mut texts =
-                targets.flat_map(|target| references(view.resources[*found].object, target).collect::<Vec<_>>());
-            texts.any(|text| view.find(text) == Some(resource))
-        });
-        named.or(naming).or_else(|| all.first().copied().filter(|_| all.len() == 1))
-    }
-
-    /// The resources of an emit below the record: those that its parent lists, else those that name a resource of the
-    /// record, else, of one record, all of the kind.
-    fn children(&self, at: usize, first: usize, view: &View<'v>) -> Vec<usize> {
-        let emit = &self.map.emits[at];
-        let here = &self.seats[first..];
-        let seated = |found: &usize| self.seats.iter().any(|seat| seat.resource == *found);
-        let mut found: Vec<usize> = Vec::new();
-        if let (Some(link), Some(parent)) = (&emit.link, emit.link.as_ref().and_then(|link| link.parent)) {
-            let under = emit.under.get(usize::from(parent)).copied();
-            for seat in here.iter().filter(|seat| under == Some(seat.place.1 as usize)) {
-                let texts = references(view.resources[seat.resource].object, link);
-                found.extend(texts.filter_map(|text| view.find(text)));
-            }
-        }
-        if found.is_empty() {
-            let names_record = |other: &usize| {
-                here.iter().any(|seat| {
-                    let targets = refers(&emit.body, seat.place.1 as usize, seat.emit);
-                    let mut texts = targets
-                        .flat_map(|target| references(view.resources[*other].object, target).collect::<Vec<_>>());
-                    texts.any(|text| view.find(text) == Some(seat.resource))
-                })
-            };
-            let alone = refers_to_any(&emit.body).next().is_none();
-            found.extend((0..view.resources.len()).filter(|other| alone || names_record(other)));
-        }
-        let mut kept: Vec<usize> = Vec::new();
-        for one in found {
-            if view.resources[one].kind == emit.kind && !seated(&one) && !kept.contains(&one) {
-                kept.push(one);
-            }
-        }
-        kept
-    }
-}
-
-impl EmitPlan {
-    fn is_of_record(&self) -> bool {
-        self.per_steps.is_empty()
-    }
-}
-
-/// The targets at which a body refers to what an emit makes.
-fn refers<'p>(body: &'p Body, number: usize, emit: &'p EmitPlan) -> impl Iterator<Item = &'p crate::plan::TargetPlan> {
-    refers_to_any(body).filter_map(move |(lens, target)| match lens {
-        LensUse::Segment(kind) if *kind == emit.kind => Some(target),
-        LensUse::Emit(at) if *at == number => Some(target),
-        _ => None,
-    })
-}
-
-fn refers_to_any(body: &Body) -> impl Iterator<Item = (&LensUse, &crate::plan::TargetPlan)> {
-    body.operations.iter().chain(&body.late).filter_map(|operation| match &operation.action {
-        ActionPlan::Write(write) if matches!(write.lens, LensUse::Segment(_) | LensUse::Emit(_)) => {
-            Some((&write.lens, write.targets.first()?))
-        }
-        _ => None,
-    })
-}
-
-/// Names of steps; the last one has the ordinal.
-fn names(steps: &[TreeStepPlan], ordinal: u32) -> Vec<(String, u32)> {
-    let last = steps.len().saturating_sub(1);
-    let numbered = |(at, step): (usize, &TreeStepPlan)| (step.name.clone(), if at == last { ordinal } else { 0 });
-    steps.iter().enumerate().map(numbered).collect()
 }
 
 fn print_rows(
@@ -344,6 +160,10 @@ fn same_steps(one: &[(String, u32)], two: &[(String, u32)]) -> bool {
 /// What a rule says, with what its selectors ask for.
 fn said(back: &Back<'_>, place: &NewPlace, one: &super::draft::Written<'_>, lines: &mut Vec<Line>) {
     let spot = one.spot;
+    // Text of a document has no parts.
+    if spot.subcomponent > 1 {
+        return;
+    }
     let prefix = usize::from(spot.field).checked_sub(1).and_then(|at| back.places.prefixes.get(at));
     let suffix = usize::from(spot.component).checked_sub(1).and_then(|at| back.places.suffixes.get(at));
     let (Some((start, prefix)), Some(suffix)) = (prefix, suffix) else { return };

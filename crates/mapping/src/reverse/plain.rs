@@ -29,10 +29,11 @@ pub(crate) fn moment(text: &str, hand: &BackHand<'_>) -> Option<String> {
 }
 
 /// The texts of a slot, one for each source of the rule, from the start and end that stand side by side.
-pub(crate) fn slot(hand: &BackHand<'_>) -> Option<Vec<String>> {
-    let around = hand.around?;
+pub(crate) fn slot(value: &Value<'_>, hand: &BackHand<'_>) -> Option<Vec<String>> {
     let digits = |name: &str| {
-        let text = around.get(name).and_then(Value::as_str)?;
+        let beside =
+            value.as_object().map_or_else(|| hand.around.and_then(|around| around.get(name)), |own| own.get(name));
+        let text = beside.and_then(Value::as_str)?;
         Some(local(&compact(text)?, &hand.options.zone))
     };
     let (start, end) = (digits("start")?, digits("end"));

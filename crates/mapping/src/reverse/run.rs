@@ -493,6 +493,27 @@ impl<'v> Back<'v> {
         mark(value, names, true, &mut self.marks, false);
     }
 
+    /// References from parents to children that have places under them are said by the places.
+    pub(crate) fn explain_links(&mut self, seats: &[super::seat::BackSeat<'v>]) {
+        let mut seen: Vec<(u32, &str)> = Vec::new();
+        for child in seats {
+            let Some(link) = &child.emit.link else { continue };
+            let under = link.parent.and_then(|parent| child.emit.under.get(usize::from(parent)));
+            let (Some(under), Some(step)) = (under, link.steps.first()) else { continue };
+            let parent = (*under as u32, step.name.as_str());
+            if seen.contains(&parent) {
+                continue;
+            }
+            seen.push(parent);
+            for seat in seats.iter().filter(|seat| seat.place.1 == parent.0) {
+                let object = self.view.resources[seat.resource].object;
+                if let Some(value) = object.get(&step.name) {
+                    self.explain(value);
+                }
+            }
+        }
+    }
+
     /// The leaves under a value need no place in the message: it says them by its form.
     pub(crate) fn explain(&mut self, value: &Value<'_>) {
         mark(value, &[], true, &mut self.marks, true);

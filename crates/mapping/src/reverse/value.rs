@@ -104,7 +104,7 @@ pub(crate) fn print<'v>(lens: Builtin, value: &Value<'v>, hand: &BackHand<'_>) -
         // Pieces belong to one text of which only all of them together would be the whole.
         Builtin::RangeLow | Builtin::RangeHigh | Builtin::Pieces => None,
         Builtin::Slot => {
-            let texts = plain::slot(hand)?;
+            let texts = plain::slot(value, hand)?;
             Some((0u8..).zip(texts).map(|(source, text)| Text::of(source, 0, text.into())).collect())
         }
         Builtin::Pattern => whole(plain::moment(value.as_str()?, hand)?.into()),
@@ -360,7 +360,7 @@ fn coded<'v>(value: &Value<'v>, hand: &BackHand<'_>) -> Printed<'v> {
 pub(crate) fn carried(lens: Builtin) -> &'static [&'static str] {
     match lens {
         Builtin::Quantity | Builtin::StructuredNumeric => &["value", "unit", "system", "code", "comparator"],
-        Builtin::Period => &["start", "end"],
+        Builtin::Period | Builtin::Slot => &["start", "end"],
         Builtin::Attachment | Builtin::TextAttachment => &["contentType", "data"],
         Builtin::Pointer => &["contentType", "url"],
         Builtin::Range => &["text", "value", "unit", "system", "code"],
