@@ -14,8 +14,8 @@ use dukou_audit::{
     Access, Failure, Interaction, Outcome, Peer, Pending, Recorded, Released, RequestId, Settled, Summary,
 };
 use dukou_exchange::{Arrival, IngestStep, Ingested, Link};
-use dukou_wire::batch;
 use dukou_wire::mllp::{self, Decoder, Event, FrameError};
+use dukou_wire::{batch, er7};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -206,17 +206,23 @@ impl Door {
     where
         S: AsyncWrite + Unpin,
     {
-        let (control_id, time) = self.site.exchange.stamp();
-        let mut answers = batch::Answers::new(&self.link.site, &time, &control_id);
+        let mut heard = Vec::new();
         for part in batch::Reader::new(raw, &self.link.limits) {
             let Ok(access) = self.decide(caller) else { return Ok(false) };
             let message = raw.slice_ref(part.bytes);
             let Some(ingested) = self.step(message, access, IngestStep::Whole).await else {
                 return self.leave(false, stream).await;
             };
-            match ingested.ack {
-                Some(ack) => answers.push(&part, &ack),
-                None => answers.enter(&part),
+            heard.push((part, ingested.ack));
+        }
+        // Time and id of the batch are those of its first answer, so that a batch sent again gets the same bytes.
+        let first = heard.iter().find_map(|(_, ack)| ack.as_deref().and_then(|ack| self.named(ack)));
+        let (control_id, time) = first.unwrap_or_else(|| self.site.exchange.stamp());
+        let mut answers = batch::Answers::new(&self.link.site, &time, &control_id);
+        for (part, ack) in &heard {
+            match ack {
+                Some(ack) => answers.push(part, ack),
+                None => answers.enter(part),
             }
         }
         let mut out = Vec::new();
@@ -226,6 +232,13 @@ impl Door {
         }
         timeout(self.frame, stream.write_all(&out)).await??;
         Ok(true)
+    }
+
+    /// Id and time of an answer.
+    fn named(&self, ack: &[u8]) -> Option<(String, String)> {
+        let (ack, _) = er7::parse(ack, &self.link.limits, &self.link.site).ok()?;
+        let header = ack.header();
+        Some((header.control_id().into_owned(), header.date_time().into_owned()))
     }
 
     /// On links of MLLP release 2: the message is stored, which is said once and before the answer of HL7.

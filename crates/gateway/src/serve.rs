@@ -12,6 +12,7 @@ use dukou_exchange::{Arrival, IngestStep, Link};
 use dukou_fhir::Instant;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -143,6 +144,8 @@ async fn serve<E: From<ServeError>>(
     body: impl AsyncFnOnce(Running) -> Result<(), E>,
 ) -> Result<ExitCode, E> {
     let (stop_sender, stop) = watch::channel(false);
+    // Whoever finds a door open may end the node in good order.
+    let caught = Signals::catch();
     let (admin_listener, admin_at) = listen(config.listen.admin).await?;
     let (fhir_listener, fhir_at) = listen(config.listen.fhir.address).await?;
     let mut doors = JoinSet::new();
@@ -172,7 +175,7 @@ async fn serve<E: From<ServeError>>(
     }
     let running = Running { site: Arc::clone(&site), fhir: fhir_at, admin: admin_at, mllp, stop: stop.clone() };
     let keeper = keep(Arc::clone(&site), Arc::clone(&crews.readers), stop_sender.clone());
-    let told = signals(stop_sender.clone(), Arc::clone(&site), Arc::clone(&crews.readers));
+    let told = signals(caught, stop_sender.clone(), Arc::clone(&site), Arc::clone(&crews.readers));
     let ended = tokio::select! {
         ended = body(running) => ended.map(|()| ExitCode::SUCCESS),
         () = told => Ok(ExitCode::SUCCESS),
@@ -315,11 +318,23 @@ async fn keep(site: Arc<Site>, crew: Arc<Crew>, stop: watch::Sender<bool>) {
     }
 }
 
+/// The signals that a node obeys.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Signals> {
+        let [term, int, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Signals { term: term?, int: int?, hangup: hangup? })
+    }
+}
+
 /// Ends at SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reads the maps again.
-async fn signals(stop: watch::Sender<bool>, site: Arc<Site>, crew: Arc<Crew>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut term), Ok(mut int), Ok(mut hangup)) = caught else {
+async fn signals(caught: std::io::Result<Signals>, stop: watch::Sender<bool>, site: Arc<Site>, crew: Arc<Crew>) {
+    let Ok(Signals { mut term, mut int, mut hangup }) = caught else {
         tracing::error!("signals cannot be caught; end the process by hand");
         return std::future::pending().await;
     };
