@@ -1,6 +1,7 @@
 //! Hostile trees and rows.
 
-use dukou_wire::invariants as wire;
+use dukou_wire::delimited::{self, Layout, RowPattern};
+use dukou_wire::{Column, Issue, Limits, Message, NotAMessage, Site, invariants as wire, json, xml};
 
 use super::{fuzz, seeds};
 
@@ -154,3 +155,65 @@ const ROW_TOKENS: &[&[u8]] = &[
     b"\xef\xbb\xbf",
     b",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,",
 ];
+
+/// What is refused, with the refusal, and what is taken, with what was found: `input.*` beside `expected.txt`. `BLESS=1` rewrites what is
+/// expected.
+#[test]
+fn hostile_documents_are_refused_or_flagged_as_their_folder_says() {
+    let folders = ["../fixtures/hostile/xml", "../fixtures/hostile/partner-json", "../fixtures/hostile/delimited"];
+    let cases: Vec<_> = folders.into_iter().flat_map(|folder| seeds::files(folder, INPUTS, usize::MAX)).collect();
+    assert!(cases.len() > 50, "the cases are found");
+    let mut wrong = String::new();
+    for (name, bytes) in cases {
+        let found = match read(&name, &bytes) {
+            Ok((message, issues)) => taken(&message, &issues, 0),
+            Err(reason) => format!("refused: {} at byte {}\n", reason.code(), reason.raw_offset()),
+        };
+        let expected = std::path::Path::new(&name).with_file_name("expected.txt");
+        if std::env::var("BLESS").is_ok() {
+            std::fs::write(&expected, &found).unwrap();
+        } else if std::fs::read_to_string(&expected).ok().as_ref() != Some(&found) {
+            wrong.push_str(&format!("{name}: {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn read<'a>(name: &str, bytes: &'a [u8]) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    let (limits, site) = (Limits::default(), Site::default());
+    let pattern = |text: &str, separator| RowPattern::parse(text, separator).ok();
+    if name.ends_with(".xml") {
+        xml::parse(bytes, &limits, &site)
+    } else if name.ends_with(".json") {
+        json::parse(bytes, &limits)
+    } else if name.ends_with(".txt") {
+        let head = pattern("#YY|{version}|{institution}|{date}|条数={rows}", b'|');
+        let layout = Layout { head, component: Some(b'^'), repetition: Some(b'~'), ..Layout::separated(b'|') };
+        delimited::parse(bytes, &layout, &limits, &site)
+    } else {
+        let trailer = Some("合计,{rows}项").filter(|_| name.contains("trailer")).and_then(|text| pattern(text, b','));
+        let layout = Layout { trailer, identifiers: vec![Column::Number(1)], ..Layout::csv() };
+        delimited::parse(bytes, &layout, &limits, &site)
+    }
+}
+
+/// The issues and leaves of a message, and those of the documents within it.
+fn taken(message: &Message<'_>, issues: &[Issue], depth: usize) -> String {
+    let indent = "  ".repeat(depth);
+    let mut text = format!("{indent}taken as {} by {:?}\n", message.charset(), message.charset_reason());
+    for issue in issues.iter().take(20) {
+        text.push_str(&format!("{indent}  {issue}\n"));
+    }
+    for leaf in message.leaves().take(20) {
+        text.push_str(&format!("{indent}  {} = {:?}\n", leaf.path(message), leaf.node.text()));
+    }
+    for element in xml::wrapped(message) {
+        text.push_str(&match xml::inner(element, &Limits::default(), &Site::default()) {
+            Ok((inner, issues)) => taken(&inner, &issues, depth + 1),
+            Err(reason) => format!("{indent}  refused: {} at byte {}\n", reason.code(), reason.raw_offset()),
+        });
+    }
+    text
+}
+
+const INPUTS: &[&str] = &["input.xml", "input.json", "input.csv", "input.txt"];

@@ -1,7 +1,9 @@
 //! Turns hostile bytes into message trees and message trees back into bytes.
 //!
-//! The road is the same for every input: bytes, a frame ([`mllp`]), the character set gate ([`charset`]), an index of
-//! delimiters over the decoded text ([`er7`]), and leaves that are decoded only when they are read ([`Node::text`]).
+//! The road is the same for every input: bytes, a frame ([`mllp`]), the character set gate ([`charset`]), an index over
+//! the decoded text, and leaves that are decoded only when they are read ([`Node::text`]). Whatever the format, it ends
+//! at one [`Message`]: [`er7`] and [`delimited`] messages have segments, [`xml`] (with [`cda`]) and [`json`] have a tree,
+//! all have leaves with paths. [`sniff`] guesses the format.
 //!
 //! This crate refuses to know sockets, clocks, random numbers, FHIR, and what a value means to a clinician. Times, new
 //! control ids and limits are arguments, so that the same bytes give the same tree on every machine.

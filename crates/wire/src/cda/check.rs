@@ -1,7 +1,7 @@
 //! How a document deviates from CDA and from WS/T 500. Each finding is told, and the document stays as it is.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::names::{Spelling, spelling};
 use super::{DocumentType, by_code, by_template, entries, is_document, presence, sections};
@@ -13,7 +13,8 @@ use crate::{Element, Limits, Message, Path, Presence, Step};
 #[must_use]
 pub fn check(message: &Message<'_>, limits: &Limits) -> Vec<Issue> {
     let Some(root) = message.root().filter(|_| is_document(message)) else { return Vec::new() };
-    let mut findings = Findings { issues: IssueList::new(limits), spellings: HashMap::new(), systems: HashMap::new() };
+    let mut findings =
+        Findings { issues: IssueList::new(limits), spellings: BTreeMap::new(), systems: BTreeMap::new() };
     head(root, &mut findings);
     for element in root.descendants() {
         elements(element, &mut findings);
@@ -40,9 +41,9 @@ pub fn check(message: &Message<'_>, limits: &Limits) -> Vec<Issue> {
 struct Findings<'m> {
     issues: IssueList,
     /// The names that were looked up already.
-    spellings: HashMap<&'m str, Spelling>,
+    spellings: BTreeMap<&'m str, Spelling>,
     /// What each code system was called first.
-    systems: HashMap<Cow<'m, str>, Cow<'m, str>>,
+    systems: BTreeMap<Cow<'m, str>, Cow<'m, str>>,
 }
 
 impl Findings<'_> {

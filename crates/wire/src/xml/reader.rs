@@ -187,6 +187,10 @@ impl Reader<'_, '_> {
             let entry = &mut self.tree.elements[open as usize];
             (entry.end, entry.next) = (end as u32, next);
             entry.flags |= flag;
+            // What says that it is nil and has content is no null: all of it is kept.
+            if next > open + 1 || entry.has(TEXT) {
+                entry.flags &= !NIL;
+            }
         }
     }
 
