@@ -12,6 +12,7 @@ mod golden;
 mod ledger;
 mod maps;
 mod node;
+mod samples;
 mod simulation;
 mod tidy;
 mod tour;
