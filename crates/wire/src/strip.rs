@@ -101,7 +101,14 @@ impl Message<'_> {
             (0, None) => segment.span().start + 3..segment.span().end,
             _ => segment.node_at(field, path).span(),
         };
-        Ok((!span.is_empty()).then(|| (span, "", path.clone())))
+        // A row of one cell stays a row, where the format has a way to write an empty one.
+        let left = if segment.is_row() && field > 0 && span == segment.span() && self.delimiters().escape == b'"' {
+            "\"\""
+        } else {
+            ""
+        };
+        Ok((!span.is_empty() && self.text()[span.start as usize..span.end as usize] != *left)
+            .then(|| (span, left, path.clone())))
     }
 }
 

@@ -201,7 +201,11 @@ fn cell(message: &Message<'_>, path: &Path, value: &str) -> Result<(Range<u32>, 
         return Ok((span, fill + &doubled(value)));
     }
     let special = |b: u8| b == delimiters.field || matches!(b, b'\r' | b'\n') || (b != 0 && b == delimiters.escape);
-    if !value.bytes().any(special) {
+    // A line of blanks alone would be no row.
+    let whole = row.span();
+    let rest = [&text[whole.start as usize..span.start as usize], &text[span.end as usize..whole.end as usize]];
+    let blank = [rest[0], &fill, value, rest[1]].iter().all(|part| part.bytes().all(|b| b <= b' '));
+    if !blank && !value.bytes().any(special) {
         return Ok((span, fill + value));
     }
     if delimiters.escape == 0 {

@@ -72,6 +72,11 @@ fn a_cell_gets_quotation_marks_where_it_needs_them() {
     assert_eq!(set_in(&message, "row[2]/c", "3").unwrap(), text.replace("2\n", "2,,3\n"));
     assert_eq!(set_in(&message, "row[2]/d", "3"), Err(SetError::NotAField));
     assert_eq!(set_in(&message, "row[3]/a", "3"), Err(SetError::NoSegment));
+    let single = read_rows("a\n1\n2\n", &Layout::csv());
+    assert_eq!(set_in(&single, "row[1]/a", "").unwrap(), "a\n\"\"\n2\n", "the row stays a row");
+    assert_eq!(String::from_utf8(single.strip(&[path("row[1]/a")]).unwrap().bytes).unwrap(), "a\n\"\"\n2\n");
+    let single = Layout::separated(b'|');
+    assert_eq!(set_in(&read_rows("1\n2\n", &single), "row[1]/col 1", " "), Err(SetError::Unescapable));
     let parts = Layout { component: Some(b'^'), repetition: Some(b'~'), ..Layout::separated(b'|') };
     let text = "A|x^y~z|1\r\n";
     let message = read_rows(text, &parts);
