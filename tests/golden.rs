@@ -158,3 +158,24 @@ fn a_document_whose_view_nobody_changed_comes_back_byte_for_byte() {
         assert!(written.bytes == raw, "{}: {}", case.display(), String::from_utf8_lossy(&written.bytes));
     }
 }
+
+#[test]
+fn a_partner_gets_its_own_format_made_from_fhir_alone() {
+    let bless = std::env::var("BLESS").is_ok();
+    let program = program(&[]);
+    let site = dukou_mapping::Site { id: "fixture", zone: "+08:00" };
+    for case in cases() {
+        let Ok(profile) = fs::read_to_string(case.join("create")) else { continue };
+        let raw = input(&case);
+        let (message, _) = opened(&program, &raw);
+        let mapped = program.to_fhir(&message, &site);
+        let outbound = Outbound { profile: profile.trim(), control_id: "", time: "", charset: "" };
+        let written = program.from_fhir(&mapped.to_bundle(), &outbound, None, &site).unwrap();
+        let file = case.join("expected.created");
+        if bless {
+            fs::write(&file, &written.bytes).unwrap();
+        }
+        let expected = fs::read(&file).unwrap_or_default();
+        assert!(expected == written.bytes, "{}: {}", case.display(), String::from_utf8_lossy(&written.bytes));
+    }
+}
