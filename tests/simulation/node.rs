@@ -14,7 +14,9 @@ use dukou_audit::{
     ManualClock, Opened, Options, Outcome, Peer, Pending, Permit, Purpose, Reach, Receipt, Recorded, RequestId, Rights,
     SeededRandom, Settled,
 };
-use dukou_exchange::{Arrival, Error, Exchange, IngestStep, Ingested, Integrity, Limits, Link, Surroundings};
+use dukou_exchange::{
+    Arrival, Error, Exchange, IngestStep, Ingested, Integrity, Limits, Link, ReportedPolicy, Surroundings,
+};
 use dukou_fhir::Offset;
 use dukou_mapping::Program;
 use dukou_store::Store;
@@ -95,6 +97,7 @@ impl Node {
             zone_text: "+08:00".to_owned(),
             public_base: None,
             integrity: Integrity::Enforce,
+            reported: ReportedPolicy::default(),
             limits: Limits::default(),
         };
         let exchange = Exchange::new(contest.clone(), Arc::clone(&ground.program), surroundings);

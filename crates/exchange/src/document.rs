@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::Applied;
 use crate::ingest::{Leaves, hexadecimal, leaves};
-use crate::{Error, Exchange, Link};
+use crate::reported::Reported;
+use crate::{Error, Exchange, Link, ReportedPolicy};
 
 pub use answer::Counts;
 
@@ -165,7 +166,10 @@ impl Exchange {
             let issue = if is_empty { answer::empty() } else { answer::unmapped(document.format) };
             return self.refuse_document(permit, document, vec![issue]);
         }
-        let mut sums = leaves(&walk.accounts());
+        let accounts = walk.accounts();
+        let reported = Reported::of(&ReportedPolicy::default(), &accounts, program, message);
+        self.counters.add(&self.surroundings.site, &reported);
+        let mut sums = leaves(&accounts);
         let cut = u32::try_from(document.cut.len()).unwrap_or(u32::MAX);
         sums.leaves += cut;
         sums.dropped += cut;

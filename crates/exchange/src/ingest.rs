@@ -14,6 +14,7 @@ use dukou_wire::{Message, NotAMessage, er7};
 use sha2::{Digest, Sha256};
 
 use crate::apply::Applied;
+use crate::reported::Reported;
 use crate::{Error, Exchange};
 
 /// The link a message came over: what was agreed with its sender.
@@ -168,7 +169,9 @@ impl Exchange {
     ) -> Result<Settled<Ingested>, Error> {
         let program = self.program.load();
         let site = self.mapping_site();
-        let mapped = program.to_fhir(message, &site);
+        let mut mapped = program.to_fhir(message, &site);
+        let reported = Reported::of(&self.surroundings.reported, &mapped.accounts, &program, message);
+        mapped.issues.extend(reported.issues.iter().cloned());
         let attempts = self.surroundings.limits.prepare_attempts_max;
         for _ in 0..attempts {
             let applied = if is_refused(&mapped) || is_unmapped(&mapped) {
@@ -206,6 +209,7 @@ impl Exchange {
                 },
                 Err(other) => return Err(other.into()),
                 Ok(settled) => {
+                    self.counters.add(&self.surroundings.site, &reported);
                     let accounts = Some(leaves(&mapped.accounts));
                     let ack = owed(place.step, message, code).then_some(answer);
                     let done = Ingested { ack, code: bytes_of(code), replayed: false, written, accounts, issues };

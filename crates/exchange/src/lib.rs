@@ -13,6 +13,7 @@ pub mod issues;
 mod patch;
 mod prepare;
 mod read;
+mod reported;
 mod submit;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use dukou_store::{
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use patch::Patch;
+pub use reported::{OnReported, ReportedPolicy};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
 
 /// The use cases over one store, one set of maps and one surrounding.
@@ -38,6 +40,7 @@ pub struct Exchange {
     store: Arc<dyn Store>,
     program: Arc<ArcSwap<Program>>,
     surroundings: Surroundings,
+    counters: reported::ReportedCounters,
 }
 
 /// Everything from outside that the use cases need: no globals, no environment.
@@ -57,6 +60,8 @@ pub struct Surroundings {
     pub public_base: Option<String>,
     /// What happens to a write that leaves a reference without its target.
     pub integrity: Integrity,
+    /// What happens to messages with leaves that no rule speaks of.
+    pub reported: ReportedPolicy,
     /// Numbers on what can grow.
     pub limits: Limits,
 }
@@ -78,7 +83,7 @@ impl Exchange {
     /// The use cases over a store and a set of maps. The maps may be swapped whole while messages are in flight: each message runs on
     /// those it began with.
     pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
-        Exchange { store, program, surroundings }
+        Exchange { store, program, surroundings, counters: reported::ReportedCounters::default() }
     }
 
     /// What this exchange was given from outside.

@@ -2,10 +2,12 @@
 //!
 //! A wrong key stops the start with file, line and the nearest key. Paths are relative to the file that names them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use dukou_exchange::{OnReported, ReportedPolicy};
 use serde::Deserialize;
 
 /// The whole of `dukou.toml`.
@@ -130,6 +132,37 @@ pub struct Maps {
     /// Overlays in order, such as `cn`, `vendor/acme`, `site/a01`.
     #[serde(default)]
     pub overlays: Vec<String>,
+    /// What happens to a v2 message with a value that no rule carries, by place: `ZXX`, `PID-10`, or `*` for what no other line names.
+    /// Without a line it is counted, and kept with the message like every other.
+    #[serde(default)]
+    pub reported: BTreeMap<String, Reported>,
+}
+
+/// What happens to a message with a value that no rule carries.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub enum Reported {
+    /// Nothing: it is known and does not matter.
+    #[serde(rename = "ignore")]
+    Ignore,
+    /// It is counted and named in the answer.
+    #[serde(rename = "warn")]
+    Warn,
+    /// The message is answered with AE and not applied.
+    #[serde(rename = "AE")]
+    Refuse,
+}
+
+impl Maps {
+    pub(crate) fn policy(&self) -> ReportedPolicy {
+        ReportedPolicy::new(self.reported.iter().map(|(place, wanted)| {
+            let wanted = match wanted {
+                Reported::Ignore => OnReported::Ignore,
+                Reported::Warn => OnReported::Warn,
+                Reported::Refuse => OnReported::Refuse,
+            };
+            (place.clone(), wanted)
+        }))
+    }
 }
 
 /// The ledger.

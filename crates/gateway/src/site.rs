@@ -254,6 +254,7 @@ fn surroundings(config: &Config, zone: Offset, clock: &Arc<dyn Clock>, random: &
         zone_text: config.node.zone.clone(),
         public_base: config.node.public_base.clone(),
         integrity: Integrity::Enforce,
+        reported: config.maps.policy(),
         limits: Limits::default(),
     }
 }

@@ -210,6 +210,25 @@ impl Path {
         }
     }
 
+    /// The same place of every message, without groups and numbers of repeats: `PID-3.4`, `/message/row/xm`.
+    #[must_use]
+    pub fn general(&self) -> String {
+        let whole = self.to_string();
+        let is_segment = matches!(self.place, Place::Segment { .. });
+        let text = if is_segment { whole.rsplit('/').next().unwrap_or(&whole) } else { &whole };
+        let mut depth = 0;
+        let mut general = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '[' => depth += 1,
+                ']' => depth -= 1,
+                _ if depth == 0 => general.push(c),
+                _ => {}
+            }
+        }
+        general
+    }
+
     /// The groups the segment is looked for in, outermost first; empty for the whole message.
     #[must_use]
     pub fn groups(&self) -> &[GroupStep] {

@@ -3,8 +3,7 @@
 //! `schema <folder>` makes the tables of `crates/fhir/data` from the published R4 definitions (`profiles-resources.json`,
 //! `profiles-types.json`, `valuesets.json`, `v2-tables.json`, `v3-codesystems.json`, `search-parameters.json`).
 //! `bless` rewrites what the golden cases expect and the page of coverage. `soak` runs the tests that grow with the time they are
-//! given, and `guided` for ten
-//! minutes a target. `guided <seconds>` runs the fuzz targets that follow coverage.
+//! given, and `guided` for ten minutes a target. `guided <seconds>` runs the fuzz targets that follow coverage.
 
 mod guided;
 mod schema;

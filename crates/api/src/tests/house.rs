@@ -9,7 +9,7 @@ use dukou_access::{Channel, Meter, PartnerFile, Policy, PolicyFiles, Rate, Token
 use dukou_audit::{
     Entry, Keys, Ledger, ManualClock, Options, Peer, Question, Reader, RequestId, SeededRandom, storage,
 };
-use dukou_exchange::{Exchange, Integrity, Link, Surroundings};
+use dukou_exchange::{Exchange, Integrity, Link, ReportedPolicy, Surroundings};
 use dukou_fhir::Offset;
 use dukou_fhir::search::Site;
 use dukou_store::Store;
@@ -89,6 +89,7 @@ impl House {
             zone_text: "+08:00".into(),
             public_base: None,
             integrity: Integrity::Enforce,
+            reported: ReportedPolicy::default(),
             limits: dukou_exchange::Limits::default(),
         };
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));

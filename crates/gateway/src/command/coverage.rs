@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dukou_mapping::{Accounts, Guide, GuideStatus, Program};
-use dukou_wire::{Limits, batch, er7};
+use dukou_wire::{Format, Limits, Message, batch, er7};
 
 use crate::command::choice::Choice;
 use crate::maps::MapError;
@@ -14,7 +14,7 @@ use crate::maps::MapError;
 /// What to account for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Coverage {
-    /// Files, or folders whose `.hl7` files are accounted for.
+    /// Files, or folders of messages, documents and rows, that are accounted for.
     #[arg(required_unless_present = "guide")]
     paths: Vec<PathBuf>,
     /// The rows of the HL7 Version 2 to FHIR guide instead of messages: covered, different or not, as a Markdown page.
@@ -77,24 +77,33 @@ impl Coverage {
         explained && self.min.is_none_or(|min| guide.percent() >= min)
     }
 
-    /// Adds the messages of one file.
+    /// Adds the messages of one file, or its document or rows.
     fn add(&self, program: &Program, raw: &[u8], sums: &mut Sums) {
-        let limits = Limits::default();
+        let (limits, site) = (Limits::default(), dukou_wire::Site::default());
         let place = dukou_mapping::Site { id: "coverage", zone: &self.zone };
+        if dukou_wire::sniff(raw) != Format::Er7 {
+            let Ok((envelope, _)) = program.open(raw, &limits, &site) else {
+                sums.unread += 1;
+                return;
+            };
+            let inner = program.wrapped(&envelope, &limits, &site);
+            let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
+            let mut records = program.records(message, &place);
+            records.by_ref().for_each(drop);
+            sums.take(&records.accounts(), &self.class, program, message);
+            return;
+        }
         let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
         if parts.is_empty() {
             parts.push(raw);
         }
         for part in parts {
-            let Ok((message, _)) = er7::parse(part, &limits, &dukou_wire::Site::default()) else {
-                sums.unread += 1;
-                continue;
-            };
-            let mapped = program.to_fhir(&message, &place);
-            sums.messages += 1;
-            sums.take(&mapped.accounts);
-            for line in mapped.accounts.lines(program, &message).filter(|line| line.class.as_str() == self.class) {
-                *sums.paths.entry(general(&line.path.to_string())).or_insert(0) += 1;
+            match er7::parse(part, &limits, &site) {
+                Err(_) => sums.unread += 1,
+                Ok((message, _)) => {
+                    let mapped = program.to_fhir(&message, &place);
+                    sums.take(&mapped.accounts, &self.class, program, &message);
+                }
             }
         }
     }
@@ -112,7 +121,11 @@ struct Sums {
 }
 
 impl Sums {
-    fn take(&mut self, a: &Accounts) {
+    fn take(&mut self, a: &Accounts, class: &str, program: &Program, message: &Message<'_>) {
+        self.messages += 1;
+        for line in a.lines(program, message).filter(|line| line.class.as_str() == class) {
+            *self.paths.entry(line.path.general()).or_insert(0) += 1;
+        }
         for (sum, one) in self.leaves.iter_mut().zip([a.leaves, a.emitted, a.complement, a.dropped, a.reported]) {
             *sum += u64::from(one);
         }
@@ -177,21 +190,6 @@ fn guide_json(guide: &Guide) -> serde_json::Value {
     serde_json::json!({"percent": guide.percent(), "rows": rows, "stale": guide.stale})
 }
 
-/// `PID[1]-3[2].4` as `PID-3.4`: the same place of every message counts together.
-fn general(path: &str) -> String {
-    let mut depth = 0;
-    let mut text = String::with_capacity(path.len());
-    for c in path.rsplit('/').next().unwrap_or(path).chars() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            _ if depth == 0 => text.push(c),
-            _ => {}
-        }
-    }
-    text
-}
-
 /// The file, or the messages of a folder in their order.
 pub(crate) fn messages_of(path: &Path) -> Result<Vec<PathBuf>, MapError> {
     if !path.is_dir() {
@@ -203,4 +201,57 @@ pub(crate) fn messages_of(path: &Path) -> Result<Vec<PathBuf>, MapError> {
     let mut files: Vec<PathBuf> = named.into_iter().map(|(file, _)| file).collect();
     files.sort();
     if files.is_empty() { Err(MapError::NoMessages(path.to_path_buf())) } else { Ok(files) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coverage() -> Coverage {
+        Coverage {
+            paths: Vec::new(),
+            guide: false,
+            min: None,
+            top: 20,
+            class: "reported".to_owned(),
+            json: false,
+            maps: None,
+            choice: Choice::default(),
+            zone: "+08:00".to_owned(),
+        }
+    }
+
+    fn sums_of(raw: &[u8]) -> Sums {
+        let program = crate::built_in_program(&[]).unwrap();
+        let mut sums = Sums::default();
+        coverage().add(&program, raw, &mut sums);
+        sums
+    }
+
+    #[test]
+    fn places_without_rule_are_counted_by_path_and_the_classes_add_up() {
+        let sums = sums_of(b"MSH|^~\\&|LIS|LAB|HIS|H|20260105||ADT^A01|1|P|2.5\rPID|1||86000001^^^H^MR||Wang^Wei\rPV1|1|I\rZXX|a|b\rZXX|c\r");
+        let [leaves, emitted, complement, dropped, reported] = sums.leaves;
+        assert_eq!((sums.messages, sums.unread), (1, 0));
+        assert_eq!(leaves, emitted + complement + dropped + reported);
+        assert_eq!(sums.sorted(20), [("ZXX-1.1.1", 2), ("ZXX-2.1.1", 1)]);
+        assert_eq!(sums.percent(), 100.0 * (leaves - 3) as f64 / leaves as f64);
+    }
+
+    #[test]
+    fn what_is_no_message_is_unread_and_carries_nothing() {
+        let sums = sums_of(b"{\"a\":");
+        assert_eq!((sums.messages, sums.unread, sums.leaves), (0, 1, [0; 5]));
+    }
+
+    #[test]
+    fn below_the_minimum_is_a_finding() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.hl7");
+        fs::write(&file, "MSH|^~\\&|LIS|LAB|HIS|H|20260105||ADT^A01|1|P|2.5\rPID|1||86000001^^^H^MR\rZXX|a|b\r")
+            .unwrap();
+        let run = |min| Coverage { paths: vec![file.clone()], min, ..coverage() }.run().unwrap();
+        assert!(run(None) && run(Some(10.0)));
+        assert!(!run(Some(99.9)));
+    }
 }
