@@ -149,7 +149,9 @@ impl<'m> Leaves<'m> {
         (self.end, self.escapes) = (entry.end, entry.has_escapes());
         self.long = offsets.len() >= LAST as usize;
         if entry.is_raw() {
-            return Some(Entered::Line);
+            // A line of nothing but ideographic spaces is no value.
+            let blank = is_blank(&self.text[entry.start as usize..entry.end as usize]);
+            return Some(if blank { Entered::Segment } else { Entered::Line });
         }
         // Of a header the first two fields are the delimiters themselves.
         let skipped = if entry.is_header() { 2 } else { 1 };
