@@ -6,3 +6,4 @@ pub(crate) mod convert;
 pub(crate) mod coverage;
 pub(crate) mod init;
 pub(crate) mod map;
+mod outward;

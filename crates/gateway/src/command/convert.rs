@@ -22,10 +22,10 @@ pub(crate) struct Convert {
     paths: Vec<PathBuf>,
     /// Folder for `<name>.bundle.json` and `<name>.issues.json`; without it the bundles go to standard output, one a line.
     #[arg(long)]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// File for the account: one JSON line a message.
     #[arg(long)]
-    account: Option<PathBuf>,
+    pub(super) account: Option<PathBuf>,
     /// Folder with maps; without it those of ./dukou.toml, else those built in.
     #[arg(long)]
     maps: Option<PathBuf>,
@@ -37,6 +37,21 @@ pub(crate) struct Convert {
     /// Charset where neither message nor bytes decide: gb18030, utf-8, 8859/1, big-5.
     #[arg(long, default_value = "gb18030")]
     charset: String,
+    /// From FHIR: the files are views (Bundles or resources) and become messages of this profile, such as oru-r01.
+    #[arg(long)]
+    pub(super) to: Option<String>,
+    /// From FHIR: the message of which the view was made; only what the view changed is written into it.
+    #[arg(long)]
+    pub(super) complement: Option<PathBuf>,
+    /// With --to: MSH-10; without it the time and a number.
+    #[arg(long)]
+    pub(super) control_id: Option<String>,
+    /// With --to: MSH-7, such as 20240102030405+0800; without it now.
+    #[arg(long)]
+    pub(super) time: Option<String>,
+    /// With --to: the receiver's name for its character set, such as GB18030-2000; without it UTF-8.
+    #[arg(long)]
+    pub(super) to_charset: Option<String>,
 }
 
 /// Why nothing could be converted at all.
@@ -76,6 +91,9 @@ impl Convert {
             dukou_wire::Charset::parse(&self.charset).ok_or_else(|| ConvertError::Charset(self.charset.clone()))?;
         let site = dukou_wire::Site { charset_default: charset, ..dukou_wire::Site::default() };
         dukou_fhir::Offset::parse(&zone).ok_or_else(|| ConvertError::Zone(zone.clone()))?;
+        if self.to.is_some() || self.complement.is_some() {
+            return self.outward(&program, &place, &site);
+        }
         let files = self.files()?;
         let mut account = self.account.as_deref().map(create).transpose()?;
         let progress = Progress::new(files.len());
@@ -110,7 +128,7 @@ impl Convert {
     }
 
     /// Every file to convert with its name below the path that was given.
-    fn files(&self) -> Result<Vec<(PathBuf, PathBuf)>, ConvertError> {
+    pub(super) fn files(&self) -> Result<Vec<(PathBuf, PathBuf)>, ConvertError> {
         let mut files = Vec::new();
         for path in &self.paths {
             if path.is_dir() {
@@ -331,7 +349,7 @@ impl Progress {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the account states how long each message took")]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     Instant::now()
 }
 
@@ -356,13 +374,13 @@ fn is_input(path: &Path) -> bool {
     known && !written && !name.starts_with("expected.") && !name.contains(".expected.")
 }
 
-fn create(path: &Path) -> Result<(PathBuf, BufWriter<File>), ConvertError> {
+pub(super) fn create(path: &Path) -> Result<(PathBuf, BufWriter<File>), ConvertError> {
     folder_of(path)?;
     let file = File::create(path).map_err(|source| ConvertError::Io { path: path.to_path_buf(), source })?;
     Ok((path.to_path_buf(), BufWriter::new(file)))
 }
 
-fn put(path: &Path, text: &[u8]) -> Result<(), ConvertError> {
+pub(super) fn put(path: &Path, text: &[u8]) -> Result<(), ConvertError> {
     folder_of(path)?;
     fs::write(path, text).map_err(|source| ConvertError::Io { path: path.to_path_buf(), source })
 }
