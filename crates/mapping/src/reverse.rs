@@ -75,7 +75,8 @@ fn turns(operation: &Operation) -> [Option<Turn>; 2] {
         LensUse::Builtin(_) | LensUse::Composite(_) | LensUse::Resource(_) => {}
     }
     if operation.way == Direction::Forward {
-        return [Some(Turn::Derived), None];
+        // What a table made of another field is known by that field.
+        return [write.table.is_some().then_some(Turn::Constant), Some(Turn::Derived)];
     }
     let turn = turn(write);
     let alike = turn >= Turn::Outside && !write.fill.is_empty();

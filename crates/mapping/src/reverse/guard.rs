@@ -61,6 +61,11 @@ impl<'v> Back<'v> {
         })
     }
 
+    /// What stands at a place now.
+    pub(crate) fn stands_at(&self, path: &PathPlan, scope: &Scope<'_, 'v>) -> Option<Cow<'v, str>> {
+        self.text_at(self.guarded(path, scope)?)
+    }
+
     /// The place that a test looks at; nothing where it is not there.
     fn guarded(&self, path: &PathPlan, scope: &Scope<'_, 'v>) -> Option<Spot> {
         let segment = match &path.root {

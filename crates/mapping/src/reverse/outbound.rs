@@ -87,6 +87,9 @@ pub enum FromFhirError {
     /// The new document cannot be written.
     #[error("writing the document")]
     New(#[source] dukou_wire::draft::PrintError),
+    /// No resource of the view is one that the message makes.
+    #[error("none of the resources was made of this message: the ids are those of another message or of another site")]
+    Foreign,
     /// The changed message cannot be written.
     #[error("writing the change into the message")]
     Change(#[source] dukou_wire::draft::PrintError),
@@ -275,8 +278,7 @@ impl<'v> Back<'v> {
 
     /// Tells of resources that stand nowhere: neither at a segment nor in a field.
     pub(crate) fn unseated(&mut self, seats: &[BackSeat<'v>]) {
-        let mut carried: Vec<usize> =
-            self.marks.iter().filter(|(_, explained)| !explained).map(|mark| mark.0).collect();
+        let mut carried: Vec<usize> = self.marks.iter().map(|mark| mark.0).collect();
         carried.sort_unstable();
         for (at, shown) in self.view.resources.iter().enumerate() {
             if seats.iter().any(|seat| seat.resource == at) || super::tally::any(shown.object, &carried) {

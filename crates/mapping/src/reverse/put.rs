@@ -17,7 +17,7 @@ use super::run::Back;
 use super::seat::{BackSeat, Seating};
 use super::tally::tally;
 use super::tree::{Places, SharedPlaces};
-use super::view::View;
+use super::view::{Shown, View};
 use crate::plan::Program;
 use crate::run::{MessageKind, Site};
 use crate::trace::Trace;
@@ -89,6 +89,10 @@ impl Program {
         let shown = View::new(view);
         if shown.resources.is_empty() && !old.resources.is_empty() {
             return Err(FromFhirError::Empty);
+        }
+        let known = |shown: &Shown<'_>| old.keyed(shown.kind.as_str(), shown.id).is_some();
+        if !old.resources.is_empty() && !shown.resources.iter().any(known) {
+            return Err(FromFhirError::Foreign);
         }
         let hints = frame.hints(&moved(&origins, &old, &shown), carried);
         let mut seats = frame.seats(&shown);

@@ -198,6 +198,14 @@ impl<'v> Back<'v> {
             self.explain_referred(write, element.value);
             return;
         }
+        if step.turn == Turn::Constant && !matches!(write.lens, LensUse::Constant(_)) {
+            if self.said_elsewhere(operation, write, element.value, scope) {
+                self.explain(element.value);
+                scope.claims.extend(element.item);
+                scope.taken.push(address);
+            }
+            return;
+        }
         let (journal, marks) = (self.draft.journal.len(), self.marks.len());
         let fired = self.fire(operation, write, element, scope)
             && (operation.guard.is_empty() || self.equate(operation, scope));
@@ -344,6 +352,20 @@ impl<'v> Back<'v> {
             spots.push(self.spot(paths, operation.rule, item, scope));
         }
         spots.into_iter().map(|spot| spot.and_then(|spot| self.hints.original(spot))).collect()
+    }
+
+    /// Whether the source of a rule to FHIR holds a code already of which its table makes the value.
+    pub(super) fn said_elsewhere(
+        &self,
+        operation: &Operation,
+        write: &Write,
+        value: &Value<'_>,
+        scope: &Scope<'_, 'v>,
+    ) -> bool {
+        let Some(table) = write.table.map(|at| &self.program.tables[at]) else { return false };
+        let coded = value.get("coding[0].code").or_else(|| value.get("code")).unwrap_or(value);
+        let known = operation.sources.iter().flatten().find_map(|path| self.stands_at(path, scope));
+        known.is_some_and(|known| concept::translates(table, &known, coded))
     }
 
     /// Whether what other rules wrote into the sources joins to the value.
