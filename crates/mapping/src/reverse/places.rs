@@ -234,6 +234,24 @@ impl<'v> Back<'v> {
         said
     }
 
+    /// A Reference that only points, with the identifier and the name of what it points to.
+    pub(crate) fn filled_reference(&self, reference: &Object<'v>) -> Option<Object<'v>> {
+        let text = reference.get("reference").and_then(Value::as_str)?;
+        if reference.contains("identifier") || reference.contains("display") {
+            return None;
+        }
+        let object = self.view.resolve(text, self.resource?)?;
+        let mut filled = Object::new();
+        let identifier = object.get("identifier").and_then(|found| found.as_array().map_or(Some(found), <[_]>::first));
+        if let Some(identifier) = identifier {
+            filled.insert("identifier", identifier.clone());
+        }
+        if let Some(name) = object.get("name").filter(|name| name.as_str().is_some()) {
+            filled.insert("display", name.clone());
+        }
+        (!filled.is_empty()).then_some(filled)
+    }
+
     /// What a lens left over stands in extensions by its component number.
     pub(crate) fn left_over(&mut self, write: &'v Write, object: &Object<'v>, spot: Spot, scope: &Scope<'_, 'v>) {
         let RestPlan::Extension(url) = &write.rest else { return };

@@ -425,11 +425,16 @@ impl<'v> Back<'v> {
             return said;
         }
         let Some(object) = element.value.as_object() else { return false };
+        let filled = self.filled_reference(object);
+        let object = filled.as_ref().unwrap_or(object);
         let said = match plan.backbone {
             true => self.part(&plan.body, object, write, spot, scope),
             false => self.inner(&plan.body, object, write, spot, scope),
         };
         if said {
+            if filled.is_some() {
+                self.carry(element.value, &[]);
+            }
             self.left_over(write, object, spot, scope);
         }
         said
