@@ -155,15 +155,15 @@ pub(crate) fn http(base: &str, token: &str, method: &str, path: &str, body: &[u8
     }
 }
 
-/// One MLLP connection.
-pub(crate) struct Sender(TcpStream);
+/// One MLLP connection, and what came of answers that were not asked for yet: two may come in one read.
+pub(crate) struct Sender(TcpStream, Vec<u8>);
 
 impl Sender {
     pub(crate) fn connect(address: &str) -> std::io::Result<Sender> {
         let socket = TcpStream::connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(20)))?;
         socket.set_nodelay(true)?;
-        Ok(Sender(socket))
+        Ok(Sender(socket, Vec::new()))
     }
 
     /// Sends one message and reads the frame that answers it; an error if the connection ends first.
@@ -176,16 +176,18 @@ impl Sender {
     }
 
     pub(crate) fn receive(&mut self) -> std::io::Result<String> {
-        let mut answer = Vec::new();
         let mut buffer = [0_u8; 4096];
-        while !answer.ends_with(&[0x1C, 0x0D]) {
+        loop {
+            if let Some(end) = self.1.windows(2).position(|two| two == [0x1C, 0x0D]) {
+                let frame: Vec<u8> = self.1.drain(..end + 2).collect();
+                return Ok(String::from_utf8_lossy(&frame[1..end]).into_owned());
+            }
             let n = self.0.read(&mut buffer)?;
             if n == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
-            answer.extend_from_slice(&buffer[..n]);
+            self.1.extend_from_slice(&buffer[..n]);
         }
-        Ok(String::from_utf8_lossy(&answer[1..answer.len() - 2]).into_owned())
     }
 }
 
