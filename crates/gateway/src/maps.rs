@@ -33,7 +33,9 @@ pub(crate) enum MapError {
     #[error("{} holds no .fmap.yaml file; `dukou init --maps DIR` writes the base maps", .0.display())]
     Empty(PathBuf),
     /// An overlay that is not there.
-    #[error("there is no overlay '{wanted}'; there are: {known}")]
+    #[error(
+        "there is no overlay '{wanted}'; there are: {known}. An overlay is a folder that holds a map file: overlay/{wanted}/NAME.fmap.yaml"
+    )]
     Overlay {
         /// What was asked for.
         wanted: String,

@@ -63,6 +63,25 @@ fn width(c: char) -> usize {
     1 + usize::from(wide)
 }
 
+/// The character of the language for which an input method writes a full-width one.
+pub(crate) fn plain_twin(c: char) -> Option<char> {
+    Some(match c {
+        '：' => ':',
+        '，' | '、' => ',',
+        '“' | '”' => '"',
+        '‘' | '’' => '\'',
+        '（' => '(',
+        '）' => ')',
+        '［' | '【' => '[',
+        '］' | '】' => ']',
+        '．' => '.',
+        '－' => '-',
+        '＝' => '=',
+        '\u{3000}' => ' ',
+        _ => return None,
+    })
+}
+
 /// The findings of one run over all files.
 pub(crate) struct Findings<'f> {
     files: &'f [SourceFile],
@@ -91,6 +110,14 @@ impl<'f> Findings<'f> {
         };
         let (line, column, length) = (place.line, place.column, place.len);
         let source = source.to_owned();
+        let meant = source.chars().skip(column.saturating_sub(1) as usize).take(length.max(1) as usize);
+        let hint = match meant.into_iter().find_map(|c| Some((c, plain_twin(c)?))) {
+            // What an input method writes looks like the character that is meant.
+            Some((wide, plain)) if severity == DiagnosticSeverity::Error => {
+                format!("'{wide}' is a full-width character; write '{plain}'")
+            }
+            _ => hint,
+        };
         self.found.push(Diagnostic {
             code,
             severity,

@@ -54,7 +54,7 @@ impl Program {
     /// The rules behind a source path (`PID-8`, `PID-8.1`, `PID-5.2`) or a target (`Patient.gender`, `Patient.name.family`),
     /// in file order; what stands inside a lens comes with the rules of the lens.
     pub fn explain(&self, path: &str) -> Vec<Explanation<'_>> {
-        let wanted = bare(path);
+        let wanted = crate::path_text::tidy(path).unwrap_or_else(|| bare(path));
         let mut found: Vec<&RuleFacts> = Vec::new();
         for rule in &self.rules {
             let known = || rule.sources.iter().chain(&rule.targets);
@@ -63,8 +63,25 @@ impl Program {
                 found.extend(self.inside(rule, &wanted));
             }
         }
+        if found.is_empty() {
+            found.extend(self.rules.iter().filter(|rule| loosely(rule, &wanted)));
+        }
         found.dedup_by(|a, b| std::ptr::eq(*a, *b));
         found.into_iter().map(explanation).collect()
+    }
+
+    /// Paths that rules speak of and that are near to one that no rule speaks of.
+    pub fn near(&self, path: &str) -> Vec<&str> {
+        let wanted = bare(path);
+        let known = self.rules.iter().flat_map(|rule| rule.sources.iter().chain(&rule.targets)).map(String::as_str);
+        let mut known: Vec<&str> = known.collect();
+        known.sort_unstable();
+        known.dedup();
+        let near = crate::diagnostic::nearest_name(&wanted, known.iter().copied());
+        let below = known.iter().copied().filter(|known| {
+            !wanted.is_empty() && known.to_lowercase().contains(&wanted.to_lowercase()) && Some(*known) != near
+        });
+        near.into_iter().chain(below.take(5)).collect()
     }
 
     /// The rules of the lens of a rule for the part that is asked for.
@@ -132,6 +149,14 @@ fn below(path: &str, above: &str) -> bool {
 pub(crate) fn fits(known: &str, wanted: &str) -> bool {
     let (known, wanted) = (bare(known), bare(wanted));
     below(&wanted, &known) && (known == wanted || known.contains(['-', '.', '/']))
+}
+
+/// Whether a rule is what somebody may mean who asks for a map or lens by its name, an element without its resource, or a
+/// resource in small letters.
+fn loosely(rule: &RuleFacts, wanted: &str) -> bool {
+    let tail = |target: &String| target.split_once('.').is_some_and(|(_, below_it)| below(&bare(below_it), wanted));
+    let small = |target: &String| below(&bare(target).to_lowercase(), &wanted.to_lowercase());
+    rule.map == wanted || rule.targets.iter().any(|target| tail(target) || small(target))
 }
 
 /// Whether a path that somebody asks for means a place: `PID-5` means `PID-5[2].1`, `Patient.name` means

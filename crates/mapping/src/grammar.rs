@@ -210,7 +210,16 @@ impl Reader {
             "<->" => Ok(Direction::Both),
             "->" => Ok(Direction::Forward),
             "<-" => Ok(Direction::Back),
-            other => Err(Fault::new(word.place, format!("'{other}' stands where <->, -> or <- should"), "")),
+            other => {
+                let hint = match other {
+                    "→" | "=>" | "⇒" | "-->" | "—>" | ">" => "write: ->",
+                    "←" | "<=" | "<--" => "write: <-",
+                    "↔" | "<=>" | "⇔" | "<-->" | "<>" => "write: <->",
+                    "=" | ":" | ":=" => "write: <->   or to FHIR only: ->",
+                    _ => "",
+                };
+                Err(Fault::new(word.place, format!("'{other}' stands where <->, -> or <- should"), hint))
+            }
         }
     }
 

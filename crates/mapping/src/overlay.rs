@@ -43,8 +43,14 @@ pub(crate) fn apply(
             change(base, &mut lens.history, overlay, findings);
         } else {
             let names = maps.iter().map(|(map, _)| &map.name).chain(lenses.iter().map(|lens| &lens.name));
-            let near = nearest_name(&name, names.map(|name| name.value.as_str()));
-            let hint = near.map_or_else(String::new, |near| format!("nearest: {near}"));
+            let names: Vec<&str> = names.map(|name| name.value.as_str()).collect();
+            let near = nearest_name(&name, names.iter().copied());
+            let like: Vec<&str> = names.iter().copied().filter(|known| known.contains(name.as_str())).take(6).collect();
+            let hint = match near {
+                Some(near) => format!("nearest: {near}"),
+                None if like.is_empty() => String::new(),
+                None => format!("there are: {}", like.join(", ")),
+            };
             let text = format!("no map or lens '{name}' below this overlay");
             findings.error("E-OVERLAY-RULE", overlay.map.place, text, hint);
         }

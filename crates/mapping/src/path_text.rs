@@ -38,11 +38,11 @@ pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
     }
     let known = name.value.len() == 3 && name.value.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     if !known {
-        return Err(Fault::new(
-            word.place,
-            format!("'{}' is no source path", word.value),
-            "write SEG-n, SEG-n.n or n.n",
-        ));
+        let hint = match tidy(&word.value) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "write SEG-n, SEG-n.n or n.n".to_owned(),
+        };
+        return Err(Fault::new(word.place, format!("'{}' is no source path", word.value), hint));
     }
     path.segment = Some(name);
     path.segment_selectors = cursor.selectors()?;
@@ -56,8 +56,21 @@ pub(crate) fn source_path(word: &Word) -> Result<Path, Fault> {
             path.subcomponent = cursor.number()?;
         }
     }
-    cursor.end("write SEG-n[sel].n.n")?;
+    let meant = tidy(&word.value).filter(|meant| *meant != word.value);
+    cursor.end(&meant.map_or_else(|| "write SEG-n[sel].n.n".to_owned(), |meant| format!("did you mean {meant}?")))?;
     Ok(path)
+}
+
+/// `pid8`, `PID.8`, `PID-8-1` and `PID8.1` as `PID-8` and `PID-8.1`; nothing where it is no field of a segment.
+pub(crate) fn tidy(text: &str) -> Option<String> {
+    let segment = text.get(..3)?.to_ascii_uppercase();
+    let known = segment.starts_with('Z') || dukou_wire::facts::field_count(&segment) > 0;
+    let mut numbers = text.get(3..)?.trim_start_matches(['-', '.', '_']).split(['-', '.']);
+    let digits = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let field = numbers.next().filter(digits)?;
+    let below: Vec<&str> = numbers.collect();
+    (known && segment.bytes().all(|byte| byte.is_ascii_alphanumeric()) && below.iter().all(digits))
+        .then(|| [&[format!("{segment}-{field}").as_str()][..], &below].concat().join("."))
 }
 
 /// Reads a target: elements with selectors, joined by dots.

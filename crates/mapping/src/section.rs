@@ -70,7 +70,8 @@ impl<'t> Section<'t> {
             None => &[],
             Some(Tree::List(items)) => &items.value,
             Some(other) => {
-                findings.error("E-HEAD", other.place(), format!("'{key}' must be a list"), "");
+                let hint = "write lines that begin with '- '";
+                findings.error("E-HEAD", other.place(), format!("'{key}' must be a list"), hint);
                 &[]
             }
         }

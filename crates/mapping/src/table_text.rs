@@ -125,6 +125,11 @@ fn split(word: &Word) -> Option<(Word, Direction, Word)> {
         Some((at, operator.len() + 2, *direction))
     });
     let (at, width, direction) = found?;
+    // A second arrow is a second row that nobody parted from the first.
+    let rest = word.value[at + width..].split('"').next().unwrap_or("");
+    if operators.iter().any(|(operator, _)| rest.contains(&format!(" {operator} "))) {
+        return None;
+    }
     let part = |from: usize, to: usize| {
         let text = &word.value[from..to];
         let lead = text.len() - text.trim_start().len();

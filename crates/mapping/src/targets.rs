@@ -119,6 +119,7 @@ impl Compiler<'_, '_> {
                     let typed: Vec<String> = element.types.iter().map(|one| element.json_name(one.kind)).collect();
                     format!("name the type: {}", typed.join(" | "))
                 }
+                None if name == parent.name() => format!("leave it out: the map makes one {name}"),
                 None => nearest_or_all(name, &names.iter().map(String::as_str).collect::<Vec<_>>()),
             };
             let text = format!("{} has no element '{name}'", parent.name());

@@ -45,6 +45,12 @@ pub(crate) fn load(file: u32, text: &str, findings: &mut Findings<'_>) -> Option
 fn tab_faults(file: u32, text: &str, findings: &mut Findings<'_>) -> bool {
     let mut found = false;
     for (line, content) in (1u32..).zip(text.lines()) {
+        if content.trim_start_matches(' ').starts_with('\u{3000}') {
+            let column = content.chars().take_while(|c| *c == ' ').count() as u32 + 1;
+            let place = Place { file, line, column, len: 1 };
+            findings.error("E-YAML-TAB", place, "a full-width blank stands in front of the line", "write blanks");
+            found = true;
+        }
         if let Some(at) = content.chars().position(|c| c == '\t') {
             let place = Place { file, line, column: at as u32 + 1, len: 1 };
             findings.error("E-YAML-TAB", place, "a tab stands in the file", "write blanks");

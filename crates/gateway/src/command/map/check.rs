@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::export;
 use crate::command::choice::{Choice, name_of};
+use crate::command::say;
 use crate::maps::MapError;
 
 /// What to check.
@@ -46,23 +47,26 @@ impl Check {
             if !self.json {
                 // What the base has is not told again with each overlay.
                 let new = found.iter().filter(|one| !told.contains(one));
-                let shown = new.filter(|one| self.warnings || one.severity == DiagnosticSeverity::Error);
+                // Whoever writes an overlay wants to know what is odd in it; the base is not theirs.
+                let own = |file: &str| stack.last().is_some_and(|name| file.starts_with(&format!("overlay/{name}/")));
+                let shown =
+                    new.filter(|one| self.warnings || one.severity == DiagnosticSeverity::Error || own(&one.file));
                 shown.for_each(|one| eprintln!("{one}\n"));
                 match errors {
-                    0 => println!("{}: {rules} rules, {warnings} warnings", name_of(&stack)),
-                    _ => println!("{}: {errors} errors, {warnings} warnings", name_of(&stack)),
+                    0 => say(format_args!("{}: {rules} rules, {warnings} warnings", name_of(&stack))),
+                    _ => say(format_args!("{}: {errors} errors, {warnings} warnings", name_of(&stack))),
                 }
             }
             told.extend(found.into_iter().filter(|one| !told.contains(one)).collect::<Vec<_>>());
         }
         if self.json {
             let found: Vec<_> = told.iter().map(finding).collect();
-            println!("{}", json!({"maps": chosen.from, "sets": sets, "findings": found}));
+            say(format_args!("{}", json!({"maps": chosen.from, "sets": sets, "findings": found})));
         }
         if let (true, Some(folder)) = (fine, &self.export) {
             let program = chosen.files().compile()?;
             let written = export::write(&program, folder)?;
-            println!("{written} resources written to {}", folder.display());
+            say(format_args!("{written} resources written to {}", folder.display()));
         }
         Ok(fine)
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::messages;
 use crate::command::choice::{Choice, Chosen};
+use crate::command::say;
 use crate::maps::MapError;
 
 /// What to compare.
@@ -70,14 +71,18 @@ impl Diff {
         if self.json {
             let (changes, outputs): (Vec<_>, Vec<_>) =
                 (changes.iter().map(Change::json).collect(), outputs.iter().map(Output::json).collect());
-            println!(
+            say(format_args!(
                 "{}",
                 json!({"same": changes.is_empty() && outputs.is_empty(), "changes": changes, "outputs": outputs})
-            );
+            ));
         } else {
-            changes.iter().for_each(|change| println!("{change}"));
-            outputs.iter().for_each(|output| println!("{output}"));
-            println!("{} rules and tables differ, {} values of the messages change", changes.len(), outputs.len());
+            changes.iter().for_each(|change| say(format_args!("{change}")));
+            outputs.iter().for_each(|output| say(format_args!("{output}")));
+            say(format_args!(
+                "{} rules and tables differ, {} values of the messages change",
+                changes.len(),
+                outputs.len()
+            ));
         }
         Ok(changes.is_empty() && outputs.is_empty())
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::messages;
 use crate::command::choice::Choice;
+use crate::command::say;
 use crate::maps::MapError;
 
 /// What to explain.
@@ -62,31 +63,36 @@ impl Explain {
             });
         }
         if self.json {
-            println!(
+            say(format_args!(
                 "{}",
                 json!({"rules": rules.iter().map(rule_json).collect::<Vec<_>>(), "trace": steps.iter().map(Step::json).collect::<Vec<_>>()})
-            );
+            ));
         } else {
-            self.print(&rules, &steps);
+            let near =
+                self.path.as_deref().filter(|_| steps.is_empty()).map(|path| program.near(path)).unwrap_or_default();
+            self.print(&rules, &near, &steps);
         }
         Ok(!rules.is_empty() || !steps.is_empty())
     }
 
-    fn print(&self, rules: &[Explanation<'_>], steps: &[Step]) {
+    fn print(&self, rules: &[Explanation<'_>], near: &[&str], steps: &[Step]) {
         if let Some(path) = self.path.as_deref().filter(|_| rules.is_empty()) {
-            println!("no rule speaks of {path}");
+            say(format_args!("no rule speaks of {path}"));
+            if !near.is_empty() {
+                say(format_args!("    did you mean {}?", near.join(", ")));
+            }
         }
         for rule in rules {
-            println!("{rule}");
+            say(format_args!("{rule}"));
         }
         if let Some(file) = &self.input {
-            println!("{}in {}:", if rules.is_empty() { "" } else { "\n" }, file.display());
+            say(format_args!("{}in {}:", if rules.is_empty() { "" } else { "\n" }, file.display()));
             if steps.is_empty() {
-                println!("    nothing of it stands in this message");
+                say(format_args!("    nothing of it stands in this message"));
             }
         }
         for step in steps {
-            println!("{step}");
+            say(format_args!("{step}"));
         }
     }
 

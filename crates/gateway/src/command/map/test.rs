@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::golden::{self, Case};
 use crate::command::choice::{Choice, Chosen, name_of};
+use crate::command::say;
 use crate::maps::MapError;
 
 /// What to test.
@@ -60,7 +61,7 @@ impl Test {
         }
         let fine = tally.failures.is_empty() && tally.faults.is_empty();
         if self.json {
-            println!("{}", tally.json());
+            say(format_args!("{}", tally.json()));
         } else {
             tally.print();
         }
@@ -137,12 +138,12 @@ impl Tally {
 
     fn print(&self) {
         for fault in &self.faults {
-            println!("{fault}\n");
+            say(format_args!("{fault}\n"));
         }
         for failure in &self.failures {
-            println!("{failure}\n");
+            say(format_args!("{failure}\n"));
         }
-        println!("{} examples, {} cases, {} failed", self.examples, self.cases, self.failed());
+        say(format_args!("{} examples, {} cases, {} failed", self.examples, self.cases, self.failed()));
     }
 
     fn json(&self) -> serde_json::Value {
