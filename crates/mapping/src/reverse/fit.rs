@@ -2,7 +2,8 @@
 
 use dukou_fhir::{Object, Value};
 
-use crate::plan::{ActionPlan, Body, Constant, ItemPlace, LensUse, StepPlan};
+use super::run::Scope;
+use crate::plan::{ActionPlan, Body, Constant, ItemPlace, LensUse, Program, StepPlan};
 
 /// How many constants of a body a resource says; nothing where it says something else, or says one of them not at all.
 pub(crate) fn fit(body: &Body, object: &Object<'_>, strict: bool) -> Option<usize> {
@@ -65,6 +66,29 @@ fn holds(value: &Value<'_>, fixed: &Value<'_>) -> bool {
         }
         (Value::Array(values), Value::Array(fixed)) => {
             fixed.iter().all(|fixed| values.iter().any(|value| holds(value, fixed)))
+        }
+        (value, fixed) => value == fixed,
+    }
+}
+
+/// Whether the value is what a constant would have written.
+pub(super) fn is_constant(constant: &Constant, value: &Value<'_>, scope: &Scope<'_, '_>, program: &Program) -> bool {
+    match constant {
+        Constant::Fixed(fixed) => says(value, fixed),
+        Constant::Plan => value.as_str() == Some(program.hash_text.as_str()),
+        Constant::Site | Constant::Document => true,
+        Constant::CodeTable => scope.code_table.is_some() && value.as_str() == scope.code_table,
+    }
+}
+
+fn says(value: &Value<'_>, fixed: &Value<'_>) -> bool {
+    match (value, fixed) {
+        (Value::Object(value), Value::Object(fixed)) => {
+            fixed.iter().all(|(name, fixed)| value.get(name).is_some_and(|value| says(value, fixed)))
+                && value.len() == fixed.len()
+        }
+        (Value::Array(values), Value::Array(fixed)) => {
+            values.len() == fixed.len() && values.iter().zip(fixed).all(|(value, fixed)| says(value, fixed))
         }
         (value, fixed) => value == fixed,
     }

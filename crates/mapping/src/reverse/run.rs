@@ -13,8 +13,8 @@ use super::hints::Hints;
 use super::tree::SharedPlaces;
 use super::value::{self, BackHand, Form};
 use super::view::View;
-use super::{concept, operation_of};
-use crate::plan::{ActionPlan, BackList, BackStep, Body, Constant, LensUse, Operation, Program, Turn, Write};
+use super::{concept, fit, operation_of};
+use crate::plan::{ActionPlan, BackList, BackStep, Body, LensUse, Operation, Program, Turn, Write};
 use crate::rule::Direction;
 
 /// The state of one way back.
@@ -248,14 +248,14 @@ impl<'v> Back<'v> {
         scope: &mut Scope<'t, 'v>,
     ) -> bool {
         if let LensUse::Constant(constant) = &write.lens {
-            let same = is_constant(constant, element.value, scope, self.program);
+            let same = fit::is_constant(constant, element.value, scope, self.program);
             if same {
                 self.carry(element.value, &[]);
             }
             return same;
         }
         if let Some(default) = &write.default
-            && is_constant(default, element.value, scope, self.program)
+            && fit::is_constant(default, element.value, scope, self.program)
         {
             self.carry(element.value, &[]);
             return true;
@@ -569,29 +569,6 @@ fn mark(value: &Value<'_>, names: &[&str], named: bool, marks: &mut Vec<(usize, 
         }
         _ if named => marks.push((address(value), explained)),
         _ => {}
-    }
-}
-
-/// Whether the value is what a constant would have written, or says it among other things.
-fn is_constant(constant: &Constant, value: &Value<'_>, scope: &Scope<'_, '_>, program: &Program) -> bool {
-    match constant {
-        Constant::Fixed(fixed) => says(value, fixed),
-        Constant::Plan => value.as_str() == Some(program.hash_text.as_str()),
-        Constant::Site | Constant::Document => true,
-        Constant::CodeTable => scope.code_table.is_some() && value.as_str() == scope.code_table,
-    }
-}
-
-fn says(value: &Value<'_>, fixed: &Value<'_>) -> bool {
-    match (value, fixed) {
-        (Value::Object(value), Value::Object(fixed)) => {
-            fixed.iter().all(|(name, fixed)| value.get(name).is_some_and(|value| says(value, fixed)))
-                && value.len() == fixed.len()
-        }
-        (Value::Array(values), Value::Array(fixed)) => {
-            values.len() == fixed.len() && values.iter().zip(fixed).all(|(value, fixed)| says(value, fixed))
-        }
-        (value, fixed) => value == fixed,
     }
 }
 
