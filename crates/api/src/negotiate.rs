@@ -137,8 +137,10 @@ pub(crate) fn media_type_refused() -> Fault {
     fault(
         IssueType::NotSupported,
         "media-type",
-        "the media type of the body is not taken here",
-        "不支持该请求体的媒体类型",
+        "the media type of the body is not taken here: send FHIR as application/fhir+json; messages and documents go to /ingest as \
+         application/hl7-v2, application/xml, text/csv, text/plain or application/json",
+        "不支持该请求体的媒体类型：FHIR 资源请用 application/fhir+json；消息与文件请发送至 /ingest，类型为 application/hl7-v2、\
+         application/xml、text/csv、text/plain 或 application/json",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use dukou_fhir::{Issue, IssueType, Severity, Text};
 use dukou_wire::ack::AckIssue;
-use dukou_wire::{NotAMessage, Path};
+use dukou_wire::{NotAMessage, Numbers, Path};
 
 /// An issue of the parser as an issue of the house.
 pub fn of_wire(issue: &dukou_wire::Issue) -> Issue {
@@ -11,7 +11,13 @@ pub fn of_wire(issue: &dukou_wire::Issue) -> Issue {
         dukou_wire::Severity::Warning => Severity::Warning,
         dukou_wire::Severity::Information => Severity::Information,
     };
-    let text = Text::new(issue.code.text_en(), issue.code.text_zh());
+    let (en, zh) = (issue.code.text_en(), issue.code.text_zh());
+    let text = match issue.numbers {
+        Some(Numbers { declared, found }) => {
+            Text::new(format!("{en}: {declared} stated, {found} found"), format!("{zh}：声明 {declared}，实际 {found}"))
+        }
+        None => Text::new(en, zh),
+    };
     let made = Issue::new(severity, IssueType::Structure, issue.code.as_str(), text)
         .with_diagnostics(format!("offset {} of the bytes sent", issue.raw_offset));
     match &issue.path {
