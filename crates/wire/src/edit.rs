@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::draft::{PrintError, Printer, SegmentDraft};
 use crate::message::Locator;
-use crate::{Message, Path, Place, Segment, Target};
+use crate::{Format, Message, Path, Place, Segment, Target};
 
 /// Changes that are collected and then made in one pass. Segments are named by their 0-based index in the message as it
 /// came; a field is printed anew when something in it was set, and the rest of its segment stays as it is.
@@ -88,10 +88,16 @@ impl<'m> Edits<'m> {
     /// The bytes of the changed message.
     ///
     /// # Errors
-    /// When a change names no field of the message or cannot be written in it.
+    /// When a change names no field of the message or cannot be written in it; when the message is not ER7, or stands as
+    /// text in another one, whose bytes these are: [`Message::set`] and [`Message::rewrite`] change those.
     pub fn finish(&self) -> Result<Vec<u8>, PrintError> {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
+        }
+        let changeable = self.message.format() == Format::Er7 && self.message.outer().is_none();
+        if !changeable && !self.is_empty() {
+            let path = self.message.segments().next().map_or_else(|| Path::in_tree(Vec::new()), |first| first.path());
+            return Err(PrintError::NotAField { path });
         }
         let target = Target::of(self.message.charset());
         let mut writer = Writer {

@@ -225,6 +225,9 @@ fn other_formats_may_stand_as_text_in_xml_too() {
     let (message, issues) = inner(&outer);
     assert!(issues.is_empty(), "{issues:?}");
     assert_eq!(text(&message, "PID-5"), "A<B");
+    let mut edits = message.edit();
+    edits.set(1, dukou_wire::Place::field(5), "C&D");
+    assert!(edits.finish().is_err(), "the bytes are those of the document around");
     let written = message.set(&Path::parse("PID-5").unwrap(), "C&D").unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8_lossy(er7).replace("A&lt;B", "C\\T\\D"));
     let json = br#"<m><j>{&quot;a&quot;:"{\"b\":\"\\u674e&lt;\"}"}</j></m>"#;
