@@ -56,7 +56,9 @@ impl Coverage {
         for path in &self.paths {
             for file in messages_of(path)? {
                 let raw = fs::read(&file).map_err(|source| MapError::Read { folder: file.clone(), source })?;
-                self.add(&program, &raw, &mut sums);
+                if !self.add(&program, &raw, file == *path, &mut sums) {
+                    eprintln!("{}: passed over, no map speaks of it", file.display());
+                }
             }
         }
         if self.json {
@@ -77,21 +79,24 @@ impl Coverage {
         explained && self.min.is_none_or(|min| guide.percent() >= min)
     }
 
-    /// Adds the messages of one file, or its document or rows.
-    fn add(&self, program: &Program, raw: &[u8], sums: &mut Sums) {
+    /// Adds the messages of one file, or its document or rows. False: no map speaks of it, and nobody named it.
+    fn add(&self, program: &Program, raw: &[u8], is_named: bool, sums: &mut Sums) -> bool {
         let (limits, site) = (Limits::default(), dukou_wire::Site::default());
         let place = dukou_mapping::Site { id: "coverage", zone: &self.zone };
         if dukou_wire::sniff(raw) != Format::Er7 {
             let Ok((envelope, _)) = program.open(raw, &limits, &site) else {
                 sums.unread += 1;
-                return;
+                return true;
             };
             let inner = program.wrapped(&envelope, &limits, &site);
             let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
+            if !program.speaks_of(message) && !is_named {
+                return false;
+            }
             let mut records = program.records(message, &place);
             records.by_ref().for_each(drop);
             sums.take(&records.accounts(), &self.class, program, message);
-            return;
+            return true;
         }
         let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
         if parts.is_empty() {
@@ -106,6 +111,7 @@ impl Coverage {
                 }
             }
         }
+        true
     }
 }
 
@@ -224,7 +230,7 @@ mod tests {
     fn sums_of(raw: &[u8]) -> Sums {
         let program = crate::built_in_program(&[]).unwrap();
         let mut sums = Sums::default();
-        coverage().add(&program, raw, &mut sums);
+        coverage().add(&program, raw, true, &mut sums);
         sums
     }
 
