@@ -13,7 +13,12 @@ use crate::run::{Instance, Run};
 impl<'m> Run<'m> {
     pub(crate) fn facts(&self) -> Facts {
         let message = self.reading.message;
+        // Documents tell the time in the heads of their maps; nothing is looked for in all their rows.
+        let segments = message.format() == dukou_wire::Format::Er7;
         let moment = |segment: &str, field| {
+            if !segments {
+                return None;
+            }
             let node = message.first(segment)?.field(field);
             let text = first_leaf(node).text();
             let moment = Moment::parse(&text)?;
