@@ -76,7 +76,6 @@ pub(crate) struct MapPlan {
     pub(crate) emits: Vec<EmitPlan>,
     pub(crate) merge: Option<MergePlan>,
     /// What receivers can take; overlays say so.
-    #[allow(dead_code, reason = "read on the way from FHIR")]
     pub(crate) limits: Vec<LimitPlan>,
     /// Operations that run once for the message.
     pub(crate) once: Vec<Operation>,
@@ -84,7 +83,6 @@ pub(crate) struct MapPlan {
 
 /// The longest text that a receiver takes in a place.
 #[derive(Debug)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub(crate) struct LimitPlan {
     pub(crate) path: PathPlan,
     pub(crate) characters_max: u32,

@@ -21,6 +21,7 @@ mod plain;
 mod print;
 pub(crate) mod profile;
 mod put;
+mod receiver;
 mod record;
 mod run;
 mod seat;

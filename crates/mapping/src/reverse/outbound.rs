@@ -172,6 +172,7 @@ impl Program {
         back.run(&seats);
         back.constants(profile, outbound);
         back.number();
+        back.keep_limits();
         let bytes = print(&back.draft, &target)
             .map_err(|PrintFault { path, charset }| FromFhirError::Unencodable { path, charset })?;
         back.unseated(&seats);

@@ -299,3 +299,24 @@ fn what_cannot_be_made_is_told_by_name() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_receiver_gets_no_longer_texts_than_it_takes_and_that_is_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../mappings");
+    let all = files_below(&root).into_iter().map(|(name, text)| SourceFile { name, text });
+    let all: Vec<SourceFile> = all.filter(|file| !file.name.starts_with("overlay/")).collect();
+    let mut maps: Vec<SourceFile> = all.iter().filter(|file| file.name.ends_with(".fmap.yaml")).cloned().collect();
+    let codes: Vec<SourceFile> = all.into_iter().filter(|file| file.name.starts_with("codes/")).collect();
+    let text = "overlay: adt-patient\nlimits: {PID-5.1: 1 cut, PID-5.2: 2}\n";
+    maps.push(SourceFile { name: "overlay/site/a01/patient.fmap.yaml".into(), text: text.into() });
+    let program = load(&maps, &codes).unwrap();
+    let message = parse(REPORT.as_bytes()).unwrap();
+    let outbound = Outbound { profile: "oru-r01", ..nothing() };
+    let written = program.from_fhir(&view(&program, &message), &outbound, None, &SITE).unwrap();
+    let written_text = String::from_utf8(written.bytes).unwrap();
+    let person = written_text.split('\r').find(|line| line.starts_with("PID")).unwrap();
+    assert_eq!(person.split('|').nth(5).unwrap().trim_end_matches('^').split('^').next(), Some("L"), "{person}");
+    assert!(!person.contains("Wei"), "{person}");
+    let told: Vec<&str> = written.issues.iter().map(|issue| issue.code).collect();
+    assert!(told.contains(&"too-long-cut") && told.contains(&"too-long"), "{told:?}");
+}
