@@ -1,5 +1,6 @@
 //! Logical ids: a hash over site, type and the business key, so that the same thing has the same id for ever.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use dukou_fhir::{LogicalId, ResourceType};
@@ -43,7 +44,9 @@ impl Keyed {
 
     pub(crate) fn id(mut self, nth: u32) -> LogicalId {
         if self.nth {
-            add(&mut self.digest, &nth.to_le_bytes());
+            let mut part = Vec::new();
+            add(&mut part, &nth.to_le_bytes());
+            self.digest.update(&part);
         }
         logical_id(self.digest)
     }
@@ -58,9 +61,9 @@ pub(crate) fn key<'m>(
     at: At<'_, 'm>,
     instead: Option<Instead<'_>>,
 ) -> Option<Keyed> {
-    let mut digest = start(maker.site, kind);
+    let mut parts = start(maker.site, kind);
     if let Some(parent) = parent {
-        add(&mut digest, parent.as_str().as_bytes());
+        add(&mut parts, parent.as_str().as_bytes());
     }
     // Entities and quotation marks are spellings of the same value.
     let decoded = maker.reading.message.format() != dukou_wire::Format::Er7;
@@ -74,13 +77,30 @@ pub(crate) fn key<'m>(
         for alternative in alternatives {
             found = match alternative {
                 KeyAlternative::Constant(text) => {
-                    add(&mut digest, text.as_bytes());
+                    add(&mut parts, text.as_bytes());
                     true
                 }
-                KeyAlternative::Path(path, canon) => match node(path, at, maker.reading, instead) {
-                    Some(node) => add_canonical(&mut digest, node, *canon, maker.systems, decoded),
-                    None => false,
-                },
+                KeyAlternative::Path(path, canon) => {
+                    let canonical = |parts: &mut Vec<u8>| match node(path, at, maker.reading, instead) {
+                        Some(node) => add_canonical(parts, node, *canon, maker.systems, decoded),
+                        None => false,
+                    };
+                    match (&path.root, instead) {
+                        // Many instances name the same patient and the same order.
+                        (Root::Nearest(name), None) => {
+                            let place = maker.reading.nearest(name, at);
+                            let mut known = maker.reading.keys.borrow_mut();
+                            let known = known.entry((std::ptr::from_ref(path) as usize, place)).or_insert_with(|| {
+                                let mut parts = Vec::new();
+                                canonical(&mut parts);
+                                parts
+                            });
+                            parts.extend_from_slice(known);
+                            !known.is_empty()
+                        }
+                        _ => canonical(&mut parts),
+                    }
+                }
             };
             if found {
                 break;
@@ -90,10 +110,10 @@ pub(crate) fn key<'m>(
             return None;
         }
         if !found {
-            add(&mut digest, b"");
+            add(&mut parts, b"");
         }
     }
-    Some(Keyed { digest, nth })
+    Some(Keyed { digest: Sha256::new_with_prefix(&parts), nth })
 }
 
 /// The id of a resource whose key is not valued: message and ordinal, of a row or an element its own text.
@@ -106,30 +126,30 @@ pub(crate) fn weak<'m>(
 ) -> LogicalId {
     if let Some(text) = reading.own_text(at) {
         // A document has no header that all senders fill; the record itself tells it from others.
-        let mut digest = start(site, kind);
-        add(&mut digest, text.as_bytes());
-        return logical_id(digest);
+        let mut parts = start(site, kind);
+        add(&mut parts, text.as_bytes());
+        return logical_id(Sha256::new_with_prefix(&parts));
     }
     let header = reading.message.header();
-    let mut digest = start(site, kind);
+    let mut parts = start(site, kind);
     for text in [header.sending_application(), header.sending_facility(), header.control_id()] {
-        add(&mut digest, text.as_bytes());
+        add(&mut parts, text.as_bytes());
     }
-    add(&mut digest, &ordinal.to_le_bytes());
-    logical_id(digest)
+    add(&mut parts, &ordinal.to_le_bytes());
+    logical_id(Sha256::new_with_prefix(&parts))
 }
 
-fn start(site: &str, kind: ResourceType) -> Sha256 {
-    let mut digest = Sha256::new();
-    add(&mut digest, site.as_bytes());
-    add(&mut digest, kind.as_str().as_bytes());
-    digest
+fn start(site: &str, kind: ResourceType) -> Vec<u8> {
+    let mut parts = Vec::with_capacity(KEY_BYTES);
+    add(&mut parts, site.as_bytes());
+    add(&mut parts, kind.as_str().as_bytes());
+    parts
 }
 
 /// Each part with its length in front, so that no two lists of parts run together.
-fn add(digest: &mut Sha256, part: &[u8]) {
-    digest.update((part.len() as u32).to_le_bytes());
-    digest.update(part);
+fn add(parts: &mut Vec<u8>, part: &[u8]) {
+    parts.extend_from_slice(&(part.len() as u32).to_le_bytes());
+    parts.extend_from_slice(part);
 }
 
 fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Option<Instead<'_>>) -> Option<Node<'m>> {
@@ -161,9 +181,9 @@ fn is_placeholder(node: Node<'_>, reading: &Reading<'_>) -> bool {
 }
 
 /// Adds system and value; false where there is no value.
-fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Option<&Table>, decoded: bool) -> bool {
+fn add_canonical(parts: &mut Vec<u8>, node: Node<'_>, canon: Canon, systems: Option<&Table>, decoded: bool) -> bool {
     let Canon::Parts { value, value_else, authority: at, spread } = canon else {
-        return add_whole(digest, node, decoded);
+        return add_whole(parts, node, decoded);
     };
     let text = |number| {
         let leaf = first_leaf(part(node, number));
@@ -175,35 +195,33 @@ fn add_canonical(digest: &mut Sha256, node: Node<'_>, canon: Canon, systems: Opt
     } else {
         authority(part(node, at), systems)
     };
-    add(digest, system.map_or(String::new(), |(uri, _)| uri.into_owned()).as_bytes());
-    add(digest, value.trim().as_bytes());
+    add(parts, system.map_or(Cow::Borrowed(""), |(uri, _)| uri).as_bytes());
+    add(parts, value.trim().as_bytes());
     true
 }
 
-fn add_whole(digest: &mut Sha256, node: Node<'_>, decoded: bool) -> bool {
-    add(digest, b"");
+fn add_whole(parts: &mut Vec<u8>, node: Node<'_>, decoded: bool) -> bool {
+    add(parts, b"");
     if decoded {
-        add(digest, node.trimmed().as_bytes());
+        add(parts, node.trimmed().as_bytes());
     } else {
-        add(digest, node.raw().trim().as_bytes());
+        add(parts, node.raw().trim().as_bytes());
     }
     true
 }
 
+/// The first 128 bits of the hash as 26 letters and digits.
 fn logical_id(digest: Sha256) -> LogicalId {
     let bytes: [u8; 32] = digest.finalize().into();
-    let mut text = String::with_capacity(26);
-    let (mut bits, mut held) = (0u32, 0);
-    for byte in &bytes[..16] {
-        bits = bits << 8 | u32::from(*byte);
-        held += 8;
-        while held >= 5 {
-            held -= 5;
-            text.push(char::from(BASE32[(bits >> held & 31) as usize]));
-        }
-    }
-    text.push(char::from(BASE32[(bits << (5 - held) & 31) as usize]));
+    let bits = bytes[..16].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+    let letter = |at: u32| {
+        let five = if at < 25 { bits >> (123 - 5 * at) } else { bits << 2 };
+        char::from(BASE32[(five & 31) as usize])
+    };
+    let text: String = (0..26).map(letter).collect();
     LogicalId::parse(&text).expect("26 letters and digits are an id")
 }
 
+/// Room for the parts of most keys.
+const KEY_BYTES: usize = 256;
 const BASE32: [u8; 32] = *b"abcdefghijklmnopqrstuvwxyz234567";

@@ -34,6 +34,8 @@ pub(crate) struct Reading<'m> {
     named: Vec<(&'m str, u32)>,
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
     seen: RefCell<Seen>,
+    /// What keys of ids found at the places that several instances name, by path and segment.
+    pub(crate) keys: RefCell<QuickMap<(usize, Option<usize>), Vec<u8>>>,
     /// Of a tree the record at hand, and what paths above its instances have led to.
     record: Cell<Option<Element<'m>>>,
     spots: RefCell<Spots<'m>>,
@@ -139,6 +141,7 @@ impl<'m> Reading<'m> {
             filled,
             named,
             seen: RefCell::default(),
+            keys: RefCell::default(),
             record: Cell::new(None),
             spots: RefCell::default(),
             rows,
