@@ -15,9 +15,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let program = dukou_gateway::built_in_program(&[])?;
     println!("all maps, {} rules, loaded in {} ms (limit 1000)", program.rule_count(), begun.elapsed().as_millis());
-    translate("ORU^R01, 100 OBX", &program, &report(100), "oru-r01")?;
+    translate("ORU^R01, 100 OBX", &program, &report(100), "oru")?;
     let admission = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/hl7v2/adt-a01-admission/input.hl7");
-    translate("ADT^A01", &program, &std::fs::read(admission)?, "adt-a01")
+    translate("ADT^A01", &program, &std::fs::read(admission)?, "adt")
 }
 
 /// Prints the stages of one message.
