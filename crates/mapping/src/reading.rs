@@ -35,7 +35,7 @@ pub(crate) struct Reading<'m> {
     /// Segments that can be seen from a group, by group, name from which we come and segment id.
     seen: RefCell<Seen>,
     /// What keys of ids found at the places that several instances name, by path and segment.
-    pub(crate) keys: RefCell<QuickMap<(usize, Option<usize>), Vec<u8>>>,
+    pub(crate) keys: RefCell<Keys>,
     /// Of a tree the record at hand, and what paths above its instances have led to.
     record: Cell<Option<Element<'m>>>,
     spots: RefCell<Spots<'m>>,
@@ -51,6 +51,8 @@ pub(crate) struct Reading<'m> {
 
 /// By path and the element where it begins.
 type Spots<'m> = QuickMap<(usize, usize), Rc<[Spot<'m>]>>;
+/// By path and segment.
+type Keys = QuickMap<(usize, Option<usize>), Vec<u8>>;
 type Seen = QuickMap<(GroupId, &'static str, [u8; 3]), Rc<[u32]>>;
 
 /// Where an operation stands: the segment of its instance, or the part of a datatype.
