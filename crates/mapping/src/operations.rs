@@ -249,7 +249,7 @@ impl Compiler<'_, '_> {
     }
 
     fn cardinality(&mut self, rule: &Rule, paths: &[TypedPath], lens: &LensUse, typed: &TypedTarget) -> Option<()> {
-        let multiple = paths.iter().any(|path| path.multiple);
+        let multiple = cuts(rule) || paths.iter().any(|path| path.multiple);
         let all = matches!(lens, LensUse::Builtin(lens) if lens.facts().all) || matches!(lens, LensUse::Everything);
         let room = typed.plan.steps.iter().any(|step| {
             step.list.as_ref().is_some_and(|list| matches!(list.place, ItemPlace::Zip(_) | ItemPlace::Append))
@@ -571,6 +571,11 @@ fn shared_source(path: &Path) -> String {
     }
 }
 
+/// Whether the lens makes several values of one text.
+fn cuts(rule: &Rule) -> bool {
+    rule.via.as_ref().is_some_and(|call| call.name.value == "each")
+}
+
 fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
     let paths = sources.first().map_or(&[][..], |(paths, _)| paths);
     let field = rule.sources.first().and_then(|source| match source.alternatives.first() {
@@ -579,7 +584,7 @@ fn repeats(rule: &Rule, sources: &[(Vec<TypedPath>, Option<Word>)]) -> Repeats {
     });
     let everything = rule.clauses.reference.as_ref().is_some_and(|word| word.value == "all");
     Repeats {
-        multiple: everything || paths.iter().any(|path| path.multiple),
+        multiple: everything || cuts(rule) || paths.iter().any(|path| path.multiple),
         constant: paths.is_empty(),
         field: field.unwrap_or_default(),
     }

@@ -164,12 +164,16 @@ impl<'m> Run<'m> {
         let marks = write.options.argument.as_deref().unwrap_or(PIECE_MARKS);
         let mut number = 0;
         for node in nodes.iter().map(|found| first_leaf(found.node)).filter(|node| valued(*node)) {
+            let (point, mut placed) = (self.tally.point(), false);
             self.tally.emit(node, claim, false);
             let text = node.text();
             for piece in text.split(|c| marks.contains(c)).map(str::trim).filter(|piece| !piece.is_empty()) {
                 let value = self.forest.string(piece.to_owned());
-                self.place(write, None, number, value, sheet, standing);
+                placed |= self.place(write, None, number, value, sheet, standing) == Put::Done;
                 number += 1;
+            }
+            if !placed {
+                self.tally.back(point);
             }
         }
     }

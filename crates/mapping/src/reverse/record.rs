@@ -93,11 +93,48 @@ impl<'v> Seating<'v> {
             }
             return;
         }
+        let around: Vec<usize> = (first..self.seats.len()).filter(|seat| self.stands_in(at, *seat)).collect();
+        for seat in around {
+            self.inside(at, record, seat, view);
+        }
+        let within = self.map.emits.iter().any(|other| other.holds(emit));
+        if within {
+            return;
+        }
         let mut ordinal = seated as u32;
         for child in self.candidates(at, first, view) {
             ordinal += 1;
             let below = names(&emit.per_steps, ordinal);
             let own = &self.places_of[record as usize];
+            let place = NewPlace { steps: own.steps.iter().cloned().chain(below).collect(), row: own.row };
+            let place = self.open(place, Some(record));
+            self.sit(at, place, child);
+        }
+    }
+
+    /// Whether the place of an emit lies in that of a seat.
+    fn stands_in(&self, at: usize, seat: usize) -> bool {
+        self.seats[seat].emit.holds(&self.map.emits[at])
+    }
+
+    /// Seats what a resource below the record names at a place inside of its own.
+    fn inside(&mut self, at: usize, record: u32, seat: usize, view: &View<'v>) {
+        let emit = &self.map.emits[at];
+        let outer = self.seats[seat].clone();
+        let own = self.places_of[outer.segment as usize].clone();
+        let known = self.seats.iter().any(|other| {
+            other.place.1 as usize == at && self.places_of[other.segment as usize].steps.starts_with(&own.steps)
+        });
+        if known {
+            return;
+        }
+        let mut found: Vec<usize> = refers(&outer.emit.body, at, emit)
+            .flat_map(|(_, target)| named(view, outer.resource, target))
+            .filter(|one| view.resources[*one].kind == emit.kind)
+            .collect();
+        found.dedup();
+        for (ordinal, child) in (1u32..).zip(found) {
+            let below = names(&emit.per_steps[outer.emit.per_steps.len()..], ordinal);
             let place = NewPlace { steps: own.steps.iter().cloned().chain(below).collect(), row: own.row };
             let place = self.open(place, Some(record));
             self.sit(at, place, child);
@@ -128,7 +165,9 @@ impl<'v> Seating<'v> {
             }
             self.keep(emit, first, view, &mut found);
         }
-        if found.is_empty() {
+        // What others name is found by them alone.
+        let is_named = self.map.emits.iter().any(|other| refers(&other.body, at, emit).next().is_some());
+        if found.is_empty() && !is_named {
             let names_record = |other: &usize| {
                 here.iter().any(|seat| {
                     let targets = refers(&emit.body, seat.place.1 as usize, seat.emit);
@@ -138,7 +177,10 @@ impl<'v> Seating<'v> {
             found.extend((0..view.resources.len()).filter(names_record));
             self.keep(emit, first, view, &mut found);
         }
-        if found.is_empty() && self.map.emits.iter().filter(|other| other.kind == emit.kind).count() == 1 {
+        let names_others =
+            (0..self.map.emits.len()).any(|other| refers(&emit.body, other, &self.map.emits[other]).next().is_some());
+        let alone = self.map.emits.iter().filter(|other| other.kind == emit.kind).count() == 1;
+        if found.is_empty() && alone && !is_named && !names_others {
             found.extend((0..view.resources.len()).filter(|other| view.resources[*other].kind == emit.kind));
             found.truncate(if found.len() == 1 { 1 } else { 0 });
             self.keep(emit, first, view, &mut found);
@@ -182,6 +224,12 @@ impl<'v> Seating<'v> {
 impl EmitPlan {
     fn is_of_record(&self) -> bool {
         self.per_steps.is_empty()
+    }
+
+    /// Whether the places of another emit lie in those of this one, below the record.
+    fn holds(&self, other: &EmitPlan) -> bool {
+        let depth = self.per_steps.len();
+        depth > 0 && other.per_steps.len() > depth && other.per_steps[..depth] == self.per_steps[..]
     }
 }
 

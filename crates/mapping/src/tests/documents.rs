@@ -335,6 +335,18 @@ fn narrative_counts_as_carried_and_marks_alone_say_nothing() {
 }
 
 #[test]
+fn pieces_of_a_text_stand_in_a_list_one_by_one() {
+    let map = "map: order\nsource: {format: xml, root: doc}\nmode: snapshot\nfhir: ServiceRequest\nid: {key: no, weak: error}\nrules:\n  \
+               no: no <-> identifier[first].value\n  s: =active -> status\n  i: =order -> intent\n  who: who -> subject.display\n  \
+               why: why -> reasonCode[*].text via each(;)\n";
+    let program = program_of(map);
+    let text = "<doc><no>1</no><who>x</who><why>高血压;2型糖尿病待排; </why></doc>";
+    let made = resources(&program, &open(&program, text));
+    let texts: Vec<_> = made[0].list_at("reasonCode").iter().filter_map(|one| one.text_at("text")).collect();
+    assert_eq!(texts, ["高血压", "2型糖尿病待排"]);
+}
+
+#[test]
 fn a_null_of_json_changes_nothing_unless_a_rule_says_so() {
     let map = |clause: &str| {
         format!(

@@ -164,3 +164,20 @@ fn a_new_document_of_a_view_is_read_as_that_view() {
         });
     }
 }
+
+#[test]
+fn records_of_a_new_document_keep_to_themselves() {
+    let program = program();
+    let file = root().join("fixtures/cn-xml/his-registration-two-rows");
+    let file = inputs().into_iter().find(|input| input.starts_with(&file)).unwrap();
+    each_document(&program, &fs::read(&file).unwrap(), &mut |message| {
+        let view = parsed(&bundle(&program, message));
+        let outbound = Outbound { profile: "his-registration", charset: "utf-8", ..PUT };
+        let written = program.from_fhir(&view, &outbound, None, &SITE).unwrap();
+        let made = String::from_utf8(written.bytes).unwrap();
+        let original = message.text();
+        for tag in ["<row>", "<lxr>", "<ksdm>", "<ysgh>", "<xm>", "<ghlsh>"] {
+            assert!(made.matches(tag).count() <= original.matches(tag).count(), "{tag}\n{made}");
+        }
+    });
+}
