@@ -1,6 +1,6 @@
 //! Which resources of a view make a record of a new document, and which stand for the elements below it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fit::fit;
 use super::seat::{BackSeat, references};
@@ -166,17 +166,18 @@ impl<'v> Seating<'v> {
             self.keep(emit, first, view, &mut found);
         }
         // What others name is found by them alone.
-        let is_named = self.map.emits.iter().any(|other| refers(&other.body, at, emit).next().is_some());
-        if found.is_empty() && !is_named {
+        if found.is_empty() {
+            let elsewhere = self.named_by_others(at, view);
             let names_record = |other: &usize| {
                 here.iter().any(|seat| {
                     let targets = refers(&emit.body, seat.place.1 as usize, seat.emit);
                     targets.flat_map(|(_, target)| named(view, *other, target)).any(|one| one == seat.resource)
                 })
             };
-            found.extend((0..view.resources.len()).filter(names_record));
+            found.extend((0..view.resources.len()).filter(|other| !elsewhere.contains(other)).filter(names_record));
             self.keep(emit, first, view, &mut found);
         }
+        let is_named = self.map.emits.iter().any(|other| refers(&other.body, at, emit).next().is_some());
         let names_others =
             (0..self.map.emits.len()).any(|other| refers(&emit.body, other, &self.map.emits[other]).next().is_some());
         let alone = self.map.emits.iter().filter(|other| other.kind == emit.kind).count() == 1;
@@ -184,6 +185,19 @@ impl<'v> Seating<'v> {
             found.extend((0..view.resources.len()).filter(|other| view.resources[*other].kind == emit.kind));
             found.truncate(if found.len() == 1 { 1 } else { 0 });
             self.keep(emit, first, view, &mut found);
+        }
+        found
+    }
+
+    /// The resources of a view that others name where they refer to what an emit makes.
+    fn named_by_others(&self, at: usize, view: &View<'v>) -> HashSet<usize> {
+        let emit = &self.map.emits[at];
+        let mut found = HashSet::new();
+        for other in &self.map.emits {
+            for (_, target) in refers(&other.body, at, emit) {
+                let of_kind = (0..view.resources.len()).filter(|one| view.resources[*one].kind == other.kind);
+                found.extend(of_kind.flat_map(|one| named(view, one, target)));
+            }
         }
         found
     }
