@@ -1,15 +1,18 @@
 //! A resource or datatype while rules fill it.
 
+use std::collections::HashSet;
+
 use dukou_fhir::{Branch, FhirDateTime, Forest, NodeId, Offset, Value};
 
 use crate::plan::{Filter, ItemPlace, ListStep, StepPlan, TargetPlan};
+use crate::quick::{QuickHash, QuickMap};
 
 /// An object being filled, and which list items belong to which source repeats.
 #[derive(Debug, Default)]
 pub(crate) struct Sheet<'m> {
     pub(crate) root: NodeId,
-    /// Group, repeat and node of list items that rules share.
-    items: Vec<(u16, u32, NodeId)>,
+    /// List items that rules share, by group and repeat.
+    items: Items,
     /// Lists and filters that were written, by their numbers in the plan.
     pub(crate) claims: Vec<(u16, u16)>,
     /// Targets whose source was null.
@@ -17,6 +20,10 @@ pub(crate) struct Sheet<'m> {
     /// Elements that are written only where none is stored.
     pub(crate) once: Vec<&'m str>,
 }
+
+/// Items by the group of rules that share them and the repeat of the source that they were made for. A resource may have as
+/// many as a message has segments.
+type Items = QuickMap<(u16, u32), NodeId>;
 
 /// What became of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +116,7 @@ impl<'m> Sheet<'m> {
 /// One value on its way to its place.
 struct Writing<'w, 'm> {
     forest: &'w mut Forest<'m>,
-    items: &'w mut Vec<(u16, u32, NodeId)>,
+    items: &'w mut Items,
     name: Option<&'m str>,
     ordinal: u32,
 }
@@ -174,8 +181,7 @@ impl<'m> Writing<'_, 'm> {
         if put != Put::Done && new {
             self.forest.take_out(array, item);
             if let ItemPlace::Zip(group) = list.place {
-                let ordinal = self.ordinal;
-                self.items.retain(|(own, repeat, _)| *own != group || *repeat != ordinal);
+                self.items.remove(&(group, self.ordinal));
             }
             if self.forest.is_empty(array) {
                 self.forest.take_out(object, array);
@@ -212,12 +218,14 @@ impl<'m> Writing<'_, 'm> {
             return Put::Nowhere;
         };
         self.forest.open(array);
+        let of_group = |group| self.items.iter().filter(move |((known, _), _)| *known == group).map(|(_, node)| *node);
+        let shared: HashSet<NodeId, QuickHash> = group.into_iter().flat_map(of_group).collect();
         let mut put = Put::Nowhere;
         let mut next = self.forest.first(array);
         while let Some(item) = next {
             next = self.forest.next(item);
             let chosen = match group {
-                Some(group) => self.items.iter().any(|(known, _, node)| *known == group && *node == item),
+                Some(_) => shared.contains(&item),
                 None => list.filter.as_ref().is_none_or(|filter| filter.holds(self.forest.branch(item))),
             };
             if !chosen || !self.forest.is_object(item) {
@@ -261,7 +269,7 @@ impl<'m> Writing<'_, 'm> {
     fn add(&mut self, array: NodeId, list: &ListStep, item: NodeId) {
         self.forest.push(array, item);
         if let ItemPlace::Zip(group) = list.place {
-            self.items.push((group, self.ordinal, item));
+            self.items.insert((group, self.ordinal), item);
         }
     }
 
@@ -291,19 +299,10 @@ impl<'m> Writing<'_, 'm> {
 }
 
 /// The item to write that is there already.
-fn found(
-    forest: &Forest<'_>,
-    items: &[(u16, u32, NodeId)],
-    list: &ListStep,
-    array: NodeId,
-    ordinal: u32,
-) -> Option<NodeId> {
+fn found(forest: &Forest<'_>, items: &Items, list: &ListStep, array: NodeId, ordinal: u32) -> Option<NodeId> {
     let holds = |item: &NodeId| list.filter.as_ref().is_none_or(|filter| filter.holds(forest.branch(*item)));
     match list.place {
-        ItemPlace::Zip(group) => {
-            let known = items.iter().find(|(own, repeat, _)| *own == group && *repeat == ordinal);
-            known.map(|(_, _, node)| *node)
-        }
+        ItemPlace::Zip(group) => items.get(&(group, ordinal)).copied(),
         ItemPlace::Nth(number) => forest.children(array).filter(holds).nth(usize::from(number) - 1),
         ItemPlace::One => list.filter.as_ref().and_then(|_| forest.children(array).find(holds)),
         ItemPlace::Append | ItemPlace::Each(_) => None,
