@@ -197,7 +197,8 @@ fn demanded(step: &TreeStepPlan, around: &[(String, u32)], lines: &mut Vec<Line>
     }
 }
 
-/// What the template shows: constants and empty elements, once for each place in which they stand.
+/// What the template shows: constants and empty elements, once for each place in which they stand. What it leaves open
+/// gives names and their order alone.
 fn samples(root: Element<'_>, tree: &TreeSource, places: &[NewPlace], lines: &mut Vec<Line>) {
     for element in std::iter::once(root).chain(root.descendants()) {
         let mut names: Vec<String> = element.ancestors().map(|one| one.name().to_owned()).collect();
@@ -215,12 +216,19 @@ fn samples(root: Element<'_>, tree: &TreeSource, places: &[NewPlace], lines: &mu
             let steps: Vec<(String, u32)> = place.steps.iter().cloned().chain(below).collect();
             for attribute in element.attributes() {
                 let text = attribute.value().text().into_owned();
+                if text == OPEN {
+                    continue;
+                }
                 let attribute = Some(attribute.name().to_owned());
                 lines.push(Line { steps: steps.clone(), attribute, text, weak: true });
             }
-            if element.is_leaf() && !steps.is_empty() {
-                lines.push(Line { steps, attribute: None, text: element.value().text().into_owned(), weak: true });
+            let text = element.value().text();
+            if element.is_leaf() && !steps.is_empty() && text != OPEN {
+                lines.push(Line { steps, attribute: None, text: text.into_owned(), weak: true });
             }
         }
     }
 }
+
+/// What stands in a template for a value that only resources have.
+const OPEN: &str = "?";

@@ -139,7 +139,7 @@ fn create(map: &str, profile: &str, bytes: &[u8]) -> String {
 
 #[test]
 fn a_registration_is_made_of_its_resources() {
-    let template = "template: |\n  <message>\n    <head><jydm>MZGH01</jydm><yybm/></head>\n    <body>\n      <row><ghlsh/><patientid/><xm/><bz/>\
+    let template = "template: |\n  <message>\n    <head><jydm>MZGH01</jydm><yybm/></head>\n    <body>\n      <row><ghlsh/><patientid/><mz>?</mz><xm/><bz/>\
                     <xb/><zjlx/><sfzh/><csrq/><yysd/><ghlb/><zt/><lxdh/></row>\n    </body>\n  </message>\n";
     let map = REGISTRATION.replace("rules:\n  head:", &format!("{template}rules:\n  head:"));
     let map = map
