@@ -6,7 +6,7 @@ use super::draft::Spot;
 use super::run::{Back, Scope};
 use super::value::{Form, text_of};
 use super::view::kind_of;
-use crate::plan::{PathPlan, Position, RestPlan, Root, Write};
+use crate::plan::{ActionPlan, Body, LensUse, PathPlan, Position, RestPlan, Root, TargetPlan, Write};
 
 impl<'v> Back<'v> {
     /// The place of the first alternative that can be written, or of the one that the complement names.
@@ -192,6 +192,25 @@ impl<'v> Back<'v> {
     /// The nearest segment of an id that is there.
     pub(crate) fn known_nearest(&self, id: &str, own: u32) -> Option<u32> {
         self.draft.known_nearest(id, own)
+    }
+
+    /// Whether a reference points to what a rule beside this one makes of a field of its own: a laboratory among the
+    /// performers is no bare code of a producer.
+    pub(crate) fn is_anothers(&self, body: &Body, target: &TargetPlan, value: &Value<'v>) -> bool {
+        let Some(resource) = self.resource else { return false };
+        let found = value.text_at("reference").and_then(|text| self.view.resolve(text, resource));
+        let Some(kind) = found.and_then(kind_of) else { return false };
+        let names = |target: &TargetPlan| target.steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+        let own = names(target);
+        body.operations.iter().filter(|other| other.equates()).any(|other| match &other.action {
+            ActionPlan::Write(write) => match write.lens {
+                LensUse::Resource(lens) if self.program.lenses[lens].resource == Some(kind) => {
+                    write.targets.iter().any(|other| other.parent.is_none() && names(other) == own)
+                }
+                _ => false,
+            },
+            ActionPlan::Drop | ActionPlan::Keep => false,
+        })
     }
 
     /// A small resource behind a Reference, printed by the lens that would have made it.

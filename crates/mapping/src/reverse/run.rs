@@ -171,6 +171,9 @@ impl<'v> Back<'v> {
             return;
         }
         for element in elements(target, step.turn, write, operation.rule, scope, &self.hints) {
+            if matches!(write.lens, LensUse::Composite(_)) && self.is_anothers(body, target, element.value) {
+                continue;
+            }
             self.try_one(operation, write, step, &element, scope);
         }
     }

@@ -55,8 +55,9 @@ impl<'b, 'v> Seating<'b, 'v> {
             }
             for resource in self.of_kind(*kind) {
                 if !self.is_seated(resource) && self.fits_best(emit, resource, profile) {
-                    let scope = self.scope(emit, resource);
-                    self.open((map, number), emit, resource, scope, profile);
+                    for scope in self.scopes(emit, resource) {
+                        self.open((map, number), emit, resource, scope, profile);
+                    }
                 }
             }
         }
@@ -103,6 +104,32 @@ impl<'b, 'v> Seating<'b, 'v> {
 
     fn group_of(&self, segment: u32) -> u32 {
         self.back.draft.segments[segment as usize].group
+    }
+
+    /// The groups in whose scope a resource stands: each one whose own resource names it as what a segment below it is
+    /// (`SPECIMEN/SPM[*] -> report.specimen[*]`), for several results may be of one specimen; else the one of its scope.
+    fn scopes(&mut self, emit: &'v EmitPlan, resource: usize) -> Vec<u32> {
+        let below = |operation: &Operation| {
+            let mut paths = operation.sources.iter().flatten();
+            paths.any(|path| matches!(&path.root, Root::Group(_, name, _) if *name == emit.per))
+        };
+        let pointers = self.pointers.get_or_insert_with(|| pointers(self.back));
+        let from = pointers.get(&resource).map(Vec::as_slice).unwrap_or_default();
+        let mut groups: Vec<u32> = Vec::new();
+        for seat in self.seats.iter().filter(|seat| from.contains(&seat.resource)) {
+            let object = self.back.view.resources[seat.resource].object;
+            let rules = segment_references(&seat.emit.body)
+                .filter(|(operation, _)| segment_kind(operation) == Some(emit.kind) && below(operation));
+            let mut named = rules.flat_map(|(_, target)| references(object, target));
+            let group = self.back.draft.segments[seat.segment as usize].group;
+            if !groups.contains(&group) && named.any(|text| self.back.view.find(text) == Some(resource)) {
+                groups.push(group);
+            }
+        }
+        match groups.is_empty() {
+            true => vec![self.scope(emit, resource)],
+            false => groups,
+        }
     }
 
     /// The group in whose scope a resource belongs: that of one that points to it, else that of one it points to.

@@ -320,3 +320,32 @@ fn a_receiver_gets_no_longer_texts_than_it_takes_and_that_is_told() {
     let told: Vec<&str> = written.issues.iter().map(|issue| issue.code).collect();
     assert!(told.contains(&"too-long-cut") && told.contains(&"too-long"), "{told:?}");
 }
+
+/// What a message says once it was made anew of its view alone: the named field of every segment of a kind.
+fn made_anew(text: &str, segment: &str, field: usize) -> Vec<String> {
+    let message = parse(text.as_bytes()).unwrap();
+    let outbound = Outbound { profile: "oru-r01", ..nothing() };
+    let written = SHIPPED.from_fhir(&view(&SHIPPED, &message), &outbound, None, &SITE).unwrap();
+    let text = String::from_utf8(written.bytes).unwrap();
+    let lines = text.split('\r').filter(|line| line.starts_with(segment));
+    lines.map(|line| line.split('|').nth(field).unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_performer_goes_back_to_the_field_of_its_kind() {
+    let result = "OBX|1|NM|WBC^White^L||11.80|g/L|3-9|H|||F|||20260312|99000001^Central^CLIA|D7^Li^Wei|||||||Lab A^^^^^CLIA^XX^^^A1";
+    let text = REPORT.replace("OBX|1|NM|WBC^White^L||11.80|g/L|3-9|H|||F", result);
+    assert_eq!(made_anew(&text, "OBX|1", 15), ["99000001^Central^CLIA"]);
+    assert_eq!(made_anew(&text, "OBX|1", 16), ["D7^Li^Wei"]);
+    assert_eq!(made_anew(&text, "OBX|1", 23), ["Lab A^^^^^CLIA^XX^^^A1"]);
+}
+
+#[test]
+fn a_specimen_of_several_reports_stands_below_each_of_them() {
+    let specimen = "SPM|1|S1&LIS||BLD^Blood^L\r";
+    let second =
+        "OBR|2||F2^LIS|GLU^Sugar^L|||20260312085500+0800|||||||||||||||||F\rOBX|1|ST|GLU^Sugar^L||high||||||F\r";
+    let text = format!("{REPORT}{specimen}{second}{specimen}");
+    assert_eq!(made_anew(&text, "SPM", 2), ["S1&LIS", "S1&LIS"]);
+    assert_eq!(made_anew(&text, "SPM", 4), ["BLD^Blood^L", "BLD^Blood^L"]);
+}
