@@ -512,10 +512,14 @@ impl<'v> Back<'v> {
     /// Whether the place has components in the version that is written.
     fn is_parted(&self, spot: Spot, write: &Write) -> bool {
         let id = self.draft.segments[spot.segment as usize].id.as_ref();
-        match facts::field(id, spot.field).filter(|_| spot.component == 0) {
-            Some(field) => facts::component_count(field.datatype_in(self.version)) > 0,
-            None => write.parted,
-        }
+        let field = facts::field(id, spot.field).map(|field| field.datatype_in(self.version));
+        let place = match spot.component {
+            0 => field,
+            number => field
+                .and_then(|field| facts::component(field, number))
+                .map(|component| component.datatype_in(self.version)),
+        };
+        place.filter(|_| spot.subcomponent == 0).map_or(write.parted, |datatype| facts::component_count(datatype) > 0)
     }
 
     /// The leaves under a value are in the message; only members of these names where some are given.

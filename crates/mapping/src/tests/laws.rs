@@ -333,11 +333,11 @@ fn made_anew(text: &str, segment: &str, field: usize) -> Vec<String> {
 
 #[test]
 fn a_performer_goes_back_to_the_field_of_its_kind() {
-    let result = "OBX|1|NM|WBC^White^L||11.80|g/L|3-9|H|||F|||20260312|99000001^Central^CLIA|D7^Li^Wei|||||||Lab A^^^^^CLIA^XX^^^A1";
+    let result = "OBX|1|NM|WBC^White^L||11.80|g/L|3-9|H|||F|||20260312|99000001^Central^CLIA|D7^Li^Wei|||||||Lab A^L^^^^CLIA^XX^^^A1";
     let text = REPORT.replace("OBX|1|NM|WBC^White^L||11.80|g/L|3-9|H|||F", result);
     assert_eq!(made_anew(&text, "OBX|1", 15), ["99000001^Central^CLIA"]);
     assert_eq!(made_anew(&text, "OBX|1", 16), ["D7^Li^Wei"]);
-    assert_eq!(made_anew(&text, "OBX|1", 23), ["Lab A^^^^^CLIA^XX^^^A1"]);
+    assert_eq!(made_anew(&text, "OBX|1", 23), ["Lab A^L^^^^CLIA^XX^^^A1"]);
 }
 
 #[test]
