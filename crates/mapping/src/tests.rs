@@ -8,6 +8,7 @@ mod documents_back;
 mod examples;
 mod faults;
 mod laws;
+mod linear;
 mod partners;
 mod promises;
 mod properties;

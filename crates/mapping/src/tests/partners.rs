@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 }
 
 /// The base maps of the project.
-fn program() -> Program {
+pub(super) fn program() -> Program {
     let (mut maps, tables) = sources(&root().join("mappings"));
     maps.retain(|file| !file.name.starts_with("overlay/"));
     compile(&maps, &tables).unwrap_or_else(|found| panic!("{}", found[0]))
