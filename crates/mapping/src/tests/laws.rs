@@ -349,3 +349,11 @@ fn a_specimen_of_several_reports_stands_below_each_of_them() {
     assert_eq!(made_anew(&text, "SPM", 2), ["S1&LIS", "S1&LIS"]);
     assert_eq!(made_anew(&text, "SPM", 4), ["BLD^Blood^L", "BLD^Blood^L"]);
 }
+
+#[test]
+fn the_words_beside_a_display_go_back_as_the_original_text() {
+    let concept = "BLD^Blood^L^^^^^^whole blood, frozen";
+    let text = format!("{REPORT}SPM|1|S1&LIS||{concept}\r");
+    assert_eq!(made_anew(&text, "SPM", 4), [concept]);
+    assert_eq!(made_anew(&REPORT.replace("CBC^Blood^L", "^Blood"), "OBR", 4), ["^Blood"]);
+}
