@@ -357,3 +357,15 @@ fn the_words_beside_a_display_go_back_as_the_original_text() {
     assert_eq!(made_anew(&text, "SPM", 4), [concept]);
     assert_eq!(made_anew(&REPORT.replace("CBC^Blood^L", "^Blood"), "OBR", 4), ["^Blood"]);
 }
+
+#[test]
+fn the_address_of_a_laboratory_needs_no_use() {
+    let lab = br#"{"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Organization", "id": "lab", "name": "Lab A", "address": [{"city": "X", "country": "CHN"}]}},
+        {"resource": {"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Smell"},
+            "valueString": "none", "performer": [{"reference": "Organization/lab"}]}}]}"#;
+    let lab = json::parse(lab, &json::Limits::default()).unwrap();
+    let outbound = Outbound { profile: "oru-r01", ..nothing() };
+    let text = String::from_utf8(SHIPPED.from_fhir(&lab, &outbound, None, &SITE).unwrap().bytes).unwrap();
+    assert!(text.contains("|Lab A|^^X^^^CHN"), "{text}");
+}
