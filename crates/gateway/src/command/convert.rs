@@ -151,6 +151,7 @@ impl Convert {
         let Some(out) = &self.out else {
             json::print(&bundle, &mut text);
             text.push(b'\n');
+            converted.tell(name);
             return io::stdout()
                 .write_all(&text)
                 .map_err(|source| ConvertError::Io { path: PathBuf::from("standard output"), source });
@@ -232,7 +233,9 @@ fn document(program: &Program, place: &dukou_mapping::Site<'_>, site: &dukou_wir
     let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
     let kind = message.format().as_str().to_owned();
     converted.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
-    if converted.resources.is_empty() && converted.issues.is_empty() {
+    if !program.speaks_of(message) {
+        // Read by the layout of somebody else, its lines say nothing.
+        converted.issues.clear();
         converted.refusal = Some("no map speaks of this document".to_owned());
     }
     converted
@@ -249,6 +252,18 @@ struct Converted {
 }
 
 impl Converted {
+    /// The findings, one a line, without values; for who sees no file of them.
+    fn tell(&self, name: &Path) {
+        for issue in self.issues.iter().take(TOLD_MAX) {
+            let place = issue.expression.first().map_or(String::new(), |place| format!("{place}: "));
+            let (text, severity) = (&issue.text.en, issue.severity.as_str());
+            eprintln!("{}: {place}{}: {text} ({severity})", name.display(), issue.code);
+        }
+        if let Some(more) = self.issues.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+            eprintln!("{}: {more} more findings; --out writes them all", name.display());
+        }
+    }
+
     /// Puts what one message or record says on what earlier ones made.
     fn take(&mut self, mapped: &Mapped<'_>) {
         for change in &mapped.changes {
@@ -393,3 +408,6 @@ fn folder_of(path: &Path) -> Result<(), ConvertError> {
         }
     }
 }
+
+/// Findings of one file on standard error.
+const TOLD_MAX: usize = 50;
