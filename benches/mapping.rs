@@ -1,5 +1,6 @@
 //! Translating: parse, map and print a laboratory report and an admission, against what serde_json needs to print the
 //! same bundle; and loading all maps.
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 use std::time::Instant;
 
