@@ -6,6 +6,7 @@
 mod answers;
 
 use crate::Limits;
+use crate::charset::BYTE_ORDER_MARK;
 use crate::issue::{Issue, IssueCode, IssueList};
 
 pub use answers::Answers;
@@ -208,5 +209,3 @@ enum Kind {
     FileTrailer,
     Other,
 }
-
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

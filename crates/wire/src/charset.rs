@@ -182,6 +182,16 @@ pub(crate) struct Decoded<'a> {
     pub(crate) mark_bytes: u32,
 }
 
+impl<'a> Decoded<'a> {
+    /// Only text whose every offset fits is read on.
+    pub(crate) fn addressable(self) -> Result<Decoded<'a>, NotAMessage> {
+        match u32::try_from(self.text.len()) {
+            Ok(_) => Ok(self),
+            Err(_) => Err(NotAMessage::TooLarge { limit: u32::MAX as usize }),
+        }
+    }
+}
+
 /// Finds the character set of a message and decodes it; `spare` is a buffer to decode into.
 pub(crate) fn gate<'a>(
     bytes: &'a [u8],
@@ -189,10 +199,7 @@ pub(crate) fn gate<'a>(
     spare: String,
     issues: &mut IssueList,
 ) -> Result<Decoded<'a>, NotAMessage> {
-    if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") || looks_like_utf16(bytes) {
-        return Err(NotAMessage::Utf16);
-    }
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let mark = mark_length(bytes)?;
     let body = &bytes[mark..];
     let strict = std::str::from_utf8(body);
     let (charset, reason) = match (site.charset_forced, mark, &strict) {
@@ -218,10 +225,7 @@ pub(crate) fn gate<'a>(
 
 /// Finds the character set of bytes that declare none, and decodes them.
 pub(crate) fn gate_undeclared<'a>(bytes: &'a [u8], site: &Site) -> Result<Decoded<'a>, NotAMessage> {
-    if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") || looks_like_utf16(bytes) {
-        return Err(NotAMessage::Utf16);
-    }
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let mark = mark_length(bytes)?;
     let body = &bytes[mark..];
     let (charset, reason) = match (site.charset_forced, mark) {
         (Some(forced), _) => (forced, Reason::Forced),
@@ -310,6 +314,14 @@ fn declaration(bytes: &[u8], lead_bytes: bool) -> Option<&[u8]> {
     }
     let value = &header[from..at.min(header.len())];
     Some(value.split(|&b| b == repetition).next().unwrap_or(value))
+}
+
+/// The length of the byte order mark of UTF-8 before the text, 0 without one; UTF-16 is refused, with its mark or without.
+pub(crate) fn mark_length(bytes: &[u8]) -> Result<usize, NotAMessage> {
+    if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") || looks_like_utf16(bytes) {
+        return Err(NotAMessage::Utf16);
+    }
+    Ok(if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 })
 }
 
 /// Every second byte of the header is NUL.

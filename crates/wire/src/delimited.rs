@@ -51,14 +51,9 @@ pub fn parse<'a>(
     limits: &Limits,
     site: &Site,
 ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-    if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
-        return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
-    }
+    limits.admit(bytes)?;
     let mut issues = IssueList::new(limits);
-    let decoded = charset::gate_undeclared(bytes, site)?;
-    if u32::try_from(decoded.text.len()).is_err() {
-        return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
-    }
+    let decoded = charset::gate_undeclared(bytes, site)?.addressable()?;
     let lines = scan::scan(&decoded.text, layout, limits, &mut issues);
     if lines.lines.is_empty() {
         let first = decoded.text.bytes().position(|b| b > b' ');

@@ -44,14 +44,9 @@ impl Parser {
         limits: &Limits,
         site: &Site,
     ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-        if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
-            return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
-        }
+        limits.admit(bytes)?;
         let mut issues = IssueList::new(limits);
-        let decoded = charset::gate(bytes, site, std::mem::take(&mut self.text), &mut issues)?;
-        if u32::try_from(decoded.text.len()).is_err() {
-            return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
-        }
+        let decoded = charset::gate(bytes, site, std::mem::take(&mut self.text), &mut issues)?.addressable()?;
         let message = Message::new(bytes, decoded);
         read(message, std::mem::take(&mut self.index), limits, site, issues)
     }

@@ -22,12 +22,11 @@ mod text;
 
 use std::borrow::Cow;
 
-use crate::charset::{BYTE_ORDER_MARK, Decoded, Reason, looks_like_utf16};
+use crate::charset::{Decoded, Reason, mark_length};
 use crate::inner::Unwrapped;
-use crate::inspect::inspect;
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::message::Shape;
-use crate::{Charset, Limits, Message, NotAMessage, xml};
+use crate::{Charset, Limits, Message, NotAMessage, tree};
 
 pub use text::escape;
 pub(crate) use text::{decode, empty_array, escaped, stays_literal};
@@ -37,13 +36,8 @@ pub(crate) use text::{decode, empty_array, escaped, stays_literal};
 /// # Errors
 /// When the text is not JSON or a limit is exceeded.
 pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-    if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
-        return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
-    }
-    if looks_like_utf16(bytes) || bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
-        return Err(NotAMessage::Utf16);
-    }
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    limits.admit(bytes)?;
+    let mark = mark_length(bytes)?;
     let text = std::str::from_utf8(&bytes[mark..]).map_err(|error| NotAMessage::Undecodable {
         charset: Charset::Utf8,
         raw_offset: (mark + error.valid_up_to()) as u32,
@@ -68,18 +62,14 @@ pub(crate) fn inner<'m>(unwrapped: Unwrapped<'m>, limits: &Limits) -> Result<(Me
 
 /// Finds the parts of a document whose text is known.
 fn read<'a>(
-    mut message: Message<'a>,
+    message: Message<'a>,
     nodes: usize,
     limits: &Limits,
-    mut issues: IssueList,
+    issues: IssueList,
 ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-    let tree = reader::read(&message.text, limits, nodes, &mut issues)
-        .map_err(|error| error.moved(|text_offset| message.raw_offset(text_offset)))?;
-    message.shape = Shape::Json(Box::new(tree));
-    inspect(&message, &mut issues);
-    let mut issues = issues.into_vec();
-    xml::locate(&message, &mut issues);
-    Ok((message, issues))
+    tree::grow(message, issues, |text, issues| {
+        reader::read(text, limits, nodes, issues).map(|tree| Shape::Json(Box::new(tree)))
+    })
 }
 
 /// The bytes of a document, exactly as they came.

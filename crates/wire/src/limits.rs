@@ -1,4 +1,4 @@
-use crate::Charset;
+use crate::{Charset, NotAMessage};
 
 /// The largest input of every kind that the crate accepts. Each breach has its own [`crate::NotAMessage`] or
 /// [`crate::IssueCode`].
@@ -67,6 +67,14 @@ impl Default for Limits {
             cell_bytes_max: 1 << 20,
             issues_max: 1_000,
         }
+    }
+}
+
+impl Limits {
+    /// Refuses bytes that are too many for a message, or for their offsets.
+    pub(crate) fn admit(&self, bytes: &[u8]) -> Result<(), NotAMessage> {
+        let limit = self.frame_bytes_max.min(u32::MAX as usize);
+        if bytes.len() > limit { Err(NotAMessage::TooLarge { limit }) } else { Ok(()) }
     }
 }
 

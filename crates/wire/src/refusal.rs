@@ -149,20 +149,8 @@ impl NotAMessage {
 
     /// The same refusal with its offset moved, from the text to the bytes or from one document into another.
     pub(crate) fn moved(mut self, place: impl FnOnce(u32) -> u32) -> Self {
-        match &mut self {
-            Self::NoHeader { raw_offset }
-            | Self::Delimiters { raw_offset }
-            | Self::Undecodable { raw_offset, .. }
-            | Self::LeafTooLarge { raw_offset, .. }
-            | Self::NoRoot { raw_offset }
-            | Self::RowTooLarge { raw_offset }
-            | Self::Doctype { raw_offset }
-            | Self::NotJson { raw_offset }
-            | Self::TooDeep { raw_offset, .. }
-            | Self::InnerTooDeep { raw_offset, .. }
-            | Self::TooManyAttributes { raw_offset, .. }
-            | Self::NameTooLong { raw_offset } => *raw_offset = place(*raw_offset),
-            _ => {}
+        if let Some(offset) = self.offset() {
+            *offset = place(*offset);
         }
         self
     }
@@ -170,7 +158,11 @@ impl NotAMessage {
     /// The byte that decided it; 0 where it is the whole input.
     #[must_use]
     pub fn raw_offset(&self) -> u32 {
-        match *self {
+        self.clone().offset().map_or(0, |offset| *offset)
+    }
+
+    fn offset(&mut self) -> Option<&mut u32> {
+        match self {
             Self::NoHeader { raw_offset }
             | Self::Delimiters { raw_offset }
             | Self::Undecodable { raw_offset, .. }
@@ -182,8 +174,8 @@ impl NotAMessage {
             | Self::TooDeep { raw_offset, .. }
             | Self::InnerTooDeep { raw_offset, .. }
             | Self::TooManyAttributes { raw_offset, .. }
-            | Self::NameTooLong { raw_offset } => raw_offset,
-            _ => 0,
+            | Self::NameTooLong { raw_offset } => Some(raw_offset),
+            _ => None,
         }
     }
 }

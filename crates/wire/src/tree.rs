@@ -2,6 +2,11 @@
 
 use std::sync::OnceLock;
 
+use crate::inspect::inspect;
+use crate::issue::{Issue, IssueCode, IssueList};
+use crate::message::{Locator, Shape};
+use crate::{Message, NotAMessage};
+
 /// Elements in the order in which they open, and their attributes in the same order.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
@@ -134,5 +139,31 @@ impl Tree {
             }
         }
         ordinals
+    }
+}
+
+/// Gives a message whose text is known its tree: `read` finds the parts, then the findings get their places.
+pub(crate) fn grow<'a>(
+    mut message: Message<'a>,
+    mut issues: IssueList,
+    read: impl FnOnce(&str, &mut IssueList) -> Result<Shape, NotAMessage>,
+) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
+    message.shape =
+        read(&message.text, &mut issues).map_err(|error| error.moved(|text_offset| message.raw_offset(text_offset)))?;
+    inspect(&message, &mut issues);
+    let mut issues = issues.into_vec();
+    locate(&message, &mut issues);
+    Ok((message, issues))
+}
+
+/// Puts the issues in the order of the text and fills in their places: the path of the innermost element around.
+fn locate(message: &Message<'_>, issues: &mut [Issue]) {
+    issues.sort_by_key(|issue| (issue.code == IssueCode::MoreIssues, issue.text_offset));
+    let mut locator = Locator::new(message);
+    for issue in issues {
+        issue.raw_offset = locator.raw_offset(issue.text_offset);
+        if issue.path.is_none() && issue.code != IssueCode::MoreIssues {
+            issue.path = message.root().and_then(|root| root.around(issue.text_offset)).map(|element| element.path());
+        }
     }
 }

@@ -28,11 +28,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::document::ElementDraft;
-use crate::inspect::inspect;
 use crate::issue::{Issue, IssueList};
-use crate::message::{Locator, Shape};
+use crate::message::Shape;
 use crate::refusal::SetError;
-use crate::{Charset, Element, Format, Limits, Message, NotAMessage, Site, json};
+use crate::{Charset, Element, Format, Limits, Message, NotAMessage, Site, json, tree};
 
 pub(crate) use decode::{CDATA_END, CDATA_START, decode, markup_length, reference};
 
@@ -59,14 +58,9 @@ pub fn parse_as<'a>(
     limits: &Limits,
     site: &Site,
 ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-    if bytes.len() > limits.frame_bytes_max || u32::try_from(bytes.len()).is_err() {
-        return Err(NotAMessage::TooLarge { limit: limits.frame_bytes_max.min(u32::MAX as usize) });
-    }
+    limits.admit(bytes)?;
     let mut issues = IssueList::new(limits);
-    let decoded = gate::decode(bytes, transport, site, &mut issues)?;
-    if u32::try_from(decoded.text.len()).is_err() {
-        return Err(NotAMessage::TooLarge { limit: u32::MAX as usize });
-    }
+    let decoded = gate::decode(bytes, transport, site, &mut issues)?.addressable()?;
     read(Message::new(bytes, decoded), limits.xml_nodes_max, limits, issues)
 }
 
@@ -109,18 +103,14 @@ pub fn inner<'m>(element: Element<'m>, limits: &Limits, site: &Site) -> Result<(
 
 /// Finds the parts of a document whose text is known.
 fn read<'a>(
-    mut message: Message<'a>,
+    message: Message<'a>,
     nodes: usize,
     limits: &Limits,
-    mut issues: IssueList,
+    issues: IssueList,
 ) -> Result<(Message<'a>, Vec<Issue>), NotAMessage> {
-    let tree = reader::read(&message.text, limits, nodes, &mut issues)
-        .map_err(|error| error.moved(|text_offset| message.raw_offset(text_offset)))?;
-    message.shape = Shape::Xml(Box::new(tree));
-    inspect(&message, &mut issues);
-    let mut issues = issues.into_vec();
-    locate(&message, &mut issues);
-    Ok((message, issues))
+    tree::grow(message, issues, |text, issues| {
+        reader::read(text, limits, nodes, issues).map(|tree| Shape::Xml(Box::new(tree)))
+    })
 }
 
 /// What a SOAP envelope (1.1 or 1.2, by whatever namespace) carries: the first element in its body. A document without
@@ -169,18 +159,6 @@ fn holds_document(element: &Element<'_>) -> bool {
 #[must_use]
 pub fn print(message: &Message<'_>) -> Vec<u8> {
     message.raw().to_vec()
-}
-
-/// Puts the issues in the order of the text and fills in their places: the path of the innermost element around.
-pub(crate) fn locate(message: &Message<'_>, issues: &mut [Issue]) {
-    issues.sort_by_key(|issue| (issue.code == crate::IssueCode::MoreIssues, issue.text_offset));
-    let mut locator = Locator::new(message);
-    for issue in issues {
-        issue.raw_offset = locator.raw_offset(issue.text_offset);
-        if issue.path.is_none() && issue.code != crate::IssueCode::MoreIssues {
-            issue.path = message.root().and_then(|root| root.around(issue.text_offset)).map(|element| element.path());
-        }
-    }
 }
 
 /// Text for a place in a document: what would be read as markup is written as entities.

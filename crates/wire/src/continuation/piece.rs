@@ -1,3 +1,4 @@
+use crate::charset::BYTE_ORDER_MARK;
 use crate::{Limits, NotAMessage, Site, er7};
 
 /// One piece of a message, read as far as joining needs: its header, and its last line as raw bytes.
@@ -147,7 +148,6 @@ fn after_line_end(bytes: &[u8], end: usize) -> usize {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The segments of queries and of their answers.
 const QUERIES: &[&[u8; 3]] = &[b"QRD", b"QRF", b"QPD", b"QAK", b"URD", b"RCP"];
 /// Chapter 2: these segments cannot be continued.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::charset::{BYTE_ORDER_MARK, Decoded, Reason, looks_like_utf16};
+use crate::charset::{Decoded, Reason, mark_length};
 use crate::issue::{Issue, IssueCode, IssueList};
 use crate::{Charset, NotAMessage, Site};
 
@@ -14,10 +14,7 @@ pub(super) fn decode<'a>(
     site: &Site,
     issues: &mut IssueList,
 ) -> Result<Decoded<'a>, NotAMessage> {
-    if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") || looks_like_utf16(bytes) {
-        return Err(NotAMessage::Utf16);
-    }
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let mark = mark_length(bytes)?;
     let body = &bytes[mark..];
     let whole = |charset: Charset, reason| {
         let undecodable = |at| NotAMessage::Undecodable { charset, raw_offset: (mark + at) as u32 };
