@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod coverage;
 pub(crate) mod init;
 pub(crate) mod map;
+mod messages;
 mod outward;
 
 /// Prints a line. A reader that has seen enough (`| head`) ends the program without a word.

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use dukou_fhir::{Issue, Language, Object, OperationOutcome, ResourceKey, Value, json};
 use dukou_mapping::{Accounts, LeafClass, Mapped, Program};
-use dukou_wire::{Format, Limits, batch, er7};
+use dukou_wire::{Format, Message, NotAMessage};
 
 use crate::command::choice::Choice;
+use crate::command::messages;
 use crate::maps::MapError;
 
 /// What to convert and where to put it.
@@ -169,75 +170,17 @@ impl Convert {
     }
 }
 
-/// Converts the messages of one file: a batch gives one bundle, in which later messages act on what earlier ones made.
+/// Converts the messages of one file: a batch gives one bundle, in which later messages and records act on what earlier ones made.
 fn one(program: &Program, place: &dukou_mapping::Site<'_>, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
-    if dukou_wire::sniff(raw) != Format::Er7 {
-        return document(program, place, site, raw);
-    }
     let mut converted = Converted::default();
-    let limits = Limits::default();
-    let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
-    if parts.is_empty() {
-        // Nothing in it begins like a message: the parser says why.
-        parts.push(raw);
-    }
-    for part in parts {
-        let begun = clock();
-        match er7::parse(part, &limits, site) {
-            Err(reason) => {
-                converted.refusal = Some(reason.to_string());
-                converted.lines.push(Line::refused(reason.code(), begun));
-                converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
-            }
-            Ok((message, issues)) => {
-                converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-                let mapped = program.to_fhir(&message, place);
-                let header = message.header();
-                let kind = format!("{}^{}", header.message_code(), header.trigger());
-                let lines = mapped.accounts.lines(program, &message);
-                let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
-                converted.lines.push(Line::accounted(kind, &mapped.accounts, reported.collect(), begun));
-                converted.take(&mapped);
-            }
+    let mut begun = clock();
+    messages::each(program, raw, site, |opened| {
+        match opened {
+            Err(reason) => converted.refuse(&reason, begun),
+            Ok((message, issues)) => converted.read(program, place, &message, &issues, begun),
         }
-    }
-    converted
-}
-
-/// Converts a document or rows: later records act on what earlier ones made.
-fn document(program: &Program, place: &dukou_mapping::Site<'_>, site: &dukou_wire::Site, raw: &[u8]) -> Converted {
-    let mut converted = Converted::default();
-    let begun = clock();
-    let limits = Limits::default();
-    let (envelope, issues) = match program.open(raw, &limits, site) {
-        Ok(opened) => opened,
-        Err(reason) => {
-            converted.refusal = Some(reason.to_string());
-            converted.lines.push(Line::refused(reason.code(), begun));
-            converted.issues.push(dukou_exchange::issues::not_a_message(&reason));
-            return converted;
-        }
-    };
-    converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-    let inner = program.wrapped(&envelope, &limits, site);
-    if let Some((_, issues)) = &inner {
-        converted.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
-    }
-    let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
-    let mut records = program.records(message, place);
-    for record in records.by_ref() {
-        converted.take(&record.mapped);
-    }
-    let accounts = records.accounts();
-    let lines = accounts.lines(program, message);
-    let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
-    let kind = message.format().as_str().to_owned();
-    converted.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
-    if !program.speaks_of(message) {
-        // Read by the layout of somebody else, its lines say nothing.
-        converted.issues.clear();
-        converted.refusal = Some("no map speaks of this document".to_owned());
-    }
+        begun = clock();
+    });
     converted
 }
 
@@ -252,6 +195,41 @@ struct Converted {
 }
 
 impl Converted {
+    fn refuse(&mut self, reason: &NotAMessage, begun: Instant) {
+        self.refusal = Some(reason.to_string());
+        self.lines.push(Line::refused(reason.code(), begun));
+        self.issues.push(dukou_exchange::issues::not_a_message(reason));
+    }
+
+    fn read(
+        &mut self,
+        program: &Program,
+        place: &dukou_mapping::Site<'_>,
+        message: &Message<'_>,
+        issues: &[dukou_wire::Issue],
+        begun: Instant,
+    ) {
+        let is_document = message.format() != Format::Er7;
+        self.issues.extend(issues.iter().map(dukou_exchange::issues::of_wire));
+        let mut records = program.records(message, place);
+        for record in records.by_ref() {
+            self.take(&record.mapped);
+        }
+        let accounts = records.accounts();
+        let lines = accounts.lines(program, message);
+        let reported = lines.filter(|line| line.class == LeafClass::Reported).map(|line| line.path.to_string());
+        let kind = match is_document {
+            true => message.format().as_str().to_owned(),
+            false => format!("{}^{}", message.header().message_code(), message.header().trigger()),
+        };
+        self.lines.push(Line::accounted(kind, &accounts, reported.collect(), begun));
+        if is_document && !program.speaks_of(message) {
+            // Read by the layout of somebody else, its lines say nothing.
+            self.issues.clear();
+            self.refusal = Some("no map speaks of this document".to_owned());
+        }
+    }
+
     /// The findings, one a line, without values; for who sees no file of them.
     fn tell(&self, name: &Path) {
         for issue in self.issues.iter().take(TOLD_MAX) {

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dukou_mapping::{Accounts, Guide, GuideStatus, Program};
-use dukou_wire::{Format, Limits, Message, batch, er7};
+use dukou_wire::{Format, Message};
 
 use crate::command::choice::Choice;
+use crate::command::messages;
 use crate::maps::MapError;
 
 /// What to account for.
@@ -81,37 +82,22 @@ impl Coverage {
 
     /// Adds the messages of one file, or its document or rows. False: no map speaks of it, and nobody named it.
     fn add(&self, program: &Program, raw: &[u8], is_named: bool, sums: &mut Sums) -> bool {
-        let (limits, site) = (Limits::default(), dukou_wire::Site::default());
         let place = dukou_mapping::Site { id: "coverage", zone: &self.zone };
-        if dukou_wire::sniff(raw) != Format::Er7 {
-            let Ok((envelope, _)) = program.open(raw, &limits, &site) else {
+        let mut known = true;
+        messages::each(program, raw, &dukou_wire::Site::default(), |opened| {
+            let Ok((message, _)) = opened else {
                 sums.unread += 1;
-                return true;
+                return;
             };
-            let inner = program.wrapped(&envelope, &limits, &site);
-            let message = inner.as_ref().map_or(&envelope, |(inner, _)| inner);
-            if !program.speaks_of(message) && !is_named {
-                return false;
+            if message.format() != Format::Er7 && !is_named && !program.speaks_of(&message) {
+                known = false;
+                return;
             }
-            let mut records = program.records(message, &place);
+            let mut records = program.records(&message, &place);
             records.by_ref().for_each(drop);
-            sums.take(&records.accounts(), &self.class, program, message);
-            return true;
-        }
-        let mut parts: Vec<&[u8]> = batch::Reader::new(raw, &limits).map(|part| part.bytes).collect();
-        if parts.is_empty() {
-            parts.push(raw);
-        }
-        for part in parts {
-            match er7::parse(part, &limits, &site) {
-                Err(_) => sums.unread += 1,
-                Ok((message, _)) => {
-                    let mapped = program.to_fhir(&message, &place);
-                    sums.take(&mapped.accounts, &self.class, program, &message);
-                }
-            }
-        }
-        true
+            sums.take(&records.accounts(), &self.class, program, &message);
+        });
+        known
     }
 }
 

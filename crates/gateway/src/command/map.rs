@@ -5,7 +5,6 @@ mod diff;
 mod explain;
 mod export;
 mod golden;
-mod messages;
 mod test;
 
 use crate::maps::MapError;

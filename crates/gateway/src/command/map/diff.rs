@@ -8,8 +8,8 @@ use dukou_fhir::{ResourceKey, Value};
 use dukou_mapping::{Program, Site, unified_diff};
 use serde_json::json;
 
-use super::messages;
 use crate::command::choice::{Choice, Chosen};
+use crate::command::messages;
 use crate::command::say;
 use crate::maps::MapError;
 
@@ -88,7 +88,7 @@ impl Diff {
     }
 
     fn compare(&self, file: &Path, raw: &[u8], (old, new): (&Program, &Program), outputs: &mut Vec<Output>) {
-        messages::each(new, raw, |opened| {
+        messages::each(new, raw, &dukou_wire::Site::default(), |opened| {
             let Ok((message, _)) = opened else { return };
             let site = Site { id: self.choice.site.as_deref().unwrap_or("local"), zone: "+08:00" };
             let values = |program: &Program| -> BTreeMap<(ResourceKey, String), String> {

@@ -9,8 +9,8 @@ use dukou_mapping::{Explanation, LeafClass, Program, Site, covers};
 use dukou_wire::Message;
 use serde_json::json;
 
-use super::messages;
 use crate::command::choice::Choice;
+use crate::command::messages;
 use crate::command::say;
 use crate::maps::MapError;
 
@@ -57,7 +57,7 @@ impl Explain {
         let mut steps = Vec::new();
         if let Some(file) = &self.input {
             let raw = fs::read(file).map_err(|source| MapError::Read { folder: file.clone(), source })?;
-            messages::each(&program, &raw, |opened| match opened {
+            messages::each(&program, &raw, &dukou_wire::Site::default(), |opened| match opened {
                 Ok((message, _)) => self.trace(&program, &message, &mut steps),
                 Err(reason) => eprintln!("{}: no message that can be read: {reason}", file.display()),
             });

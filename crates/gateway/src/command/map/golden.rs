@@ -7,7 +7,8 @@ use dukou_fhir::{Language, OperationOutcome};
 use dukou_mapping::{LeafClass, Mapped, Program, Site, unified_diff};
 use dukou_wire::{Format, Message};
 
-use super::{messages, pretty};
+use super::pretty;
+use crate::command::messages;
 use crate::maps::MapError;
 
 /// One folder with a message.
@@ -74,7 +75,7 @@ impl Case {
         let io = |source| MapError::Read { folder: self.input.clone(), source };
         let raw = fs::read(&self.input).map_err(io)?;
         let (mut wrong, mut failed) = (Vec::new(), None);
-        messages::each(program, &raw, |opened| match opened {
+        messages::each(program, &raw, &dukou_wire::Site::default(), |opened| match opened {
             Ok((message, issues)) => match self.judge(program, &message, &issues, bless) {
                 Ok(found) => wrong.extend(found),
                 Err(error) => failed = Some(error),
@@ -142,7 +143,7 @@ impl Case {
 /// How many leaves of the messages of a file are emitted; nothing where one cannot be read.
 pub(crate) fn emitted(program: &Program, raw: &[u8]) -> Option<u32> {
     let mut sum = Some(0);
-    messages::each(program, raw, |opened| {
+    messages::each(program, raw, &dukou_wire::Site::default(), |opened| {
         sum = sum.zip(opened.ok()).map(|(sum, (message, _))| sum + program.to_fhir(&message, &SITE).accounts.emitted);
     });
     sum

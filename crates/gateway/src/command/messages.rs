@@ -1,12 +1,13 @@
 //! Messages of a file, in whatever format.
 
 use dukou_mapping::Program;
-use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, batch, sniff};
+use dukou_wire::{Format, Issue, Limits, Message, NotAMessage, Site, batch, sniff};
 
 /// Opens every message of a file: a v2 batch holds several, another document is one.
 pub(crate) fn each(
     program: &Program,
     raw: &[u8],
+    site: &Site,
     mut body: impl FnMut(Result<(Message<'_>, Vec<Issue>), NotAMessage>),
 ) {
     let limits = Limits::default();
@@ -19,10 +20,9 @@ pub(crate) fn each(
         parts.push(raw);
     }
     for part in parts {
-        let site = dukou_wire::Site::default();
-        match program.open(part, &limits, &site) {
+        match program.open(part, &limits, site) {
             // An envelope stands around the document that the maps speak of.
-            Ok((envelope, issues)) => match program.wrapped(&envelope, &limits, &site) {
+            Ok((envelope, issues)) => match program.wrapped(&envelope, &limits, site) {
                 Some((inner, more)) => body(Ok((inner, issues.into_iter().chain(more).collect()))),
                 None => body(Ok((envelope, issues))),
             },
