@@ -1,31 +1,13 @@
 //! Parsing XML, JSON and rows: against readers that build nothing. A tree costs more than a stream of events, and it is asked for less
 //! often; the ratios say how much more. Beside the times stand the allocations that one call makes.
 
-use dukou_benches::{machine, micros};
+mod rows;
+
+use dukou_benches::machine;
 use dukou_wire::delimited::{self, Layout};
 use dukou_wire::{Charset, Limits, Site, json, xml};
 
-/// One line of the table.
-struct Row {
-    name: &'static str,
-    us: f64,
-    bytes: usize,
-    allocations: u64,
-}
-
-/// Measures a call over so many bytes.
-fn row<T>(name: &'static str, bytes: usize, mut call: impl FnMut() -> T) -> Row {
-    let us = micros(&mut call);
-    let allocations = allocation_counter::measure(|| drop(std::hint::black_box(call()))).count_total;
-    Row { name, us, bytes, allocations }
-}
-
-fn table(rows: &[Row]) {
-    println!("{:<40} {:>9} {:>9} {:>12}", "", "us", "MB/s", "allocations");
-    for row in rows {
-        println!("{:<40} {:>9.2} {:>9.0} {:>12}", row.name, row.us, row.bytes as f64 / row.us, row.allocations);
-    }
-}
+use crate::rows::{Row, row, table};
 
 fn main() {
     println!("{}", machine());

@@ -1,49 +1,32 @@
 //! Parsing ER7 and cutting frames: against the scan that no parser can beat, and against the parsers that others wrote. Beside the
 //! times stand the allocations that one call makes when the buffers have been used once.
 
-use dukou_benches::{machine, micros, report};
+mod rows;
+
+use dukou_benches::{machine, report};
 use dukou_wire::er7::Parser;
 use dukou_wire::mllp::{self, Decoder, Event};
 use dukou_wire::{Charset, Limits, Site};
 
-/// One line of the table.
-struct Row {
-    name: &'static str,
-    us: f64,
-    bytes: usize,
-    allocations: u64,
-}
-
-/// Measures a call over so many bytes.
-fn row<T>(name: &'static str, bytes: usize, mut call: impl FnMut() -> T) -> Row {
-    let us = micros(&mut call);
-    let allocations = allocation_counter::measure(|| drop(std::hint::black_box(call()))).count_total;
-    Row { name, us, bytes, allocations }
-}
+use crate::rows::{Row, row, table};
 
 fn main() {
     println!("{}", machine());
     let report = report(100);
-    let [scan, index, every_leaf, nearest, most_used] = er7(&report);
+    let er7 = er7(&report);
+    let [scan, index, every_leaf, nearest, most_used] = &er7;
     println!("\nORU^R01, 100 OBX, {} bytes; microseconds of CPU, best of 9 rounds", report.len());
-    table(&[&scan, &index, &every_leaf, &nearest, &most_used]);
+    table(&er7);
     println!("index / memchr scan: {:.1} (limit 10)", index.us / scan.us);
     println!("faster peer / index and every leaf: {:.1} (wanted 20)", nearest.us.min(most_used.us) / every_leaf.us);
 
     let (text, rows) = chinese(&report);
     println!("\nthe same report in Chinese, {text} bytes of UTF-8");
-    table(&rows.iter().collect::<Vec<_>>());
+    table(&rows);
 
     let frames = frames(&report);
     println!("\n200 frames of it in reads of 64 KiB");
-    table(&[&frames]);
-}
-
-fn table(rows: &[&Row]) {
-    println!("{:<34} {:>9} {:>9} {:>12}", "", "us", "MB/s", "allocations");
-    for row in rows {
-        println!("{:<34} {:>9.2} {:>9.0} {:>12}", row.name, row.us, row.bytes as f64 / row.us, row.allocations);
-    }
+    table(&[frames]);
 }
 
 fn er7(bytes: &[u8]) -> [Row; 5] {

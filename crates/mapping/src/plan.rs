@@ -14,7 +14,6 @@ use crate::source_plan::Documents;
 
 /// Compiled maps, lenses and tables: what turns a message into changes. Made by [`crate::compile`].
 #[derive(Debug)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub struct Program {
     pub(crate) maps: Vec<MapPlan>,
     pub(crate) lenses: Vec<LensPlan>,
@@ -258,7 +257,6 @@ pub(crate) enum ActionPlan {
 }
 
 #[derive(Debug)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub(crate) struct Write {
     pub(crate) targets: Vec<TargetPlan>,
     pub(crate) lens: LensUse,

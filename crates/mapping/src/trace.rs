@@ -10,7 +10,6 @@ use crate::run::{Run, Standing};
 
 /// Every value that top-level rules wrote, in the order of writing; and which resource stands for which segment.
 #[derive(Clone, Debug, Default)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub struct Trace {
     pub(crate) seats: Vec<Seat>,
     lines: Vec<TraceLine>,
@@ -18,7 +17,6 @@ pub struct Trace {
 
 /// One value that a rule wrote. Holds no value itself.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub struct TraceLine {
     pub(crate) rule: u32,
     /// The number of the resource among all seats.
@@ -39,7 +37,6 @@ pub struct TraceLine {
 
 /// A resource made for a segment.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "read on the way from FHIR")]
 pub(crate) struct Seat {
     /// Map and emit by their numbers.
     pub(crate) map: u32,
