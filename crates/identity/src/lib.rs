@@ -1,0 +1,12 @@
+//! Which records belong to one human being, and why we think so.
+//!
+//! A *record* is one Patient as one source knows it, named by its logical id. A *person* is a set of records that are believed to be one
+//! human being, named by the record that leads it. Nothing here is written anywhere: the answers follow from the records and from what
+//! people and feeds have decided, whatever the order in which they came.
+//!
+//! The crate is pure: no clock, randomness, files or sockets. When in doubt between joining two people and asking, it asks.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+mod person;
+
+pub use person::{Bits, Grade, PersonId};
