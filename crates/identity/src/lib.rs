@@ -7,6 +7,9 @@
 //! The crate is pure: no clock, randomness, files or sockets. When in doubt between joining two people and asking, it asks.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+pub mod mask;
 mod person;
+mod review;
 
 pub use person::{Bits, Grade, PersonId};
+pub use review::{Review, ReviewKind};
