@@ -10,6 +10,8 @@
 pub mod mask;
 mod person;
 mod review;
+mod stated;
 
 pub use person::{Bits, Grade, PersonId};
 pub use review::{Review, ReviewKind};
+pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
