@@ -7,11 +7,15 @@
 //! The crate is pure: no clock, randomness, files or sockets. When in doubt between joining two people and asking, it asks.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod fold;
+mod journal;
 pub mod mask;
 mod person;
 mod review;
 mod stated;
 
+pub use fold::{Fold, Ruling};
+pub use journal::{Decided, Entry, EntryError};
 pub use person::{Bits, Grade, PersonId};
 pub use review::{Review, ReviewKind};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
