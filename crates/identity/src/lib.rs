@@ -9,6 +9,7 @@
 
 mod fold;
 mod journal;
+mod keyed;
 pub mod mask;
 mod person;
 mod review;
@@ -16,6 +17,7 @@ mod stated;
 
 pub use fold::{Fold, Ruling};
 pub use journal::{Decided, Entry, EntryError};
+pub use keyed::{SiteKey, Token};
 pub use person::{Bits, Grade, PersonId};
 pub use review::{Review, ReviewKind};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
