@@ -3,7 +3,7 @@
 use dukou_audit::RequestId;
 use metrics::{Counter, Histogram, counter, histogram};
 
-use crate::route::{ROUTES, RouteLine};
+use crate::route::{self, ROUTES, RouteLine};
 
 /// Handles of all metrics, made once: looking one up costs ten times its use.
 pub(crate) struct Telemetry {
@@ -29,7 +29,7 @@ impl Telemetry {
 
     /// Notes one answer.
     pub(crate) fn note(&self, id: RequestId, line: &RouteLine, status: u16, passed_ns: u64) {
-        let numbers = &self.routes[usize::from(line.number)];
+        let numbers = &self.routes[route::place(line.number)];
         let class = usize::from(status / 100).clamp(1, 5) - 1;
         numbers.answers[class].increment(1);
         numbers.seconds.record(passed_ns as f64 / 1e9);
