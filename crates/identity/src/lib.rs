@@ -8,12 +8,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 mod fold;
+mod form;
 mod journal;
 mod keyed;
 pub mod mask;
 mod person;
 mod review;
 mod stated;
+pub mod systems;
 
 pub use fold::{Fold, Ruling};
 pub use journal::{Decided, Entry, EntryError};
@@ -21,3 +23,4 @@ pub use keyed::{SiteKey, Token};
 pub use person::{Bits, Grade, PersonId};
 pub use review::{Review, ReviewKind};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
+pub use systems::Systems;
