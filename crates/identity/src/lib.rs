@@ -7,8 +7,10 @@
 //! The crate is pure: no clock, randomness, files or sockets. When in doubt between joining two people and asking, it asks.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+pub mod capture;
 mod fold;
 mod form;
+pub mod forbidden;
 mod journal;
 mod keyed;
 pub mod mask;

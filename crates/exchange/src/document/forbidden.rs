@@ -1,6 +1,7 @@
 //! What a card payload says and nobody may keep: tokens that serve once, balances, employers, PINs, signatures.
 
 use bytes::Bytes;
+use dukou_identity::forbidden::{TOKENS, is_forbidden, speaks_of};
 use dukou_mapping::Program;
 use dukou_wire::{Message, Path, Presence, xml};
 
@@ -63,13 +64,6 @@ fn leaves(message: &Message<'_>) -> Vec<Path> {
     named.chain(tokens(message)).collect()
 }
 
-/// Whether bytes that cannot be read as a document speak of something forbidden: then they are not kept at all.
-fn speaks_of(raw: &[u8]) -> bool {
-    let text = raw.to_ascii_lowercase();
-    let within = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
-    WORDS.iter().any(|word| within(word.as_bytes()))
-}
-
 /// A number beside a kind that makes it a token.
 fn tokens<'m>(message: &'m Message<'_>) -> impl Iterator<Item = Path> + use<'m> {
     let elements = message.root().into_iter().flat_map(|root| root.descendants());
@@ -87,35 +81,6 @@ fn name_of(path: &Path) -> Option<String> {
     let last = text.rsplit(['/', '@']).next()?;
     Some(last.split('[').next().unwrap_or(last).trim_matches('"').to_owned())
 }
-
-/// `ecToken`, `ec_token` and `EC-TOKEN` are one name.
-fn is_forbidden(name: &str) -> bool {
-    let plain: String = name.chars().filter(|c| !"_-. ".contains(*c)).flat_map(char::to_lowercase).collect();
-    NAMES.contains(&plain.as_str()) || plain.ends_with("balc") || plain.ends_with("ectoken")
-}
-
-/// Names without case and joints (医保 interface specification, transaction 1101 and ec.query; 余额 balance, 单位名称 employer).
-const NAMES: [&str; 12] = [
-    "balance",
-    "empname",
-    "employername",
-    "signno",
-    "cainfo",
-    "pin",
-    "cardpin",
-    "pinblock",
-    "余额",
-    "账户余额",
-    "个人账户余额",
-    "单位名称",
-];
-
-/// What is looked for in bytes that cannot be read.
-const WORDS: [&str; 6] = ["ectoken", "ec_token", "balc", "emp_name", "sign_no", "cainfo"];
-
-/// Element, the element beside it that says its kind, and the kinds that make it a token: an electronic credential is presented by
-/// a token that serves once.
-const TOKENS: [(&str, &str, &[&str]); 2] = [("mdtrt_cert_no", "mdtrt_cert_type", &["01", "1"]), ("kh", "klx", &["4"])];
 
 /// Looks at one document: one for itself and one for each document within it that says something forbidden. More than these is an
 /// attack, and nothing is kept.
