@@ -1,0 +1,137 @@
+//! A name in characters beside a name in letters: every reading of every character is tried against the letters.
+
+use super::han::{Glyph, Written};
+use super::level::{Level, NameLevel, NamePattern};
+use super::words::{self, LETTERS_MAX, Words};
+
+/// Every reading is tried for names of so many characters; the tries grow with each.
+const READ_MAX: usize = 6;
+
+/// Compares characters with letters.
+pub(super) fn compare(written: &Written, words: &Words) -> NameLevel {
+    if written.is_foreign() {
+        return foreign(written, words);
+    }
+    let count = words.count();
+    if count == 1 {
+        return whole(written, words);
+    }
+    let straight = parts(written, words.word(0), words.between(1, count));
+    if words.is_surname_first() || straight.is_same_sound() {
+        return straight;
+    }
+    straight.min(parts(written, words.word(count - 1), words.between(0, count - 1)))
+}
+
+fn parts(written: &Written, surname: &[u8], given: &[u8]) -> NameLevel {
+    let surname = part(written.first(), surname);
+    let given = part(written.rest(), given);
+    let pattern = match (surname, given) {
+        (Level::Same, Level::Same) => NamePattern::PinyinSame,
+        (Level::Same | Level::Reading, Level::Same | Level::Reading) => NamePattern::PinyinReading,
+        (Level::Same | Level::Reading, Level::Swapped) => NamePattern::PinyinSwapped,
+        (Level::Same | Level::Reading, Level::Dropped) => NamePattern::PinyinDropped,
+        (Level::Same | Level::Reading, Level::Near) | (Level::Near, Level::Same | Level::Reading) => {
+            NamePattern::PinyinNear
+        }
+        (Level::Near, Level::Near) => NamePattern::BothNear,
+        (Level::Same | Level::Reading, _) => NamePattern::PinyinGivenDifferent,
+        (_, Level::Same | Level::Reading) => NamePattern::PinyinSurnameDifferent,
+        _ => NamePattern::PinyinDifferent,
+    };
+    NameLevel::new(pattern, surname, given)
+}
+
+/// Letters that are not divided.
+fn whole(written: &Written, words: &Words) -> NameLevel {
+    let level = part(&written.glyphs, words.all());
+    let pattern = match level {
+        Level::Same => NamePattern::PinyinSame,
+        Level::Reading => NamePattern::PinyinReading,
+        Level::Near => NamePattern::PinyinNear,
+        Level::Dropped => NamePattern::PinyinDropped,
+        _ => NamePattern::PinyinDifferent,
+    };
+    NameLevel::new(pattern, level, level)
+}
+
+/// Names of other languages are written in letters as they sound there, not in pinyin; their consonants are alike.
+fn foreign(written: &Written, words: &Words) -> NameLevel {
+    let sound = whole(written, words);
+    if sound.is_same_sound() {
+        return sound;
+    }
+    let pattern =
+        if written.skeleton == words.skeleton { NamePattern::Consonants } else { NamePattern::PinyinDifferent };
+    let level = if pattern == NamePattern::Consonants { Level::Homophone } else { Level::Different };
+    NameLevel::new(pattern, level, level)
+}
+
+/// The level of one part.
+fn part(glyphs: &[Glyph], letters: &[u8]) -> Level {
+    if glyphs.is_empty() || letters.is_empty() {
+        return Level::Missing;
+    }
+    let mut usual = [0_u8; LETTERS_MAX];
+    let Some(usual) = usual_letters(glyphs, &mut usual) else { return Level::Missing };
+    if usual == letters {
+        return Level::Same;
+    }
+    if glyphs.len() > READ_MAX {
+        return if words::is_near(usual, letters) { Level::Near } else { Level::Different };
+    }
+    if reads(glyphs, letters) {
+        return Level::Reading;
+    }
+    match glyphs {
+        [one, other] if reads(&[*other, *one], letters) => Level::Swapped,
+        [_, rest @ ..] if !rest.is_empty() && (reads(rest, letters) || reads(&glyphs[..glyphs.len() - 1], letters)) => {
+            Level::Dropped
+        }
+        _ if words::is_near(usual, letters) => Level::Near,
+        [one] if letters.len() > 3 && is_syllable_more(*one, letters) => Level::Dropped,
+        _ => Level::Different,
+    }
+}
+
+/// The letters of the usual readings; nothing where a character has none or they do not fit.
+fn usual_letters<'b>(glyphs: &[Glyph], buffer: &'b mut [u8; LETTERS_MAX]) -> Option<&'b [u8]> {
+    let mut end = 0;
+    for glyph in glyphs {
+        let syllable = glyph.readings.first()?.letters();
+        buffer.get_mut(end..end + syllable.len())?.copy_from_slice(syllable);
+        end += syllable.len();
+    }
+    Some(&buffer[..end])
+}
+
+/// Whether the letters are some reading of the characters one after another.
+fn reads(glyphs: &[Glyph], letters: &[u8]) -> bool {
+    let [first, rest @ ..] = glyphs else { return letters.is_empty() };
+    first.readings.list().iter().any(|syllable| {
+        spellings(syllable.letters()).into_iter().any(|(head, tail)| {
+            letters.strip_prefix(head).and_then(|left| left.strip_prefix(tail)).is_some_and(|left| reads(rest, left))
+        })
+    })
+}
+
+/// A syllable as it stands, and with ü written YU and U.
+fn spellings(syllable: &'static [u8]) -> [(&'static [u8], &'static [u8]); 3] {
+    match syllable {
+        b"LV" => [(b"LV", b""), (b"LYU", b""), (b"LU", b"")],
+        b"NV" => [(b"NV", b""), (b"NYU", b""), (b"NU", b"")],
+        b"LVE" => [(b"LVE", b""), (b"LYUE", b""), (b"LUE", b"")],
+        b"NVE" => [(b"NVE", b""), (b"NYUE", b""), (b"NUE", b"")],
+        _ => [(syllable, b""), (syllable, b""), (syllable, b"")],
+    }
+}
+
+/// Whether the letters are a reading of the character and one syllable more, before or behind it.
+fn is_syllable_more(glyph: Glyph, letters: &[u8]) -> bool {
+    let is_syllable =
+        |rest: &[u8]| std::str::from_utf8(rest).is_ok_and(|text| crate::readings::Readings::spelled(text).is_some());
+    glyph.readings.list().iter().map(|syllable| syllable.letters()).any(|syllable| {
+        letters.strip_prefix(syllable).is_some_and(is_syllable)
+            || letters.strip_suffix(syllable).is_some_and(is_syllable)
+    })
+}

@@ -1,0 +1,212 @@
+//! Names in letters: pinyin as `ZHANG^SAN`, names of other languages, in any order and with any marks between the words.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::level::{Level, NameLevel, NamePattern};
+use super::{Hash64, skeleton};
+
+/// The words of a name in capital letters of ASCII, without accents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    letters: Box<[u8]>,
+    ends: [u8; WORDS_MAX],
+    count: u8,
+    /// A mark (`^`, a comma) or capital letters beside small ones said which word is the surname; it then stands first.
+    surname_first: bool,
+    /// The consonants.
+    pub(super) skeleton: u64,
+}
+
+/// The most words of a name that are told apart; further ones belong to the last.
+const WORDS_MAX: usize = 6;
+/// The most letters of a name that are compared.
+pub(super) const LETTERS_MAX: usize = 64;
+
+impl Words {
+    /// Reads a cleaned name in letters; nothing where no letter is in it.
+    pub(super) fn parse(cleaned: &str) -> Option<Words> {
+        let surname_first = cleaned.contains(['^', ',']);
+        let mut letters: Vec<u8> = Vec::new();
+        let mut ends: Vec<u8> = Vec::new();
+        for word in cleaned.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’') {
+            let start = letters.len();
+            letters.extend(word.chars().flat_map(ascii));
+            letters.truncate(LETTERS_MAX);
+            if letters.len() > start {
+                ends.push(u8::try_from(letters.len()).unwrap_or(u8::MAX));
+            }
+        }
+        let count = ends.len().min(WORDS_MAX);
+        let last = *ends.last()?;
+        let mut fixed = [last; WORDS_MAX];
+        fixed[..count].copy_from_slice(&ends[..count]);
+        fixed[count - 1] = last;
+        let skeleton = skeleton::of_letters(letters.iter().copied());
+        let count = u8::try_from(count).unwrap_or(u8::MAX);
+        Some(Words { letters: letters.into_boxed_slice(), ends: fixed, count, surname_first, skeleton })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// The letters of the words from one to before another.
+    pub(super) fn between(&self, from: usize, to: usize) -> &[u8] {
+        let start = if from == 0 { 0 } else { usize::from(self.ends[from - 1]) };
+        let end = if to == 0 { 0 } else { usize::from(self.ends[to - 1]) };
+        &self.letters[start..end.max(start)]
+    }
+
+    pub(super) fn word(&self, at: usize) -> &[u8] {
+        self.between(at, at + 1)
+    }
+
+    pub(super) fn all(&self) -> &[u8] {
+        &self.letters
+    }
+
+    /// Whether a mark said that the first word is the surname.
+    pub(super) fn is_surname_first(&self) -> bool {
+        self.surname_first
+    }
+
+    /// The key of all letters, whatever the order of the words.
+    pub(super) fn hash(&self) -> u64 {
+        if self.surname_first {
+            self.hash_from(0)
+        } else {
+            (0..self.count()).map(|at| self.hash_from(at)).min().unwrap_or(0)
+        }
+    }
+
+    /// The key of the letters beginning with one word, the others behind it in their order.
+    fn hash_from(&self, first: usize) -> u64 {
+        let others = (0..self.count()).filter(|at| *at != first).map(|at| self.word(at));
+        others.fold(Hash64::default().letters(self.word(first)), |hash, word| hash.letters(word)).finish()
+    }
+
+    pub(super) fn sound_hashes(&self, give: &mut impl FnMut(u64)) {
+        for first in 0..if self.surname_first { 1 } else { self.count().min(2) } {
+            give(self.hash_from(first));
+        }
+        give(skeleton::key(self.skeleton));
+    }
+}
+
+/// The plain letters of a letter with marks.
+fn ascii(c: char) -> impl Iterator<Item = u8> {
+    let plain = match c {
+        'Ø' => "O",
+        'Æ' => "AE",
+        'Œ' => "OE",
+        'Đ' | 'Ð' => "D",
+        'Ł' => "L",
+        'Þ' => "TH",
+        'ẞ' => "SS",
+        'İ' | 'I' => "I",
+        _ => "",
+    };
+    let decomposed = c.nfkd().filter(|_| plain.is_empty()).flat_map(char::to_uppercase);
+    plain.bytes().chain(decomposed.filter(char::is_ascii_alphanumeric).filter_map(|c| u8::try_from(c).ok()))
+}
+
+/// Compares two names in letters.
+pub(super) fn compare(a: &Words, b: &Words) -> NameLevel {
+    if a.count() == 1 || b.count() == 1 {
+        return single(a, b);
+    }
+    let straight = ordered(a, b, false);
+    if straight.pattern == NamePattern::LettersSame {
+        return straight;
+    }
+    // Where both sides say which word is the surname, another order is another name.
+    let fixed = a.surname_first && b.surname_first;
+    let turned = ordered(a, b, true);
+    if turned.surname <= Level::Near && turned.given <= Level::Near {
+        let same = turned.pattern == NamePattern::LettersSame && !fixed;
+        return NameLevel::new(
+            if same { NamePattern::Turned } else { straight.pattern.min(NamePattern::PartNear) },
+            Level::Swapped,
+            Level::Swapped,
+        );
+    }
+    straight
+}
+
+/// The first word of one with the first of the other, or with its last, and the rest with the rest.
+fn ordered(a: &Words, b: &Words, turned: bool) -> NameLevel {
+    let n = b.count();
+    let (b_first, b_rest) = if turned { (b.word(n - 1), b.between(0, n - 1)) } else { (b.word(0), b.between(1, n)) };
+    let surname = word(a.word(0), b_first);
+    let given = word(a.between(1, a.count()), b_rest);
+    NameLevel::new(joined(surname, given), surname, given)
+}
+
+/// A name of one word is a name whose parts were not told apart, or one part alone.
+fn single(a: &Words, b: &Words) -> NameLevel {
+    let whole = word(a.all(), b.all());
+    if whole <= Level::Near {
+        return NameLevel::new(joined(whole, Level::Same), whole, whole);
+    }
+    let (short, long) = if a.count() == 1 { (a, b) } else { (b, a) };
+    let cut = (0..long.count()).any(|at| word(short.all(), long.word(at)) == Level::Same);
+    if cut && long.count() > 1 {
+        return NameLevel::new(NamePattern::Cut, Level::Cut, Level::Same);
+    }
+    NameLevel::new(NamePattern::Different, Level::Different, Level::Different)
+}
+
+fn joined(surname: Level, given: Level) -> NamePattern {
+    match (surname, given) {
+        (Level::Same, Level::Same) => NamePattern::LettersSame,
+        (Level::Near, Level::Near) => NamePattern::BothNear,
+        (Level::Same, Level::Near) | (Level::Near, Level::Same) => NamePattern::PinyinNear,
+        (Level::Same, Level::Swapped) => NamePattern::PinyinSwapped,
+        (Level::Same, Level::Dropped) => NamePattern::PinyinDropped,
+        (Level::Same, Level::Cut) => NamePattern::Cut,
+        (Level::Same | Level::Near, _) => NamePattern::PinyinGivenDifferent,
+        (_, Level::Same | Level::Near) => NamePattern::PinyinSurnameDifferent,
+        _ => NamePattern::PinyinDifferent,
+    }
+}
+
+/// The level of one word.
+fn word(a: &[u8], b: &[u8]) -> Level {
+    if a == b {
+        return Level::Same;
+    }
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if short.is_empty() {
+        return Level::Missing;
+    }
+    if is_near(short, long) {
+        Level::Near
+    } else if short.len() == 1 && short[0] == long[0] {
+        Level::Cut
+    } else if short.len() == long.len() && is_rotated(short, long) {
+        Level::Swapped
+    } else if short.len() >= 2 && (long.starts_with(short) || long.ends_with(short)) {
+        Level::Dropped
+    } else {
+        Level::Different
+    }
+}
+
+/// Two syllables in the other order: `LIJIE` and `JIELI`.
+fn is_rotated(a: &[u8], b: &[u8]) -> bool {
+    a.len() >= 4 && (2..=a.len() - 2).any(|at| a[at..] == b[..a.len() - at] && a[..at] == b[a.len() - at..])
+}
+
+/// One letter more, less, other, or two neighbours changed over, in words of at least four letters.
+pub(super) fn is_near(a: &[u8], b: &[u8]) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if long.len() < 4 || long.len() - short.len() > 1 {
+        return false;
+    }
+    let head = short.iter().zip(long).take_while(|(one, other)| one == other).count();
+    if short.len() < long.len() {
+        return short[head..] == long[head + 1..];
+    }
+    let (one, other) = (&short[head..], &long[head..]);
+    one.len() <= 1 || one[1..] == other[1..] || (one[0] == other[1] && one[1] == other[0] && one[2..] == other[2..])
+}
