@@ -297,7 +297,9 @@ fn needed(request: &Request<'_>) -> &'static [Right] {
         Interaction::Update | Interaction::Patch => &[Right::Update],
         Interaction::Delete => &[Right::Delete],
         Interaction::Ingest => &[Right::Create, Right::Update],
-        Interaction::Operation("everything") => &[Right::Read, Right::Search],
+        Interaction::Operation("everything" | "match" | "ihe-pix") => &[Right::Read, Right::Search],
+        Interaction::Operation("capture" | "resolve-capture") => &[Right::Read],
+        Interaction::Operation("decide") | Interaction::Merge | Interaction::Unmerge => &[Right::Update],
         _ => &[],
     }
 }
@@ -340,4 +342,13 @@ pub(crate) const INTERACTIONS: &[&str] = &[
     "ingest",
     "validate",
     "everything",
+    "match",
+    "ihe-pix",
+    "capture",
+    "resolve-capture",
+    "revoke-capture",
+    "merge",
+    "unmerge",
+    "process-message",
+    "decide",
 ];

@@ -111,6 +111,15 @@ fn interaction(word: &str) -> Option<Interaction> {
         Interaction::Ingest,
         Interaction::Operation("validate"),
         Interaction::Operation("everything"),
+        Interaction::Operation("match"),
+        Interaction::Operation("ihe-pix"),
+        Interaction::Operation("capture"),
+        Interaction::Operation("resolve-capture"),
+        Interaction::Operation("revoke-capture"),
+        Interaction::Operation("process-message"),
+        Interaction::Operation("decide"),
+        Interaction::Merge,
+        Interaction::Unmerge,
         Interaction::Audit,
     ];
     all.into_iter().find(|known| known.as_str() == word)

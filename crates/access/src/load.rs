@@ -327,11 +327,14 @@ fn grants(scopes: &[&Scope], terms: &Partner, patients: &[String]) -> Vec<Grant>
 fn narrow(rights: Rights, interactions: &[String]) -> Rights {
     let listed = |words: &[&str]| interactions.iter().any(|listed| words.contains(&listed.as_str()));
     let usable = [
-        (Right::Create, listed(&["create", "ingest"])),
-        (Right::Read, listed(&["read", "vread", "history", "everything"])),
-        (Right::Update, listed(&["update", "patch", "ingest"])),
+        (Right::Create, listed(&["create", "ingest", "process-message"])),
+        (
+            Right::Read,
+            listed(&["read", "vread", "history", "everything", "match", "ihe-pix", "capture", "resolve-capture"]),
+        ),
+        (Right::Update, listed(&["update", "patch", "ingest", "merge", "unmerge", "process-message", "decide"])),
         (Right::Delete, listed(&["delete"])),
-        (Right::Search, listed(&["search", "history", "everything"])),
+        (Right::Search, listed(&["search", "history", "everything", "match", "ihe-pix"])),
     ];
     usable
         .into_iter()

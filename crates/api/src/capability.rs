@@ -164,6 +164,9 @@ fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
     if kind == ResourceType::PATIENT && claimed("everything") {
         operations.push(operation("everything"));
     }
+    if kind.as_str() == "Task" && claimed("decide") {
+        operations.push(operation("decide"));
+    }
     list("operation", operations);
     object
 }
@@ -185,6 +188,7 @@ fn interactions(claims: &[(&'static str, &'static str)]) -> Vec<Value<'static>> 
 fn operation(name: &'static str) -> Value<'static> {
     let definition = match name {
         "everything" => "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        "decide" => "https://dukou.dev/fhir/OperationDefinition/Task-decide",
         _ => "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     };
     Object::new().with("name", name).with("definition", definition).into()

@@ -34,6 +34,7 @@ mod params;
 mod percent;
 mod read;
 mod reply;
+mod review;
 mod route;
 mod search;
 mod service;

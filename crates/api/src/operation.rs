@@ -64,7 +64,7 @@ pub(crate) fn validate(
 }
 
 /// The part of a Parameters resource with that name.
-fn named<'b>(body: &'b Value<'static>, name: &str) -> Option<&'b Value<'static>> {
+pub(crate) fn named<'b>(body: &'b Value<'static>, name: &str) -> Option<&'b Value<'static>> {
     body.list_at("parameter").iter().find(|part| part.text_at("name") == Some(name))
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Route {
     Ingest,
     /// Documents of the caller of which something is held.
     Held,
+    /// What a person does about a finding of the review queue.
+    Decide(LogicalId),
 }
 
 /// Why an address is no route.
@@ -128,6 +130,9 @@ fn instance(method: &Method, reads: bool, key: ResourceKey, rest: &[&str]) -> Re
         ["$everything"] if patient => {
             only(reads || *method == Method::POST, Route::Everything(key.id), "GET, HEAD, POST, OPTIONS")
         }
+        ["$decide"] if key.kind.as_str() == "Task" => {
+            only(*method == Method::POST, Route::Decide(key.id), "POST, OPTIONS")
+        }
         [operation] if operation.starts_with('$') => Err(Astray::UnknownOperation),
         ["*"] if patient => only(reads, Route::CompartmentSearch(key.id, None), "GET, HEAD, OPTIONS"),
         [kind] if patient => only(reads, Route::CompartmentSearch(key.id, Some(kind_of(kind)?)), "GET, HEAD, OPTIONS"),
@@ -177,6 +182,7 @@ impl Route {
             Route::Everything(_) => 20,
             Route::Ingest => 21,
             Route::Held => 22,
+            Route::Decide(_) => 32,
         };
         &ROUTES[place(number)]
     }
@@ -188,6 +194,7 @@ impl Route {
             Route::TypeHistory(kind) | Route::Create(kind) | Route::UpdateWhere(kind) => Some(*kind),
             Route::PatchWhere(kind) | Route::DeleteWhere(kind) => Some(*kind),
             Route::Everything(_) => Some(ResourceType::PATIENT),
+            Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
     }
@@ -252,6 +259,7 @@ pub const ROUTES: &[RouteLine] = &[
     line(20, "everything", "GET", "Patient/[id]/$everything", Interaction::Operation("everything"), false),
     line(21, "ingest", "POST", "/ingest", Interaction::Ingest, true),
     line(22, "held", "GET", "/ingest", Interaction::Ingest, false),
+    line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
 ];
 
 const fn line(

@@ -27,7 +27,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{document, operation, read, search, write};
+use crate::{document, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -208,6 +208,10 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             desk.gate.write(access, |permit| write::ingest(desk, ask, permit, &arrival))
         }
         Route::Bundle => bundle(desk, ask, body, access),
+        Route::Decide(task) => desk.gate.write(access, |permit| {
+            let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+            review::decide(desk, ask, permit, task, &content)
+        }),
         _ if route.line().writes => desk.gate.write(access, |permit| {
             let content = match route {
                 Route::Delete(_) | Route::DeleteWhere(_) => None,
@@ -305,9 +309,12 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         Route::Patch(_) | Route::PatchWhere(_) => sent == Sent::JsonPatch,
         Route::Search(_) | Route::CompartmentSearch(..) => matches!(sent, Sent::Form | Sent::Unsaid) || empty,
         Route::Everything(_) => empty || ask.method == hyper::Method::GET,
-        Route::Create(_) | Route::Update(_) | Route::UpdateWhere(_) | Route::Bundle | Route::Validate(_) => {
-            sent == Sent::FhirJson || (sent == Sent::Unsaid && !empty)
-        }
+        Route::Create(_)
+        | Route::Update(_)
+        | Route::UpdateWhere(_)
+        | Route::Bundle
+        | Route::Validate(_)
+        | Route::Decide(_) => sent == Sent::FhirJson || (sent == Sent::Unsaid && !empty),
         _ => true,
     }
 }

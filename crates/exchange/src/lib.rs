@@ -14,6 +14,7 @@ mod patch;
 mod prepare;
 mod read;
 mod reported;
+mod review;
 mod submit;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use patch::Patch;
 pub use reported::{OnReported, ReportedPolicy};
+pub use review::{Decided, ReviewAction};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
 
 /// The use cases over one store, one set of maps and one surrounding.

@@ -76,6 +76,9 @@ pub struct Put {
     pub expect: Expect,
     /// When the event behind it happened (EVN-2, else MSH-7), kept with the version as a guard against older events.
     pub event_time: Option<Instant>,
+    /// A Task that the node opens of its own accord, whatever the client may write: a finding for a person, in the same commit as the
+    /// write that raised it. The permit still has to be one to write.
+    pub of_the_node: bool,
     pub(crate) draft: Option<Draft>,
     pub(crate) postings: Vec<Vec<u8>>,
     pub(crate) patients: Vec<LogicalId>,
@@ -97,7 +100,17 @@ impl Put {
         };
         let (postings, references) = index(content, &key, site);
         let patients = search::patients(content, site.base);
-        Put { key, how, expect, event_time: None, draft: Some(draft), postings, patients, references }
+        Put {
+            key,
+            how,
+            expect,
+            event_time: None,
+            of_the_node: false,
+            draft: Some(draft),
+            postings,
+            patients,
+            references,
+        }
     }
 
     /// A resource to be deleted. Deleting what is not there changes nothing.
@@ -107,6 +120,7 @@ impl Put {
             how: How::Delete,
             expect,
             event_time: None,
+            of_the_node: false,
             draft: None,
             postings: Vec::new(),
             patients: Vec::new(),
@@ -117,6 +131,11 @@ impl Put {
     /// The resources of this store that the content refers to, each once.
     pub fn references(&self) -> &[ResourceKey] {
         &self.references
+    }
+
+    /// The content to be written; none for a deletion. Read anew from the canonical bytes on each call.
+    pub fn content(&self) -> Option<Value<'_>> {
+        self.draft.as_ref().map(Draft::value)
     }
 
     /// The patients whom the content is about.

@@ -19,6 +19,7 @@ promises!(
     a_warning_store_names_missing_targets_and_goes_on,
     numbers_go_on_after_a_restart,
     a_permit_that_does_not_reach_writes_nothing,
+    a_task_of_the_node_needs_no_scope_of_the_client_and_nothing_else_is_spared,
     journal_entries_are_numbered_in_order,
     the_same_resource_twice_in_a_batch_is_refused,
 );
@@ -195,6 +196,20 @@ fn a_permit_that_does_not_reach_writes_nothing(house: House) {
     try_as(vec![grant("Patient", "cruds", Some("p1"))], Interaction::Update).unwrap();
     let read = house.with(all(Interaction::Update), |permit| house.store.basis(permit, &[key("Patient/p1")]).unwrap());
     assert_eq!(read.versions[0].as_ref().unwrap().version.number(), 1);
+}
+
+fn a_task_of_the_node_needs_no_scope_of_the_client_and_nothing_else_is_spared(house: House) {
+    let may = dukou_audit::Rights::parse("cu").unwrap();
+    let grants = || vec![dukou_audit::Grant { resource: "Patient".to_owned(), rights: may, patient: None }];
+    let try_put = |text: &str, of_the_node| {
+        let put = Put { of_the_node, ..put(text, Expect::Any) };
+        house.commit_as(access(Interaction::Ingest, grants()), |permit| batch(permit, vec![put])).map(|_| ())
+    };
+    let task = r#"{"resourceType":"Task","id":"t1","status":"requested","intent":"proposal"}"#;
+    assert!(matches!(try_put(task, false), Err(Error::NotPermitted)));
+    try_put(task, true).unwrap();
+    let result = r#"{"resourceType":"Device","id":"d1"}"#;
+    assert!(matches!(try_put(result, true), Err(Error::NotPermitted)));
 }
 
 fn journal_entries_are_numbered_in_order(house: House) {
