@@ -9,12 +9,13 @@
 
 pub mod capture;
 mod fold;
-mod form;
 pub mod forbidden;
+mod form;
 mod journal;
 mod keyed;
 pub mod mask;
 mod name;
+pub mod patient;
 mod person;
 mod readings;
 mod review;

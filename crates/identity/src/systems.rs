@@ -324,4 +324,4 @@ fn scoped(uri: &str, organisation: &str) -> String {
 const NATIONAL: &str = "http://terminology.hl7.org/CodeSystem/v2-0203|NI";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
