@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use dukou_audit::{Permit, RecordBytes, Settled, Unreleased};
 use dukou_fhir::search::Query;
-use dukou_fhir::{Instant, ResourceKey, VersionId};
+use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 use dukou_store::{
     Basis, Batch, Claim, Cursor, Error, HistoryPage, HistoryQuery, InboxKey, InboxRow, JournalEntry, LaneRow,
-    OutboxRow, OutboxState, Outcome, Page, SearchLimits, Settlement, Store, TokenKind, TokenRow, Version,
+    OutboxRow, OutboxState, Outcome, Page, SearchLimits, Settlement, Standing, Store, TokenKind, TokenRow, Version,
 };
 
 /// A whole request of somebody else.
@@ -69,6 +69,16 @@ impl Store for Contest {
 
     fn basis(&self, permit: &Permit<'_>, keys: &[ResourceKey]) -> Result<Basis, Error> {
         self.store.basis(permit, keys)
+    }
+
+    fn standing(
+        &self,
+        permit: &Permit<'_>,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<Standing>, Error> {
+        self.store.standing(permit, kind, after, count)
     }
 
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error> {

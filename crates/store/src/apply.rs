@@ -80,7 +80,7 @@ pub(crate) fn apply(tables: &mut dyn Tables, counters: &mut Counters, now: Insta
 
     counters.jseq += 1;
     let time = now.max(counters.time);
-    let mut outcome = Outcome { jseq: Some(counters.jseq), missing, ..Outcome::default() };
+    let mut outcome = Outcome { jseq: Some(counters.jseq), time: Some(time), missing, ..Outcome::default() };
     outcome.inbox = write_inbox(tables, counters, time, inbox)?;
     let message = outcome.inbox;
     let mut stamps = Stamps { jseq: counters.jseq, ..Stamps::default() };

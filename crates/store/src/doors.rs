@@ -22,7 +22,9 @@ use crate::prepare::{Ready, prepare};
 use crate::rebuild;
 use crate::search;
 use crate::tables::{Stored, View};
-use crate::version::{Basis, Cursor, HistoryPage, HistoryQuery, JournalEntry, Outcome, Page, SearchLimits, Version};
+use crate::version::{
+    Basis, Cursor, HistoryPage, HistoryQuery, JournalEntry, Outcome, Page, SearchLimits, Standing, Version,
+};
 use crate::{Store, deliver};
 
 /// What an engine offers to the methods of the store.
@@ -115,6 +117,18 @@ impl<E: Engine> Store for E {
         let load = |view: &dyn View| keys.iter().map(|key| view.load_key(key)).collect::<Result<Vec<_>, _>>();
         let found = self.view(keys.len() > 1, load)?;
         Ok(Basis { versions: found.into_iter().map(|stored| stored.map(|stored| stored.version)).collect() })
+    }
+
+    fn standing(
+        &self,
+        permit: &Permit<'_>,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<Standing>, Error> {
+        may_write(permit)?;
+        let found = self.view(false, |view| view.standing(kind, after, count))?;
+        Ok(found.into_iter().map(|(stored, born)| Standing { version: stored.version, born }).collect())
     }
 
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error> {

@@ -50,7 +50,7 @@ mod version;
 
 use dukou_audit::{Permit, RecordBytes, Settled, Unreleased};
 use dukou_fhir::search::Query;
-use dukou_fhir::{Instant, ResourceKey, VersionId};
+use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 
 pub use batch::{Batch, Condition, Expect, How, Integrity, JournalRow, Put, TokenKind, TokenRow, Verdict};
 pub use error::{Error, Fault, OpenError};
@@ -58,7 +58,7 @@ pub use inbox::{Answers, InboxKey, InboxRow, InboxState, InboxWrite, LaneRow, La
 pub use outbox::{Claim, OutboxRow, OutboxState, OutboxWrite, Payload, Settlement};
 pub use version::{
     Basis, Cursor, HistoryPage, HistoryQuery, HistoryScope, JournalEntry, Outcome, Page, PutOutcome, SearchLimits,
-    Version,
+    Standing, Version,
 };
 
 /// The durable store. Every method that touches a patient's data takes the permit of the access and checks that it reaches so far;
@@ -95,6 +95,15 @@ pub trait Store: Send + Sync {
 
     /// The versions to prepare a write on. Needs a permit to write.
     fn basis(&self, permit: &Permit<'_>, keys: &[ResourceKey]) -> Result<Basis, Error>;
+
+    /// All resources of a type as they stand, in the order of their ids, after one; deleted ones too. Needs a permit to write.
+    fn standing(
+        &self,
+        permit: &Permit<'_>,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<Standing>, Error>;
 
     /// The live resources that match a condition, at most two; the batch tests it again as a [`Condition`]. Needs a permit to write.
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error>;

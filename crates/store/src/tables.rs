@@ -73,6 +73,13 @@ pub(crate) trait View: Postings {
     fn version_at(&self, seq: u64) -> Result<Option<Stored>, Error>;
     /// The time of the first version at or after a `seq`.
     fn time_at(&self, seq: u64) -> Result<Option<Instant>, Error>;
+    /// The newest version of each resource of a type and the time of its first, in the order of their ids, after one.
+    fn standing(
+        &self,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<(Stored, Instant)>, Error>;
     /// Versions of a walk from `from` (version number or `seq`) downwards, at most `count`.
     fn history(&self, walk: Walk, from: u64, count: usize, out: &mut Vec<Stored>) -> Result<(), Error>;
     /// The number of versions of a walk with `low <= seq <= high`.

@@ -133,6 +133,15 @@ pub struct HistoryPage {
     pub next: Option<u64>,
 }
 
+/// A resource as it stands, and when it began. It is not an answer: what is derived from it stays inside the process.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The newest version, which may be a deletion.
+    pub version: Version,
+    /// When the first version was stored.
+    pub born: Instant,
+}
+
 /// The versions that a write is prepared on. It is not an answer: it stays inside the writing use case.
 #[derive(Clone, Debug)]
 pub struct Basis {
@@ -155,6 +164,8 @@ pub struct Outcome {
     pub missing: Vec<(usize, ResourceKey)>,
     /// The number of the audit row; absent where nothing was written.
     pub jseq: Option<u64>,
+    /// When it was stored; absent where nothing was written.
+    pub time: Option<Instant>,
 }
 
 /// What the writer did with one put.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use dukou_fhir::{Instant, ResourceKey, VersionId};
+use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 
 use crate::batch::TokenKind;
 use crate::error::Error;
@@ -131,6 +131,21 @@ impl View for State {
 
     fn time_at(&self, seq: u64) -> Result<Option<Instant>, Error> {
         Ok(self.versions.range(seq..).next().map(|(_, stored)| stored.version.last_updated))
+    }
+
+    fn standing(
+        &self,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<(Stored, Instant)>, Error> {
+        let of_kind = self.current.iter().filter(|(key, _)| key.kind == kind);
+        let behind = of_kind.filter(|(key, _)| after.is_none_or(|after| key.id > *after));
+        let both = behind.filter_map(|(_, row)| {
+            let first = self.of_resource.get(&(row.res, VersionId::FIRST)).and_then(|seq| self.versions.get(seq))?;
+            Some((self.versions.get(&row.seq)?.clone(), first.version.last_updated))
+        });
+        Ok(both.take(count).collect())
     }
 
     fn history(&self, walk: Walk, from: u64, count: usize, out: &mut Vec<Stored>) -> Result<(), Error> {

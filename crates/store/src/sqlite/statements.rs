@@ -173,6 +173,10 @@ pub(crate) const TIME_AT: &str = "SELECT time FROM versions WHERE seq >= ?1 ORDE
 pub(crate) const HISTORY_RESOURCE: &str =
     "SELECT seq, res, vid, type, id, time, how, jseq, message, event_time, patients, body
     FROM versions WHERE res = ?1 AND vid <= ?2 ORDER BY vid DESC LIMIT ?3";
+pub(crate) const STANDING: &str =
+    "SELECT v.seq, v.res, v.vid, v.type, v.id, v.time, v.how, v.jseq, v.message, v.event_time, v.patients, v.body, f.time
+    FROM current c JOIN versions v ON v.seq = c.seq JOIN versions f ON f.res = c.res AND f.vid = 1
+    WHERE c.type = ?1 AND c.id > ?2 ORDER BY c.id LIMIT ?3";
 pub(crate) const HISTORY_TYPE: &str =
     "SELECT seq, res, vid, type, id, time, how, jseq, message, event_time, patients, body
     FROM versions WHERE type = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";

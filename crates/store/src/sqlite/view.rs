@@ -1,7 +1,7 @@
 //! Reading: each method is one prepared statement.
 
 use bytes::Bytes;
-use dukou_fhir::{Instant, ResourceKey, VersionId};
+use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::rows;
@@ -132,6 +132,18 @@ impl View for Books {
 
     fn time_at(&self, seq: u64) -> Result<Option<Instant>, Error> {
         self.one(sql::TIME_AT, params![signed(seq)], |row| rows::instant(row, 0))
+    }
+
+    fn standing(
+        &self,
+        kind: ResourceType,
+        after: Option<&LogicalId>,
+        count: usize,
+    ) -> Result<Vec<(Stored, Instant)>, Error> {
+        let after = after.map_or("", LogicalId::as_str);
+        self.all(sql::STANDING, params![kind.as_str(), after, size(count)], |row| {
+            Ok((rows::stored(row)?, rows::instant(row, 12)?))
+        })
     }
 
     fn history(&self, walk: Walk, from: u64, count: usize, out: &mut Vec<Stored>) -> Result<(), Error> {

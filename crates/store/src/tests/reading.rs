@@ -11,6 +11,7 @@ promises!(
     a_deletion_stays_in_history_without_a_body,
     a_permit_for_one_patient_sees_that_patient_alone,
     includes_outside_the_reach_are_left_out,
+    all_resources_of_a_type_are_walked_once_as_they_stand_with_the_time_of_their_first_version,
 );
 
 fn history(house: &House, query: &HistoryQuery) -> HistoryPage {
@@ -53,6 +54,27 @@ fn history_lists_every_version_once_newest_first(house: House) {
         assert_eq!(all.len() as u64, expected);
         assert!(all.windows(2).all(|pair| pair[0] > pair[1]));
     }
+}
+
+fn all_resources_of_a_type_are_walked_once_as_they_stand_with_the_time_of_their_first_version(house: House) {
+    let begun = house.put(r#"{"resourceType":"Patient","id":"p2"}"#).last_updated;
+    house.clock.pass(1_000_000_000);
+    house.put(r#"{"resourceType":"Device","id":"d1"}"#);
+    for id in ["p3", "p1", "p2", "p4"] {
+        patient(&house, id, true);
+    }
+    house.delete("Patient/p3").unwrap();
+    let kind = key("Patient/p1").kind;
+    let walk = |after: Option<&str>| {
+        let after = after.map(|id| key(&format!("Patient/{id}")).id);
+        house.with(all(Interaction::Transaction), |p| house.store.standing(p, kind, after.as_ref(), 3).unwrap())
+    };
+    let (first, second) = (walk(None), walk(Some("p3")));
+    let ids: Vec<&str> = first.iter().chain(&second).map(|standing| standing.version.key.id.as_str()).collect();
+    assert_eq!(ids, ["p1", "p2", "p3", "p4"]);
+    assert_eq!((first[1].born, first[1].version.version.number()), (begun, 2), "born with its first version");
+    assert!(first[2].version.is_deleted(), "what was deleted is named, too");
+    assert!(walk(Some("p4")).is_empty());
 }
 
 fn history_begins_and_ends_where_it_is_told(house: House) {
