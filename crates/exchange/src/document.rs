@@ -203,7 +203,7 @@ impl Exchange {
                 integrity: store::Integrity::Warn,
                 ..outcome(permit, is_accepted)
             };
-            match self.store.commit(permit, batch) {
+            match self.commit(permit, batch) {
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
                 Err(store::Error::Duplicate { row, .. }) => return Ok(replay(permit, *row)),
                 Err(other) => return Err(other.into()),
@@ -251,7 +251,7 @@ impl Exchange {
         let answer = answer::refusal(&issues);
         let received = received(document, InboxState::Error, reason, answer.clone());
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..outcome(permit, false) };
-        match self.store.commit(permit, batch) {
+        match self.commit(permit, batch) {
             Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, *row)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Taken {

@@ -192,7 +192,7 @@ impl Exchange {
                 integrity: store::Integrity::Warn,
                 ..self.batch(permit, code)
             };
-            match self.store.commit(permit, batch) {
+            match self.commit(permit, batch) {
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => {}
                 Err(store::Error::Duplicate { row, same_hash: true }) => {
                     return Ok(replay(permit, place.step, &row, Some(message)));
@@ -235,7 +235,7 @@ impl Exchange {
         };
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, AckCode::Ca) };
         let ack = owed(IngestStep::Accept, message, AckCode::Ca).then_some(answer);
-        match self.store.commit(permit, batch) {
+        match self.commit(permit, batch) {
             Err(store::Error::Duplicate { row, same_hash: true }) => {
                 Ok(replay(permit, IngestStep::Accept, &row, Some(message)))
             }
@@ -266,7 +266,7 @@ impl Exchange {
         };
         let batch = Batch { inbox: Some(InboxWrite::Receive(received)), ..self.batch(permit, code) };
         let issues = vec![crate::issues::not_a_message(reason)];
-        match self.store.commit(permit, batch) {
+        match self.commit(permit, batch) {
             Err(store::Error::Duplicate { row, .. }) => Ok(replay(permit, step, &row, None)),
             Err(other) => Err(other.into()),
             Ok(settled) => Ok(settled.map(|_| Ingested { issues, ..Ingested::bare(Some(answer), code) })),

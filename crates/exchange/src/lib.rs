@@ -6,6 +6,7 @@
 //! This crate knows no HTTP, no socket, no clock and no SQL. Start with `ingest.rs`: whoever reads it has read the product.
 
 mod apply;
+mod commit;
 mod document;
 mod error;
 mod ingest;

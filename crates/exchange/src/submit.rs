@@ -196,7 +196,7 @@ impl Exchange {
             let verdict = Box::new(move |outcome: &store::Outcome| verdict(lines, mode, statuses, outcome));
             let batch =
                 Batch { puts, conditions, integrity: self.surroundings.integrity, ..Batch::new(record, verdict) };
-            let found = match self.store.commit(permit, batch) {
+            let found = match self.commit(permit, batch) {
                 Ok(settled) => return Ok(settled.with(reads).map(|(outcome, reads)| results(steps, &outcome, &reads))),
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => None,
                 Err(other) => match located(other, &steps, mode) {

@@ -1,0 +1,14 @@
+//! The one way to the store's writer: every use case that changes something ends here.
+
+use dukou_audit::{Permit, Settled};
+use dukou_store::{self as store, Batch, Outcome};
+
+use crate::Exchange;
+
+impl Exchange {
+    /// Does a batch as a whole or not at all. When this returns, the batch is durable and whatever is derived from it knows of it, so
+    /// that no answer to an acknowledged write can come from before it.
+    pub(crate) fn commit(&self, permit: &Permit<'_>, batch: Batch) -> Result<Settled<Outcome>, store::Error> {
+        self.store.commit(permit, batch)
+    }
+}
