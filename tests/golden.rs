@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dukou_fhir::{Language, OperationOutcome, Value, json};
-use dukou_mapping::{Accounts, LeafClass, Outbound, Program};
+use dukou_mapping::{Accounts, LeafClass, Named, Outbound, Program, Told};
 use dukou_wire::{Format, Issue, Limits, Message, Site, delimited, er7, json as wire_json, xml};
 
 fn program(overlays: &[&str]) -> Program {
@@ -53,6 +53,26 @@ fn account(accounts: &Accounts, program: &Program, message: &Message<'_>) -> Str
     format!("{}\n", serde_json::to_string_pretty(&sums).unwrap())
 }
 
+/// What a message decides about identity.
+fn told(decisions: &[Told]) -> String {
+    let named = |named: &Named| serde_json::json!({"key": named.key.to_string(), "system": named.system, "value": named.value, "kind": named.kind});
+    let line = |told: &Told| match told {
+        Told::Merge { survivor, retired } => {
+            serde_json::json!({"merge": {"survivor": survivor.to_string(), "retired": named(retired)}})
+        }
+        Told::Link { one, other } => serde_json::json!({"link": [one.to_string(), other.to_string()]}),
+        Told::Unlink { one, other } => serde_json::json!({"unlink": [one.to_string(), other.to_string()]}),
+        Told::Move { to, moved, from, owner } => serde_json::json!({"move": {
+            "to": to.to_string(), "moved": named(moved), "from": from.as_ref().map(named), "owner": owner.as_ref().map(named),
+        }}),
+        Told::Change { of, old, new } => {
+            serde_json::json!({"change": {"of": of.to_string(), "old": named(old), "new": new.as_ref().map(named)}})
+        }
+        Told::Delete { key } => serde_json::json!({"delete": key.to_string()}),
+    };
+    format!("{}\n", serde_json::to_string_pretty(&decisions.iter().map(line).collect::<Vec<_>>()).unwrap())
+}
+
 fn pretty(value: &Value<'_>) -> String {
     let mut text = Vec::new();
     json::print_pretty(value, &mut text);
@@ -95,6 +115,9 @@ fn every_case_becomes_what_its_folder_says() {
         let outcome = OperationOutcome { issues }.to_value(Language::English);
         let mut expected =
             vec![("expected.bundle.json", pretty(&mapped.to_bundle())), ("expected.issues.json", pretty(&outcome))];
+        if !mapped.facts.told.is_empty() {
+            expected.push(("expected.told.json", told(&mapped.facts.told)));
+        }
         if message.format() != Format::Er7 {
             expected.push(("expected.account.json", account(&mapped.accounts, program, message)));
         }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use dukou_audit::Permit;
 use dukou_fhir::{
-    Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, ResourceType, Text, Value, json,
+    Draft, FhirDateTime, Instant, Issue, IssueType, LogicalId, Object, ResourceKey, ResourceType, Text, Value, json,
 };
-use dukou_mapping::{Change, Mapped, Merge, Program};
+use dukou_mapping::{Change, Mapped, Program, Told};
 use dukou_store::{Expect, How, Put, Version};
 
 use crate::{Error, Exchange};
@@ -70,8 +70,9 @@ impl Exchange {
         };
         for mapped in said {
             mapped.changes.iter().for_each(|change| add(change.key.clone()));
-            let merged = mapped.facts.merges.iter().flat_map(|merge| [&merge.survivor, &merge.retired]);
-            merged.for_each(|id| add(ResourceKey::new(patient_type(), id.clone())));
+            let merged =
+                mapped.facts.told.iter().filter_map(merged).flat_map(|(survivor, retired)| [survivor, retired]);
+            merged.for_each(|key| add(key.clone()));
         }
         let basis = self.store.basis(permit, &keys)?;
         let row = |(key, current)| Row { key, current, content: None, event_time: None };
@@ -123,7 +124,7 @@ impl Sheet<'_> {
     fn take(&mut self, mapped: &Mapped<'_>) -> Result<(), Error> {
         self.event_time = mapped.facts.event_time.as_deref().and_then(|text| self.exchange.instant(text));
         mapped.changes.iter().try_for_each(|change| self.change(change))?;
-        mapped.facts.merges.iter().try_for_each(|merge| self.merge(merge))
+        mapped.facts.told.iter().filter_map(merged).try_for_each(|(survivor, retired)| self.merge(survivor, retired))
     }
 
     fn change(&mut self, change: &Change<'_>) -> Result<(), Error> {
@@ -154,22 +155,13 @@ impl Sheet<'_> {
     }
 
     /// A merge is two links: the survivor replaces the retired record, which is no longer active (FHIR R4, Patient.link).
-    fn merge(&mut self, merge: &Merge) -> Result<(), Error> {
-        if merge.survivor == merge.retired {
-            return Ok(());
-        }
-        self.link(&merge.survivor, "replaces", &merge.retired)?;
-        self.link(&merge.retired, "replaced-by", &merge.survivor)
+    fn merge(&mut self, survivor: &ResourceKey, retired: &ResourceKey) -> Result<(), Error> {
+        self.link(survivor, "replaces", &retired.id)?;
+        self.link(retired, "replaced-by", &survivor.id)
     }
 
-    fn link(
-        &mut self,
-        from: &dukou_fhir::LogicalId,
-        kind: &'static str,
-        to: &dukou_fhir::LogicalId,
-    ) -> Result<(), Error> {
-        let key = ResourceKey::new(patient_type(), from.clone());
-        let Some(row) = self.places.get(&key).map(|place| &mut self.rows[*place]) else { return Ok(()) };
+    fn link(&mut self, from: &ResourceKey, kind: &'static str, to: &LogicalId) -> Result<(), Error> {
+        let Some(row) = self.places.get(from).map(|place| &mut self.rows[*place]) else { return Ok(()) };
         let mut content = match (row.content.take(), row.current.as_ref().filter(|version| !version.is_deleted())) {
             (Some(content), _) => content,
             (None, Some(version)) => Exchange::tree(version)?.into_static(),
@@ -211,6 +203,16 @@ impl Sheet<'_> {
     }
 }
 
+/// The patients who became one, in the words of the merge: survivor and retired. A changed key is a new record in place of an old one.
+fn merged(told: &Told) -> Option<(&ResourceKey, &ResourceKey)> {
+    let (survivor, retired) = match told {
+        Told::Merge { survivor, retired } => (survivor, &retired.key),
+        Told::Change { of, old, .. } => (of, &old.key),
+        _ => return None,
+    };
+    (survivor.kind == ResourceType::PATIENT && survivor != retired).then_some((survivor, retired))
+}
+
 fn add_link(patient: &mut Object<'static>, kind: &'static str, to: &str) {
     let there = |link: &Value<'_>| link.text_at("type") == Some(kind) && link.text_at("other.reference") == Some(to);
     if patient.get("link").and_then(Value::as_array).is_some_and(|links| links.iter().any(there)) {
@@ -236,10 +238,6 @@ fn name_plan(provenance: &mut Value<'static>, plan: &str) {
     extensions.retain(|one| one.text_at("url") != Some(PLAN));
     extensions.push(Value::Object(Object::new().with("url", PLAN).with("valueString", plan.to_owned())));
     object.insert("extension", Value::Array(extensions));
-}
-
-fn patient_type() -> ResourceType {
-    ResourceType::PATIENT
 }
 
 fn older_event(key: &ResourceKey) -> Issue {

@@ -343,7 +343,7 @@ fn is_refused(mapped: &Mapped<'_>) -> bool {
 /// No map speaks of this kind of message: what is made tells only that it came, or mentions what other messages register.
 fn is_unmapped(mapped: &Mapped<'_>) -> bool {
     let tells_nothing = |change: &Change<'_>| change.mention || ENVELOPE.contains(&change.key.kind.as_str());
-    mapped.changes.iter().all(tells_nothing) && mapped.facts.merges.is_empty() && !is_refused(mapped)
+    mapped.changes.iter().all(tells_nothing) && mapped.facts.told.is_empty() && !is_refused(mapped)
 }
 
 /// Resources that are made of the header of any message.

@@ -8,13 +8,14 @@ use dukou_terminology::Tables;
 use sha2::{Digest, Sha256};
 
 use crate::compiler::{Compiler, Context, EmitHead, LensHead, Maker};
+use crate::decisions;
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::file::{self, File, Id, Key, LensFile, MapFile, Words};
 use crate::operations::Placed;
 use crate::place::SourceFile;
 use crate::plan::{
-    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, LimitPlan, MapPlan,
-    MergePlan, Program, RuleFacts, TargetPlan, Version,
+    ActionPlan, Body, Canon, EmitPlan, IdPlan, KeyAlternative, KeyPlan, LensPlan, LensUse, LimitPlan, MapPlan, Program,
+    RuleFacts, TargetPlan, Version,
 };
 use crate::reverse::profile::{self, ProfileFile};
 use crate::rule::{Action, Alternative, Dialect, Direction, Rule, Target};
@@ -341,7 +342,7 @@ fn map_plan(map: &MapFile, history: &History, compiler: &mut Compiler<'_, '_>) -
         documents: compiler.documents(map, &context)?,
         snapshot: map.snapshot,
         emits: plans,
-        merge: merge_plan(map),
+        decisions: decisions::plans(&map.decisions),
         limits: limit_plans(map, &context, compiler),
         once: bodies.once,
     })
@@ -513,13 +514,6 @@ fn limit_plans(map: &MapFile, context: &Context<'_>, compiler: &mut Compiler<'_,
         plans.push(LimitPlan { path: typed.plan, characters_max: limit.characters_max, cut: limit.cut });
     }
     plans
-}
-
-fn merge_plan(map: &MapFile) -> Option<MergePlan> {
-    let merge = map.merge.as_ref()?;
-    let Some(Alternative::Path(path)) = merge.retired.alternatives.first() else { return None };
-    let segment = path.segment.as_ref()?.value.clone();
-    Some(MergePlan { events: merge.events.clone(), segment, field: path.field })
 }
 
 /// Compiles the rules of a file, chains numbered.

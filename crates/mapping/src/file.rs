@@ -1,6 +1,7 @@
 //! A file as written: heads, rules, tables and tests, before anything is checked against schema and dictionary.
 
 use crate::compile::History;
+use crate::decisions::{self, Decision};
 use crate::diagnostic::{Findings, nearest};
 use crate::grammar;
 use crate::limit::{self, Limit};
@@ -37,7 +38,7 @@ pub(crate) struct MapFile {
     pub(crate) emits: Vec<Emit>,
     /// Whether targets begin with the name of an emit.
     pub(crate) several: bool,
-    pub(crate) merge: Option<Merge>,
+    pub(crate) decisions: Vec<Decision>,
     pub(crate) words: Words,
     pub(crate) rules: Vec<Rule>,
     pub(crate) tables: Vec<InlineTable>,
@@ -100,12 +101,6 @@ pub(crate) enum Weak {
     Error,
     Flag,
     Skip,
-}
-
-#[derive(Debug)]
-pub(crate) struct Merge {
-    pub(crate) events: Vec<String>,
-    pub(crate) retired: Source,
 }
 
 /// Words that a file declares for URIs.
@@ -277,7 +272,7 @@ fn map(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<MapFile> {
         snapshot,
         emits,
         several: section.has("emit"),
-        merge: merge(section, findings),
+        decisions: decisions::read(section, findings),
         words: words(section, findings),
         rules: rules(section, dialect, findings),
         tables: inline_tables("tables", section, findings),
@@ -362,17 +357,6 @@ fn applies(section: &Section<'_>, findings: &mut Findings<'_>) -> Applies {
         segments: inner.words("segments", findings),
         scopes: scopes.map(|word| word.value.split('/').map(str::to_owned).collect()).collect(),
     }
-}
-
-fn merge(section: &Section<'_>, findings: &mut Findings<'_>) -> Option<Merge> {
-    let inner = section.section("merge", findings)?;
-    inner.only(&["events", "retired"], findings);
-    let events = inner.words("events", findings).into_iter().map(|word| word.value).collect();
-    let Some(retired) = inner.text("retired", findings) else {
-        findings.error("E-HEAD", inner.place(), "merge names no retired identifier", "write: retired: MRG-1");
-        return None;
-    };
-    taken(Some(grammar::source(&retired, Dialect::Segments)), findings).map(|retired| Merge { events, retired })
 }
 
 fn words(section: &Section<'_>, findings: &mut Findings<'_>) -> Words {
@@ -528,7 +512,7 @@ pub(crate) const MAP_KEYS: [&str; 23] = [
     "if",
     "mode",
     "id",
-    "merge",
+    "identity",
     "systems",
     "extensions",
     "rules",

@@ -167,9 +167,38 @@ fn node<'m>(path: &PathPlan, at: At<'_, 'm>, reading: &Reading<'m>, instead: Opt
             let at = At::of(reading.message.segment(instead.segment));
             reading.visit(&path, at, &mut |seen| take(seen.node));
         }
+        // Another field of the resource's own segment says nothing about the other one.
+        Some(_) if matches!(path.root, Root::Own) => {}
         _ => reading.visit(path, at, &mut |seen| take(seen.node)),
     }
     found
+}
+
+/// The identifier behind a key that is read from other fields: authority, value, type code of table 0203.
+pub(crate) fn identifier<'m>(
+    maker: Maker<'_, 'm>,
+    plan: &IdPlan,
+    at: At<'_, 'm>,
+    instead: Instead<'_>,
+) -> Option<(String, String, Option<String>)> {
+    let paths = plan.keys.iter().flat_map(|key| match key {
+        KeyPlan::Source(alternatives) => alternatives.as_slice(),
+        KeyPlan::Nth => &[],
+    });
+    let (found, canon) = paths.into_iter().find_map(|alternative| match alternative {
+        KeyAlternative::Path(path, canon) => Some((node(path, at, maker.reading, Some(instead))?, *canon)),
+        KeyAlternative::Constant(_) => None,
+    })?;
+    let text = |number| {
+        let leaf = first_leaf(part(found, number));
+        valued(leaf).then(|| leaf.text().trim().to_owned())
+    };
+    let Canon::Parts { value, value_else, authority: place, .. } = canon else {
+        return Some((String::new(), first_leaf(found).text().trim().to_owned(), None));
+    };
+    let value = text(value).or_else(|| text(value_else))?;
+    let system = authority(part(found, place), maker.systems).map(|(uri, _)| uri.into_owned());
+    Some((system.unwrap_or_default(), value, text(5)))
 }
 
 /// Documents and rows fill a place that must not be empty with dashes. As a key they would make one of many.

@@ -1,6 +1,6 @@
 //! What comes out of one message.
 
-use dukou_fhir::{Issue, LogicalId, Object, Value};
+use dukou_fhir::{Issue, LogicalId, Object, ResourceKey, Value};
 
 use crate::change::Change;
 use crate::tally::Accounts;
@@ -25,17 +25,72 @@ pub struct Facts {
     pub event_time: Option<String>,
     /// Logical ids of the patients of this message, each once.
     pub patients: Vec<LogicalId>,
-    /// Patients that became one.
-    pub merges: Vec<Merge>,
+    /// What it decides about identity, each once, in the order of its segments.
+    pub told: Vec<Told>,
 }
 
-/// Two patient records that became one.
+/// What a message decides about the identity of patients, accounts or visits (HL7 v2, chapter 3). All keys of one decision are of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merge {
-    /// The record that lives on.
-    pub survivor: LogicalId,
-    /// The record that it replaces.
-    pub retired: LogicalId,
+pub enum Told {
+    /// Two were one all along (A40 and its like for patients; A41, A42 for accounts and visits).
+    Merge {
+        /// The one that lives on.
+        survivor: ResourceKey,
+        /// The one that it replaces.
+        retired: Named,
+    },
+    /// Two records are one person and stay two records (A24).
+    Link {
+        /// One record.
+        one: ResourceKey,
+        /// The other.
+        other: ResourceKey,
+    },
+    /// Two records are linked no longer (A37).
+    Unlink {
+        /// One record.
+        one: ResourceKey,
+        /// The other.
+        other: ResourceKey,
+    },
+    /// An identifier was filed under the wrong patient and goes to another with all its data (A43; A44 an account, A45 a visit).
+    Move {
+        /// What the message is about: the target as it says.
+        to: ResourceKey,
+        /// The identifier that moves.
+        moved: Named,
+        /// The patient who had it, where the message names one beside it.
+        from: Option<Named>,
+        /// The patient who has it now, where the message names one beside it.
+        owner: Option<Named>,
+    },
+    /// An identifier has another value from now on (A46, A47; A49 an account, A50 and A51 a visit).
+    Change {
+        /// Whose identifier.
+        of: ResourceKey,
+        /// The value until now.
+        old: Named,
+        /// The value from now on, where another field than that of the key holds it.
+        new: Option<Named>,
+    },
+    /// It was registered in error (A23 a visit, A29 a person).
+    Delete {
+        /// What.
+        key: ResourceKey,
+    },
+}
+
+/// Something that a message names only by an identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The key that a message about it would give it.
+    pub key: ResourceKey,
+    /// URI of the authority; empty where none is named.
+    pub system: String,
+    /// The identifier.
+    pub value: String,
+    /// Type code of table 0203, where one is stated.
+    pub kind: Option<String>,
 }
 
 impl Mapped<'_> {

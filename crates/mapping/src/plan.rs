@@ -5,6 +5,7 @@ use dukou_fhir::{ResourceType, Value};
 use dukou_terminology::Table;
 
 use crate::builtin::Builtin;
+use crate::decisions::DecisionPlan;
 use crate::diagnostic::Diagnostic;
 use crate::file::Weak;
 use crate::gate::Gates;
@@ -73,7 +74,8 @@ pub(crate) struct MapPlan {
     pub(crate) documents: Documents,
     pub(crate) snapshot: bool,
     pub(crate) emits: Vec<EmitPlan>,
-    pub(crate) merge: Option<MergePlan>,
+    /// Which events decide about identity.
+    pub(crate) decisions: Vec<DecisionPlan>,
     /// What receivers can take; overlays say so.
     pub(crate) limits: Vec<LimitPlan>,
     /// Operations that run once for the message.
@@ -91,14 +93,6 @@ pub(crate) struct LimitPlan {
 
 /// Numbers of a version: `2.5.1` is (2, 5, 1).
 pub(crate) type Version = (u16, u16, u16);
-
-#[derive(Debug)]
-pub(crate) struct MergePlan {
-    pub(crate) events: Vec<String>,
-    /// The field that stands for that of the id key.
-    pub(crate) segment: String,
-    pub(crate) field: u16,
-}
 
 #[derive(Debug)]
 pub(crate) struct EmitPlan {

@@ -1,7 +1,7 @@
 use dukou_fhir::json;
 
 use super::{SITE, header, of_type, program, program_of, read, resources};
-use crate::LeafClass;
+use crate::{LeafClass, Told};
 
 const PATIENT: &str = "PID|1||86001^^^GMSQ^MR~510105198001310016^^^2.16.156.10011.2.3.1.1&2.16.156.10011.2.3.1.1&ISO^NI||张^伟^^^^^L\
                        ||19800131083000|M|||人民南路1号^^成都市^四川省^610000~北京路2号||19900000001~19900000002|02882000000||M\r";
@@ -122,9 +122,12 @@ fn facts_tell_event_time_patients_and_merges() {
     let facts = program.to_fhir(&message, &SITE).facts;
     let id = |value: &str| patient(&format!("PID|1||{value}^^^GMSQ^MR\r")).text_at("id").unwrap().to_owned();
     assert_eq!(facts.event_time.as_deref(), Some("2024-01-02T03:00:00+08:00"));
-    let merges: Vec<(&str, &str)> =
-        facts.merges.iter().map(|merge| (merge.survivor.as_str(), merge.retired.as_str())).collect();
-    assert_eq!(merges, [(id("86001").as_str(), id("86002").as_str()), (id("86003").as_str(), id("86004").as_str())]);
+    let pair = |told: &Told| match told {
+        Told::Merge { survivor, retired } => (survivor.id.to_string(), retired.key.id.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let merges: Vec<(String, String)> = facts.told.iter().map(pair).collect();
+    assert_eq!(merges, [(id("86001"), id("86002")), (id("86003"), id("86004"))]);
     assert_eq!(facts.patients.len(), 2);
 }
 
