@@ -133,7 +133,7 @@ fn check_lane(view: &dyn Tables, lane: Option<&LaneWrite>) -> Result<(), Error> 
 }
 
 fn check_tokens(view: &dyn Tables, tokens: &[TokenRow], now: Instant) -> Result<(), Error> {
-    for (index, token) in tokens.iter().enumerate() {
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !token.replaces) {
         match view.token(token.kind, &token.source, &token.key)? {
             Some((expires, answer)) if expires > now => return Err(Error::TokenUsed { index, answer }),
             _ => {}

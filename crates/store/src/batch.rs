@@ -242,12 +242,15 @@ pub struct TokenRow {
     pub expires: Instant,
     /// The stored answer of an idempotent request.
     pub answer: Option<Bytes>,
+    /// Whether it takes the place of a row with this key. Such a row says what stands now (where a capture is bound, that it has ended);
+    /// it is not used up by being written.
+    pub replaces: bool,
 }
 
 /// Kinds of once-only keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// The nonce of a captured card payload.
+    /// What is kept of a captured card: its nonce, what it is bound to, that it has ended.
     Capture,
     /// The `jti` of a client assertion.
     Assertion,

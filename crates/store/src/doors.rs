@@ -176,7 +176,10 @@ impl<E: Engine> Store for E {
     ) -> Result<Option<TokenRow>, Error> {
         may_write(permit)?;
         let found = self.view(false, |view| view.token(kind, source, key))?;
-        let row = |(expires, answer)| TokenRow { kind, source: source.to_owned(), key: key.to_vec(), expires, answer };
+        let row = |(expires, answer)| {
+            let (source, key) = (source.to_owned(), key.to_vec());
+            TokenRow { kind, source, key, expires, answer, replaces: false }
+        };
         Ok(found.filter(|(expires, _)| *expires > now).map(row))
     }
 

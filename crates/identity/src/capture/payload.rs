@@ -165,7 +165,7 @@ fn passport(tree: &Value<'_>) -> Read {
     let system = if country.is_empty() {
         certificate::PASSPORT.to_owned()
     } else {
-        format!("{}/{country}", certificate::PASSPORT)
+        format!("{}-{country}", certificate::PASSPORT)
     };
     let value = text(tree, NUMBER).to_uppercase();
     reading.numbers.push(number(Class::Passport, &system, value, Obtained::Typed));

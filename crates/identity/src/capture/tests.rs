@@ -126,7 +126,7 @@ fn a_card_of_the_house_belongs_to_the_house_and_passports_to_their_countries() {
     let card = at_desk(Medium::VisitCard, "K0000017").unwrap();
     assert_eq!(card.numbers[0].system, "https://h01.example.cn/visit-card");
     let passport = at_desk(Medium::Passport, r#"{"number":"e1234567","country":"utp","name":"TEST PERSON"}"#).unwrap();
-    assert!(passport.numbers[0].system.ends_with("/passport/UTP"));
+    assert!(passport.numbers[0].system.ends_with("/passport-UTP"));
     assert_eq!(passport.numbers[0].value, "E1234567");
 }
 

@@ -1,7 +1,7 @@
 //! Inbox, lanes, once-only keys, outbox.
 
 use bytes::Bytes;
-use dukou_audit::Interaction;
+use dukou_audit::{Interaction, Permit};
 use dukou_fhir::Instant;
 
 use super::house::{House, all, batch, now, promises, put};
@@ -15,6 +15,7 @@ promises!(
     a_step_is_done_only_from_the_states_it_begins_with,
     a_start_finds_what_was_not_finished,
     a_version_names_the_message_it_came_from,
+    a_row_that_says_what_stands_takes_the_place_of_the_one_before,
     a_stale_fencing_token_writes_nothing,
     a_once_only_key_is_used_once_until_it_expires,
     deliveries_keep_the_order_of_their_lane,
@@ -149,6 +150,7 @@ fn a_once_only_key_is_used_once_until_it_expires(house: House) {
             key: b"k1".to_vec(),
             expires: Instant::from_millis(start.as_millis() + minutes * 60_000),
             answer: Some(Bytes::from_static(b"201")),
+            replaces: false,
         };
         house.commit(|permit| Batch { tokens: vec![token], ..batch(permit, Vec::new()) })
     };
@@ -168,6 +170,30 @@ fn a_once_only_key_is_used_once_until_it_expires(house: House) {
     write(20).unwrap();
     house.store.forget_tokens(Instant::from_millis(start.as_millis() + 21 * 60_000)).unwrap();
     assert!(stored(start).is_none());
+}
+
+fn a_row_that_says_what_stands_takes_the_place_of_the_one_before(house: House) {
+    let start = now(&house);
+    let row = |kind: TokenKind, answer: &'static str, minutes: i64, replaces: bool| TokenRow {
+        kind,
+        source: "ended".to_owned(),
+        key: b"p1".to_vec(),
+        expires: Instant::from_millis(start.as_millis() + minutes * 60_000),
+        answer: Some(Bytes::from_static(answer.as_bytes())),
+        replaces,
+    };
+    let write = |row: TokenRow| house.commit(|permit| Batch { tokens: vec![row], ..batch(permit, Vec::new()) });
+    let stored = |minutes: i64| {
+        let at = Instant::from_millis(start.as_millis() + minutes * 60_000);
+        let read = |permit: &Permit<'_>| house.store.token(permit, TokenKind::Capture, "ended", b"p1", at).unwrap();
+        house.with(all(Interaction::Update), read).and_then(|row| row.answer)
+    };
+    write(row(TokenKind::Capture, "1", 10, true)).unwrap();
+    write(row(TokenKind::Capture, "2", 20, true)).unwrap();
+    assert_eq!((stored(5).as_deref(), stored(15).as_deref(), stored(25)), (Some(&b"2"[..]), Some(&b"2"[..]), None));
+    assert!(write(row(TokenKind::Capture, "3", 30, false)).is_err(), "a once-only key is still used once");
+    write(row(TokenKind::Idempotency, "3", 30, false)).unwrap();
+    assert_eq!(stored(5).as_deref(), Some(&b"2"[..]), "rows of another kind are other rows");
 }
 
 fn order(house: &House, patient: &str) -> u64 {
