@@ -25,7 +25,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             walk(&path, files)?;
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "csv") {
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "csv" || e == "toml") {
             files.push(path);
         }
     }

@@ -98,6 +98,7 @@ impl Node {
             public_base: None,
             integrity: Integrity::Enforce,
             reported: ReportedPolicy::default(),
+            systems: Arc::default(),
             limits: Limits::default(),
         };
         let exchange = Exchange::new(contest.clone(), Arc::clone(&ground.program), surroundings);

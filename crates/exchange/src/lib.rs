@@ -27,6 +27,7 @@ use dukou_mapping::Program;
 use dukou_store::Store;
 
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};
+pub use dukou_identity::Systems;
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
     SearchLimits, Version,
@@ -65,6 +66,8 @@ pub struct Surroundings {
     pub integrity: Integrity,
     /// What happens to messages with leaves that no rule speaks of.
     pub reported: ReportedPolicy,
+    /// The authorities of patient numbers and their aliases.
+    pub systems: Arc<Systems>,
     /// Numbers on what can grow.
     pub limits: Limits,
 }

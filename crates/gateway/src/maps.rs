@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use dukou_identity::Systems;
 use dukou_mapping::{Diagnostic, DiagnosticSeverity, Program, SourceFile};
+use dukou_terminology::Tables;
 
 use crate::config::Maps;
 
@@ -13,6 +15,8 @@ pub(crate) struct MapFiles {
     codes: Vec<SourceFile>,
     /// Rows of the implementation guide and what differs from them; no tables.
     guide: Vec<SourceFile>,
+    /// Authorities of patient numbers and the like, in TOML.
+    identity: Vec<SourceFile>,
     /// Files whose bytes are no text.
     found: Vec<Diagnostic>,
 }
@@ -120,6 +124,7 @@ impl MapFiles {
         let kind = match file.name.as_str() {
             name if GUIDE.contains(&name) => &mut self.guide,
             name if name.ends_with(".csv") => &mut self.codes,
+            name if name.ends_with(".toml") => &mut self.identity,
             _ => &mut self.maps,
         };
         kind.push(file);
@@ -141,19 +146,45 @@ impl MapFiles {
             maps: of(&self.maps),
             codes: of(&self.codes),
             guide: self.guide.clone(),
+            identity: of(&self.identity),
             found: self.found.iter().filter(|found| wanted(&found.file)).cloned().collect(),
         }
     }
 
     /// The files of maps and tables with their texts, to be written out or shown.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let files = self.maps.iter().chain(&self.codes).chain(&self.guide);
+        let files = self.maps.iter().chain(&self.codes).chain(&self.guide).chain(&self.identity);
         files.map(|file| (file.name.as_str(), file.text.as_str()))
     }
 
     /// The rows of the implementation guide, then the reasons for what differs; nothing where the folder has none.
     pub(crate) fn guide(&self) -> [&str; 2] {
         GUIDE.map(|wanted| self.guide.iter().find(|file| file.name == wanted).map_or("", |file| &file.text))
+    }
+
+    /// The file of that name below `identity/`, then those of the overlays; the one of the binary where the folder has none.
+    pub(crate) fn identity(&self, name: &str) -> Vec<(String, String)> {
+        let base = format!("identity/{name}");
+        let named =
+            |file: &&SourceFile| file.name == base || (overlay_of(&file.name).is_some() && file.name.ends_with(name));
+        let mut found: Vec<(String, String)> =
+            self.identity.iter().filter(named).map(|file| (file.name.clone(), file.text.clone())).collect();
+        if !found.iter().any(|(file, _)| *file == base) {
+            found.extend(
+                BUILT_IN.iter().filter(|(file, _)| *file == base).map(|(f, t)| ((*f).to_owned(), (*t).to_owned())),
+            );
+        }
+        found.sort_by_key(|(file, _)| (*file != base, file.clone()));
+        found
+    }
+
+    /// The authorities of patient numbers, with the code tables of these files.
+    pub(crate) fn systems(&self) -> Result<Systems, MapError> {
+        let codes = self.codes.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+        // A faulty table is a fault of the maps, which are checked by themselves.
+        let (tables, _) = Tables::load_sound(codes);
+        Systems::load(&self.identity("systems.toml"), &tables)
+            .map_err(|fault| MapError::Faults(vec![fault.to_string()]))
     }
 
     /// Compiles them: the program, or every finding of every file in the order of files and lines.
@@ -188,7 +219,7 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
         // Messages and what they become lie beside the maps.
         if path.is_dir() && !path.ends_with("fixtures") {
             walk(&path, paths)?;
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "csv") {
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "csv" || e == "toml") {
             paths.push(path);
         }
     }
@@ -200,3 +231,26 @@ const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/mappings.r
 
 /// The files about the implementation guide.
 const GUIDE: [&str; 2] = ["hl7v2/ig-rows.csv", "hl7v2/ig-differs.csv"];
+
+#[cfg(test)]
+mod tests {
+    use super::{MapFiles, SourceFile};
+
+    #[test]
+    fn a_site_names_its_own_authorities_beside_those_of_the_binary() {
+        let mut files = MapFiles::built_in();
+        let own = "version = \"1\"\ndate = \"2026-11-22\"\n[[system]]\n\
+                   uri = \"https://dukou.dev/fhir/system/CHN-resident-identity-card\"\naliases = [\"urn:oid:1.2.3\"]\n";
+        let name = "overlay/site/harbour/systems.toml".to_owned();
+        files.add(SourceFile { name, text: own.to_owned() });
+        let resident = "https://dukou.dev/fhir/system/CHN-resident-identity-card";
+        let read = |overlays: &[String]| files.with_overlays(overlays).systems().unwrap();
+        assert_eq!(read(&["site/harbour".to_owned()]).canonical_uri("urn:oid:1.2.3"), resident);
+        assert_eq!(read(&[]).canonical_uri("urn:oid:1.2.3"), "urn:oid:1.2.3", "another site does not know it");
+        assert_eq!(
+            MapFiles::default().identity("systems.toml").len(),
+            1,
+            "a folder without one uses that of the binary"
+        );
+    }
+}

@@ -16,6 +16,7 @@ use dukou_audit::{
 };
 use dukou_exchange::{Exchange, Integrity, Limits, Link, Surroundings};
 use dukou_fhir::{Instant, Offset, search};
+use dukou_identity::Systems;
 use dukou_mapping::Program;
 use dukou_store::Store;
 use dukou_store::sqlite::{self, Sqlite};
@@ -116,6 +117,7 @@ impl Site {
         let zone = Offset::parse(&config.node.zone).ok_or_else(|| SiteError::Zone(config.node.zone.clone()))?;
         let maps = MapFiles::of(&config.maps, Some(&config.node.site))?;
         let program = maps.compile()?;
+        let systems = Arc::new(maps.systems()?);
         let policy = load_policy(&config.node.partners)?;
         let audit = data.join("audit");
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
@@ -126,7 +128,7 @@ impl Site {
         complete(&mut ledger, &store, last_jseq)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let program = Arc::new(ArcSwap::from_pointee(program));
-        let surroundings = surroundings(config, zone, &clock, &random);
+        let surroundings = surroundings(config, zone, &clock, &random, systems);
         let exchange = Arc::new(Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings));
         let plans = Plans::new(config.maps.clone(), config.node.site.clone(), Arc::clone(&program));
         let site = Site {
@@ -245,7 +247,13 @@ impl Site {
     }
 }
 
-fn surroundings(config: &Config, zone: Offset, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Surroundings {
+fn surroundings(
+    config: &Config,
+    zone: Offset,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    systems: Arc<Systems>,
+) -> Surroundings {
     Surroundings {
         clock: Arc::clone(clock),
         random: Arc::clone(random),
@@ -255,6 +263,7 @@ fn surroundings(config: &Config, zone: Offset, clock: &Arc<dyn Clock>, random: &
         public_base: config.node.public_base.clone(),
         integrity: Integrity::Enforce,
         reported: config.maps.policy(),
+        systems,
         limits: Limits::default(),
     }
 }

@@ -90,6 +90,7 @@ impl House {
             public_base: None,
             integrity: Integrity::Enforce,
             reported: ReportedPolicy::default(),
+            systems: Arc::default(),
             limits: dukou_exchange::Limits::default(),
         };
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
