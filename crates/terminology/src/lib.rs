@@ -26,6 +26,7 @@
 mod codes;
 mod concept_map;
 mod csv;
+pub mod gb11643;
 mod table;
 
 pub use concept_map::ImportError;
