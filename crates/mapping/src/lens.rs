@@ -1,5 +1,7 @@
 //! The lenses written in Rust at work: a value in, a FHIR value out, or a refusal; never a guess.
 
+mod chinese_id;
+
 use std::borrow::Cow;
 
 use dukou_fhir::schema::TypeId;
@@ -156,7 +158,7 @@ pub(crate) fn apply<'m>(lens: Builtin, nodes: &[Option<Node<'m>>], hand: &mut Ha
         }
         Builtin::Before | Builtin::After => Ok(Some(Made::new(marked(lens, &text, hand.options.argument.as_deref())?))),
         Builtin::ChineseName => Ok(Some(Made::new(Object::new().with("text", text)))),
-        Builtin::ChineseId => Ok(Some(chinese_id(text, hand)?)),
+        Builtin::ChineseId => Ok(Some(chinese_id::read(text, hand)?)),
         _ => Ok(None),
     }
 }
@@ -563,35 +565,6 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
         && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-/// A resident identity number (GB 11643): a small x is made capital, a wrong check digit is told.
-fn chinese_id<'m>(text: Cow<'m, str>, hand: &mut Hand<'_, 'm>) -> Result<Made<'m>, Refusal> {
-    // A spreadsheet puts an apostrophe before a number that is text.
-    let text = match text.strip_prefix('\'') {
-        Some(rest) => {
-            hand.note = Some("spreadsheet-mark");
-            Cow::Owned(rest.to_owned())
-        }
-        None => text,
-    };
-    if text.contains("E+") && json_number(text.split('E').next().unwrap_or("")).is_some() {
-        return Err(Refusal("id-as-number"));
-    }
-    let text = if text.ends_with('x') { Cow::Owned(text.to_ascii_uppercase()) } else { text };
-    if text.len() == 18 && check_digit(&text) != text.chars().next_back() {
-        hand.note = Some("check-digit");
-    }
-    Ok(Made::new(text))
-}
-
-fn check_digit(text: &str) -> Option<char> {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let mut sum = 0;
-    for (c, weight) in text.chars().zip(WEIGHTS) {
-        sum += c.to_digit(10)? * weight;
-    }
-    "10X98765432".chars().nth((sum % 11) as usize)
 }
 
 /// The member name of a choice for the type that a lens gave.
