@@ -7,28 +7,47 @@
 //! The crate is pure: no clock, randomness, files or sockets. When in doubt between joining two people and asking, it asks.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod address;
+mod birth;
+mod block;
 pub mod capture;
+mod cluster;
+mod decide;
+mod explain;
 mod fold;
 pub mod forbidden;
 mod form;
 mod journal;
 mod keyed;
 pub mod mask;
+mod measure;
+mod model;
 mod name;
+mod number;
 pub mod patient;
 mod person;
+mod phone;
 mod readings;
+mod record;
 mod review;
+mod score;
 mod shapes;
 mod stated;
 pub mod systems;
 pub mod text;
 
+pub use block::{BlockKey, BlockKind};
+pub use cluster::{Clusters, Constraints, Pair, Refused, cluster};
+pub use decide::{Candidate, Decision, Found, Unproven, decide};
+pub use explain::{Explanation, Line, explain};
 pub use fold::{Fold, Ruling};
 pub use journal::{Decided, Entry, EntryError};
 pub use keyed::{SiteKey, Token};
+pub use model::{Model, ModelError};
 pub use name::{FrequencyKeys, Level, NAME_KEYS_MAX, Name, NameLevel, NamePattern, compare as compare_names};
 pub use person::{Bits, Grade, PersonId};
+pub use record::Record;
 pub use review::{Review, ReviewKind};
+pub use score::{Scored, Veto, Vetoes, compare};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
 pub use systems::Systems;

@@ -1,0 +1,58 @@
+//! Blocking: only records that share a key are compared.
+
+use crate::number::hash;
+use crate::record::Record;
+
+/// A key under which records are found, with its kind in the upper bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockKey(u64);
+
+/// What a block has in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlockKind {
+    /// A number of one system, or what a broken one may have been.
+    Number,
+    /// A telephone.
+    Phone,
+    /// Name and birth year.
+    NameYear,
+    /// Birth date and sex.
+    BirthSex,
+}
+
+impl BlockKey {
+    fn new(kind: BlockKind, hash: u64) -> BlockKey {
+        BlockKey(hash >> 4 | (kind as u64) << 60)
+    }
+
+    /// What the block has in common.
+    pub fn kind(self) -> BlockKind {
+        match self.0 >> 60 {
+            0 => BlockKind::Number,
+            1 => BlockKind::Phone,
+            2 => BlockKind::NameYear,
+            _ => BlockKind::BirthSex,
+        }
+    }
+}
+
+/// The keys of a record, sorted, each once.
+pub(crate) fn keys(record: &Record) -> Vec<BlockKey> {
+    let mut keys = Vec::new();
+    for number in &record.numbers {
+        let mends = number.repairs.iter().copied();
+        keys.extend(mends.chain([number.key]).map(|key| BlockKey::new(BlockKind::Number, key)));
+    }
+    keys.extend(record.phones.iter().map(|phone| BlockKey::new(BlockKind::Phone, hash(*phone, b"phone"))));
+    if let Some(birth) = record.birth {
+        let year = u64::from(birth.year());
+        keys.extend(record.names.iter().map(|name| BlockKey::new(BlockKind::NameYear, hash(year, name.as_bytes()))));
+        if let Some(sex) = record.sex {
+            let day = u64::from(birth.number());
+            keys.push(BlockKey::new(BlockKind::BirthSex, hash(day, &[sex as u8])));
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

@@ -1,0 +1,154 @@
+//! Numbers and cards, compared within one system only.
+
+use crate::stated::{Class, Obtained, StatedIdentifier};
+
+/// One number of a record, prepared for comparison.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Number {
+    pub(crate) class: Class,
+    pub(crate) obtained: Obtained,
+    pub(crate) in_period: bool,
+    pub(crate) standing: Standing,
+    /// The system and the number as one hash; equal numbers of one system have equal keys.
+    pub(crate) key: u64,
+    /// The system alone.
+    pub(crate) system: u64,
+    /// The number without blanks, in capitals; a number of 15 digits as it came.
+    pub(crate) value: Box<str>,
+    /// Keys of the numbers that this one may have been before one slip; empty where it is good.
+    pub(crate) repairs: Box<[u64]>,
+}
+
+/// What a number is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A good number, or one of a kind that cannot be checked.
+    Good,
+    /// A good number of 15 digits, brought to 18.
+    Upgraded,
+    /// A number that its own check digit, date or length refutes.
+    Broken,
+}
+
+impl Number {
+    /// The number as it takes part in matching. None: a placeholder, a visit number, or nothing.
+    pub(crate) fn prepare(stated: &StatedIdentifier, placeholders: &[String]) -> Option<Number> {
+        let value: String = stated
+            .value
+            .trim_start_matches(['\'', '＇', ' '])
+            .chars()
+            .filter_map(half_width)
+            .filter(|c| !c.is_whitespace() && !c.is_control())
+            .flat_map(char::to_uppercase)
+            .take(VALUE_CHARACTERS_MAX)
+            .collect();
+        if stated.class == Class::Visit || value.is_empty() || is_placeholder(&value, placeholders) {
+            return None;
+        }
+        let system = hash(stated.class as u64, stated.system.as_bytes());
+        let (standing, full) = if stated.class == Class::Resident { resident(&value) } else { (Standing::Good, None) };
+        let key = hash(system, full.as_deref().unwrap_or(&value).as_bytes());
+        Some(Number {
+            class: stated.class,
+            obtained: stated.obtained,
+            in_period: stated.in_period,
+            standing,
+            key,
+            system,
+            value: value.into(),
+            repairs: Box::default(),
+        })
+    }
+
+    /// How two numbers of one system agree.
+    pub(crate) fn compare(&self, other: &Number) -> NumberLevel {
+        let broken = self.standing == Standing::Broken || other.standing == Standing::Broken;
+        if self.key == other.key {
+            let linked = self.value.len() != other.value.len();
+            return match (broken, linked) {
+                (true, _) => NumberLevel::SameSlip,
+                (false, true) => NumberLevel::Linked,
+                (false, false) => NumberLevel::Equal,
+            };
+        }
+        let mends = |broken: &Number, good: &Number| broken.repairs.contains(&good.key);
+        if mends(self, other) || mends(other, self) || self.repairs.iter().any(|key| other.repairs.contains(key)) {
+            NumberLevel::Slip
+        } else if broken {
+            NumberLevel::Unclear
+        } else {
+            NumberLevel::Different
+        }
+    }
+}
+
+/// How two numbers of one system agree, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NumberLevel {
+    /// The same good number.
+    Equal,
+    /// The same number, one of them brought from 15 digits to 18.
+    Linked,
+    /// The same broken number.
+    SameSlip,
+    /// One slip lies between a broken number and the other.
+    Slip,
+    /// Two good numbers.
+    Different,
+    /// Two numbers, of which one is broken.
+    Unclear,
+}
+
+impl NumberLevel {
+    /// The names in model files, in the order of the levels.
+    pub(crate) const NAMES: &'static [&'static str] = &["equal", "linked", "same-slip", "slip", "different", "unclear"];
+}
+
+/// The standing of a resident number, and its form of 18 digits where it came with 15.
+fn resident(value: &str) -> (Standing, Option<String>) {
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    match value.len() {
+        15 if digits => {
+            let body = format!("{}19{}", &value[..6], &value[6..]);
+            let full = format!("{body}{}", check_character(&body));
+            (Standing::Upgraded, Some(full))
+        }
+        18 if value[..17].bytes().all(|b| b.is_ascii_digit()) && value.ends_with(check_character(&value[..17])) => {
+            (Standing::Good, None)
+        }
+        _ => (Standing::Broken, None),
+    }
+}
+
+/// The check character of 17 digits (GB 11643, ISO 7064 MOD 11-2).
+fn check_character(body: &str) -> char {
+    let sum: u32 = body.bytes().fold(0, |sum, digit| (sum + u32::from(digit - b'0')) * 2 % 11);
+    char::from(b"10X98765432"[sum as usize % 11])
+}
+
+fn is_placeholder(value: &str, placeholders: &[String]) -> bool {
+    let same = value.len() > 3 && value.bytes().all(|b| Some(b) == value.bytes().next());
+    same || value.starts_with("123456789") && value.len() < 18 || placeholders.iter().any(|known| known == value)
+}
+
+/// A character in half width; None for zero-width characters.
+pub(crate) fn half_width(c: char) -> Option<char> {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0),
+        '\u{3000}' => Some(' '),
+        '\u{200b}'..='\u{200f}' | '\u{feff}' => None,
+        _ => Some(c),
+    }
+}
+
+/// FNV-1a with a last mix: the same on every machine and in every version. Not against an adversary: equality is never decided by it
+/// alone where it matters.
+pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let sum = bytes.iter().fold(start, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let sum = (sum ^ (sum >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    sum ^ (sum >> 32)
+}
+
+/// A number is read so far.
+const VALUE_CHARACTERS_MAX: usize = 64;
