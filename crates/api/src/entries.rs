@@ -140,7 +140,7 @@ impl Reader<'_> {
             site: self.exchange.search_site(),
             ..Options::default()
         };
-        let query = Query::parse(kind, &pairs, &options).map_err(Error::Invalid)?;
+        let query = self.exchange.query(kind, &pairs, &options)?;
         if !query.conditions().iter().all(|condition| may_ask(self.permit, condition)) {
             return Err(Error::Forbidden);
         }

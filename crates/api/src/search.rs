@@ -106,7 +106,7 @@ fn queries(
     let options = Options { handling, site, count_default: whole, count_max: whole, ..Options::default() };
     let mut queries = Vec::with_capacity(kinds.len());
     for kind in kinds {
-        let mut query = Query::parse(*kind, pairs, &options).map_err(Error::Invalid)?;
+        let mut query = desk.exchange.query(*kind, pairs, &options)?;
         if !query.conditions().iter().all(|condition| may_ask(permit, condition)) {
             return Err(Error::Forbidden);
         }

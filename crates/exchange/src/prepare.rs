@@ -373,7 +373,20 @@ impl Exchange {
     pub fn criteria(&self, kind: ResourceType, criteria: &str) -> Result<Query, Error> {
         let pairs = search::pairs(criteria.trim_start_matches('?'));
         let options = search::Options { site: self.search_site(), ..search::Options::default() };
-        Query::parse(kind, &pairs, &options).map_err(Error::Invalid)
+        self.query(kind, &pairs, &options)
+    }
+
+    /// A query as a client asked it, with every other name of the systems of identifiers: who asks by one name of an authority finds
+    /// what stands under another.
+    pub fn query(
+        &self,
+        kind: ResourceType,
+        pairs: &[(String, String)],
+        options: &search::Options<'_>,
+    ) -> Result<Query, Error> {
+        let mut query = Query::parse(kind, pairs, options).map_err(Error::Invalid)?;
+        query.widen(&|system, value| self.surroundings.systems.names(system, value));
+        Ok(query)
     }
 }
 

@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alias;
 mod comparator;
 mod compartment;
 mod condition;
@@ -45,6 +46,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use alias::Alias;
 pub use compartment::{in_compartment, patients};
 pub use condition::{Condition, Join, JoinBranch, Lookup};
 pub use include::{Direction, Include, includes, reverse_includes};

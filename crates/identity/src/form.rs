@@ -10,11 +10,20 @@ pub(crate) fn class_of(value: &str, birth_date: &str, sex: Option<char>) -> Opti
     if number.birth_date != birth_date || Some(number.sex) != sex {
         return None;
     }
-    Some(match &value[..2] {
+    Some(by_first_digits(value))
+}
+
+/// The class of a valid number by its first digits alone: enough to look for it, not to say what it is.
+pub(crate) fn tells(value: &str) -> Option<Class> {
+    Number::parse(value).map(|_| by_first_digits(value))
+}
+
+fn by_first_digits(value: &str) -> Class {
+    match &value[..2] {
         "81" | "82" | "83" => Class::HkMoTwResidence,
         start if start.starts_with('9') => Class::ForeignPermanent,
         _ => Class::Resident,
-    })
+    }
 }
 
 /// The parts of a valid number (GB 11643-1999) that are also stated in words.

@@ -9,6 +9,7 @@ mod file;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use dukou_fhir::search::Alias;
 use dukou_terminology::{Table, Tables, Translation};
 
 use crate::form;
@@ -161,8 +162,41 @@ impl Systems {
         }
     }
 
-    /// Systems under which numbers of a canonical system may stand because they take certificates of any kind, and the other way round:
-    /// a search by such a system has to ask [`Systems::canonical`] of each hit.
+    /// Every name under which a number may stand that is asked for by `system|value`: the aliases of its system, and the systems of
+    /// certificates of any kind where its type stands beside it. The value is empty where any is asked for.
+    pub fn names(&self, system: &str, value: &str) -> Vec<Alias> {
+        let plain = |system: Cow<'_, str>| Alias { system: system.into_owned(), types: Vec::new() };
+        if self.is_mixed(system) {
+            let certificates =
+                self.systems.iter().filter(|known| !self.types_of(known).is_empty() && is_certificate(known));
+            return certificates.flat_map(|known| self.aliases(&known.uri)).map(plain).collect();
+        }
+        let Some(known) = self.named(system) else { return Vec::new() };
+        let mut names: Vec<Alias> = self.aliases(system).into_iter().map(plain).collect();
+        if is_certificate(known) {
+            let types = self.types_of(known);
+            // A valid identity number tells what it is; a bare one was sent as one.
+            let tells = form::tells(value) == Some(known.class);
+            names.extend(self.mixed.iter().map(|(mixed, by_form)| Alias {
+                system: mixed.clone(),
+                types: if tells && *by_form { Vec::new() } else { types.clone() },
+            }));
+        }
+        names
+    }
+
+    /// The types beside a number of this system, as system and code: those of its own, and the rows of the certificate tables.
+    fn types_of(&self, system: &System) -> Vec<(String, String)> {
+        let own = system.types.iter().filter_map(|code| code.split_once('|'));
+        let mut types: Vec<(String, String)> = own.map(|(of, code)| (of.to_owned(), code.to_owned())).collect();
+        for (register, tables) in &self.certificates {
+            let rows = tables.iter().flat_map(Table::rows).filter(|row| row.target == system.uri);
+            types.extend(rows.map(|row| (register.clone(), row.code.clone())));
+        }
+        types
+    }
+
+    /// Whether numbers of this system may stand under any other that takes certificates of any kind.
     pub fn is_mixed(&self, system: &str) -> bool {
         self.mixed.contains_key(system)
     }
@@ -288,6 +322,13 @@ impl Systems {
         }
         self.certificates.values().find_map(|tables| self.certificate(tables, text).ok())
     }
+}
+
+fn is_certificate(system: &System) -> bool {
+    !matches!(
+        system.class,
+        Class::Anonymous | Class::InsuranceNumber | Class::HealthCard | Class::Visit | Class::MedicalRecord
+    )
 }
 
 fn told(system: &System, country: Option<&str>) -> Canonical {

@@ -9,7 +9,7 @@ use dukou_access::{Channel, Meter, PartnerFile, Policy, PolicyFiles, Rate, Token
 use dukou_audit::{
     Entry, Keys, Ledger, ManualClock, Options, Peer, Question, Reader, RequestId, SeededRandom, storage,
 };
-use dukou_exchange::{Exchange, Integrity, Link, ReportedPolicy, Surroundings};
+use dukou_exchange::{Exchange, Integrity, Link, ReportedPolicy, Surroundings, Systems};
 use dukou_fhir::Offset;
 use dukou_fhir::search::Site;
 use dukou_store::Store;
@@ -90,7 +90,7 @@ impl House {
             public_base: None,
             integrity: Integrity::Enforce,
             reported: ReportedPolicy::default(),
-            systems: Arc::default(),
+            systems: Arc::new(systems()),
             limits: dukou_exchange::Limits::default(),
         };
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
@@ -177,6 +177,17 @@ impl House {
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// The authorities that are shipped.
+fn systems() -> Systems {
+    let read = |name: &str| {
+        let path = format!("{}/../../mappings/{name}", env!("CARGO_MANIFEST_DIR"));
+        (name.to_owned(), std::fs::read_to_string(path).unwrap())
+    };
+    let codes = ["health", "name", "insurance"].map(|kind| read(&format!("codes/cn-certificate-{kind}-system.csv")));
+    let tables = dukou_terminology::Tables::load(codes.into()).unwrap();
+    Systems::load(&[read("identity/systems.toml")], &tables).unwrap()
 }
 
 impl Asking<'_> {

@@ -164,3 +164,35 @@ fn a_search_over_several_types_pages_through_all_of_them() {
     made.sort();
     assert_eq!(seen, made);
 }
+
+#[test]
+fn a_search_by_one_name_of_an_authority_finds_what_stands_under_another() {
+    let house = House::new();
+    let resident = "https://dukou.dev/fhir/system/CHN-resident-identity-card";
+    let number = "860202198507140329";
+    let with = |system: &str| {
+        house.create(&format!(
+            r#"{{"resourceType":"Patient","identifier":[{{"system":"{system}","value":"{number}"}}]}}"#
+        ))
+    };
+    let aliases = ["urn:oid:2.16.840.1.113883.2.23.1.19.1", "urn:oid:2.16.156.10011.1.3", resident];
+    let mut made: Vec<String> = aliases.map(with).into();
+    made.sort();
+    for asked in aliases {
+        let found = house
+            .ask("POST", "Patient/_search")
+            .body("application/x-www-form-urlencoded", format!("identifier={asked}|{number}").as_bytes())
+            .done();
+        let mut ids = found.ids();
+        ids.sort();
+        assert_eq!(ids, made, "{asked}");
+        let link = found.link("self").unwrap();
+        assert_eq!(
+            link.matches("113883").count(),
+            asked.matches("113883").count(),
+            "the question stays as asked: {link}"
+        );
+    }
+    let passport = house.get(&format!("Patient?identifier=https://dukou.dev/fhir/system/passport%7C{number}"));
+    assert!(passport.ids().is_empty(), "another authority has other numbers");
+}

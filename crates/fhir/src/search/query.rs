@@ -144,6 +144,12 @@ impl Query {
         self.conditions.push(condition);
     }
 
+    /// Lets every identifier be found under each name of its system: see [`Condition::widen`]. What the client asked stays what it
+    /// asked: the pairs of the link `self` and the query's identity are as before.
+    pub fn widen(&mut self, names: &dyn Fn(&str, &str) -> Vec<super::Alias>) {
+        self.conditions.iter_mut().for_each(|condition| condition.widen(names));
+    }
+
     /// Bytes that are equal for equal queries and, but for the order of conditions, only for them. To bind the links of
     /// a result to its query.
     pub fn canonical(&self) -> Vec<u8> {

@@ -71,6 +71,19 @@ impl Wanted {
         any(item, &mut |coded| self.meets(coded))
     }
 
+    /// The system and the code of `system|code`; no code for `system|`.
+    pub(crate) fn in_system(&self) -> Option<(&str, Option<&str>)> {
+        match &self.system {
+            WantedSystem::Is(system) => Some((system, self.code.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// The same code in another system.
+    pub(crate) fn with_system(&self, system: String) -> Wanted {
+        Wanted { system: WantedSystem::Is(system), code: self.code.clone() }
+    }
+
     fn meets(&self, coded: &Coded<'_>) -> bool {
         let system = match (&self.system, &coded.system) {
             (WantedSystem::Any, _) | (WantedSystem::Without, System::Said(None) | System::Implied) => true,
@@ -118,6 +131,14 @@ impl WantedOfType {
         union.check_bodies();
         union.key(Form::TokenCode, &code_hash(&self.value));
     }
+}
+
+/// Whether one of the types, as system and code, stands beside an identifier.
+pub(crate) fn is_of_type(item: &Item<'_>, types: &[(String, String)]) -> bool {
+    item.value.list_at("type.coding").iter().any(|coding| {
+        let (system, code) = (coding.text_at("system"), coding.text_at("code"));
+        types.iter().any(|(of, wanted)| system == Some(of) && code.is_some_and(|code| same_code(code, wanted)))
+    })
 }
 
 /// Whether a text that stands beside the code (`text`, `display`, the text of an identifier's type) has a word that

@@ -13,6 +13,8 @@ pub(crate) enum Wanted {
     /// The folded text asked for by `:text`.
     TokenText(String),
     TokenOfType(token::WantedOfType),
+    /// An identifier of which the type is one of these, as system and code.
+    TokenOfTypes(token::Wanted, Vec<(String, String)>),
     String(string::Wanted),
     Date(date::Wanted),
     Number(number::Wanted),
@@ -31,6 +33,7 @@ impl Wanted {
             Wanted::Token(wanted) => wanted.matches(item),
             Wanted::TokenText(folded) => token::matches_text(item, folded),
             Wanted::TokenOfType(wanted) => wanted.matches(item),
+            Wanted::TokenOfTypes(wanted, types) => wanted.matches(item) && token::is_of_type(item, types),
             Wanted::String(wanted) => wanted.matches(item),
             Wanted::Date(wanted) => wanted.matches(item),
             Wanted::Number(wanted) => wanted.matches(item),
@@ -49,7 +52,9 @@ impl Wanted {
     /// Adds the keys of the resources that may match to a union.
     pub(crate) fn look_up(&self, union: &mut Union<'_>) {
         match self {
-            Wanted::Token(wanted) | Wanted::ReferenceIdentifier(wanted) => wanted.look_up(union),
+            Wanted::Token(wanted) | Wanted::ReferenceIdentifier(wanted) | Wanted::TokenOfTypes(wanted, _) => {
+                wanted.look_up(union);
+            }
             Wanted::TokenText(_) => {
                 union.check_bodies();
                 union.presence();

@@ -186,3 +186,26 @@ fn a_site_adds_its_own_authorities_and_may_not_claim_those_of_another() {
     );
     assert!(load("colour = 1\n").unwrap_err().to_string().contains("site.toml"));
 }
+
+#[test]
+fn a_search_by_any_name_looks_under_every_name_the_number_may_stand_under() {
+    let systems = shipped();
+    let looks = |system: &str, value: &str, under: &str| {
+        systems.names(system, value).iter().any(|alias| alias.system == under && alias.types.is_empty())
+    };
+    let number = "860202198507140329";
+    for asked in [RESIDENT, "urn:oid:2.16.840.1.113883.2.23.1.19.1", ANY] {
+        assert!(looks(asked, number, RESIDENT), "{asked}");
+        assert!(looks(asked, number, "urn:oid:2.16.840.1.113883.18.3.7"), "{asked}");
+    }
+    assert!(looks(RESIDENT, number, ANY), "a valid number tells what it is");
+    let passport = "https://dukou.dev/fhir/system/passport";
+    assert!(!looks(passport, "E00000041", ANY), "a passport does not");
+    let typed = systems.names(passport, "E00000041").into_iter().find(|alias| alias.system == ANY).unwrap();
+    assert!(
+        typed.types.contains(&(V2.to_owned(), "PPN".to_owned()))
+            && typed.types.contains(&(HEALTH.to_owned(), "03".to_owned()))
+    );
+    assert!(!typed.types.contains(&(INSURANCE.to_owned(), "03".to_owned())));
+    assert!(systems.names("urn:oid:1.2.3", "1").is_empty(), "an unknown system has no other name");
+}

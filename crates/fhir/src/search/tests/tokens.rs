@@ -1,4 +1,6 @@
-use super::{finds, found, refused};
+use super::super::{Alias, scan};
+use super::index::Index;
+use super::{finds, found, query, refused, resource, site};
 
 const OBSERVATION: &str = r#"{"resourceType":"Observation","id":"1","status":"final",
     "identifier":[
@@ -123,4 +125,48 @@ fn a_composite_is_met_within_one_element() {
     assert!(finds("Observation?combo-code=panel", pressure));
     assert!(!finds("Observation?code-value-quantity=panel$gt1", pressure));
     assert_eq!(refused("Observation?code-value-quantity=panel").0, "bad-parameter-value");
+}
+
+#[test]
+fn an_identifier_is_found_under_every_name_of_its_system_and_the_question_stays_as_asked() {
+    let resources = [
+        resource(r#"{"resourceType":"Patient","id":"plain","identifier":[{"system":"urn:card","value":"1"}]}"#),
+        resource(r#"{"resourceType":"Patient","id":"alias","identifier":[{"system":"urn:old-card","value":"1"}]}"#),
+        resource(
+            r#"{"resourceType":"Patient","id":"typed","identifier":[{"system":"urn:any","value":"1","type":{"coding":[{"system":"urn:kinds","code":"card"}]}}]}"#,
+        ),
+        resource(
+            r#"{"resourceType":"Patient","id":"other","identifier":[{"system":"urn:any","value":"1","type":{"coding":[{"system":"urn:kinds","code":"pass"}]}}]}"#,
+        ),
+    ];
+    let names = |system: &str, _: &str| {
+        let types = vec![("urn:kinds".to_owned(), "card".to_owned())];
+        match system {
+            "urn:card" | "urn:old-card" => vec![
+                Alias { system: "urn:card".into(), types: Vec::new() },
+                Alias { system: "urn:old-card".into(), types: Vec::new() },
+                Alias { system: "urn:any".into(), types },
+            ],
+            _ => Vec::new(),
+        }
+    };
+    for (url, ids) in [
+        ("Patient?identifier=urn:card|1", &["plain", "alias", "typed"][..]),
+        ("Patient?identifier=urn:old-card|1", &["plain", "alias", "typed"]),
+        ("Patient?identifier=urn:old-card|2", &[]),
+        ("Patient?identifier:not=urn:old-card|1", &["other"]),
+        ("Patient?identifier=urn:any|1", &["typed", "other"]),
+    ] {
+        let mut widened = query(url).unwrap();
+        widened.widen(&names);
+        let found = scan(&widened, &resources);
+        assert_eq!(Index::new(&resources, site()).search(&widened), found, "{url}");
+        let found: Vec<&str> = found.into_iter().map(|at| resources[at].text_at("id").unwrap()).collect();
+        assert_eq!(found, ids, "{url}");
+        assert_eq!(widened.canonical(), query(url).unwrap().canonical());
+    }
+    let mut chained = query("Observation?subject:Patient.identifier=urn:old-card|1").unwrap();
+    chained.widen(&names);
+    let branch = &chained.conditions()[0].join().unwrap().branches()[0];
+    assert!(branch.condition.matches(&resources[0]), "a chained question, too");
 }
