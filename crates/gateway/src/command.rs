@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod choice;
 pub(crate) mod convert;
 pub(crate) mod coverage;
+pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod map;
 mod messages;

@@ -50,6 +50,9 @@ enum Verb {
     /// Check and explain maps.
     #[command(subcommand)]
     Map(command::map::Map),
+    /// Who is who: look records up, explain, review, join and separate them.
+    #[command(subcommand)]
+    Identity(command::identity::Identity),
     /// Verify, show and repair the ledger.
     #[command(subcommand)]
     Audit(command::audit::Audit),
@@ -86,6 +89,7 @@ fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             report(&error);
             Ok(ExitCode::from(if matches!(error, maps::MapError::Faults(_)) { 1 } else { 2 }))
         }),
+        Verb::Identity(identity) => identity.run().map(finding).map_err(Into::into),
         Verb::Audit(audit) => audit.run().map_err(Into::into),
     }
 }

@@ -97,7 +97,8 @@ impl Init {
 }
 
 /// Names of the clients that get a token.
-pub(crate) const TOKEN_CLIENTS: [&str; 6] = ["system", "clerk", "doctor", "clinic", "engineer", "compliance"];
+pub(crate) const TOKEN_CLIENTS: [&str; 7] =
+    ["system", "clerk", "doctor", "clinic", "identity", "engineer", "compliance"];
 
 /// Writes a whole site; refuses to touch one that is there.
 pub(crate) fn write_site(dir: &Path, plan: &Plan<'_>, random: &dyn Random) -> Result<(), InitError> {
