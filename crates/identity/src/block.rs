@@ -25,6 +25,16 @@ impl BlockKey {
         BlockKey(hash >> 4 | (kind as u64) << 60)
     }
 
+    /// The key of a number, by the number's own.
+    pub(crate) fn of_number(key: u64) -> BlockKey {
+        BlockKey::new(BlockKind::Number, key)
+    }
+
+    /// The key as a hash over all kinds.
+    pub(crate) fn hash(self) -> u64 {
+        self.0
+    }
+
     /// What the block has in common.
     pub fn kind(self) -> BlockKind {
         match self.0 >> 60 {

@@ -17,8 +17,8 @@ use crate::journal::{Decided, Entry};
 #[derive(Clone, Debug, Default)]
 pub struct Fold {
     entries: BTreeMap<u64, Entry>,
-    /// Entries that an unmerge names, whether they have arrived or not.
-    undone: HashSet<u64>,
+    /// Entries that an unmerge names, whether they have arrived or not, and the number of the newest such unmerge.
+    undone: HashMap<u64, u64>,
     by_record: HashMap<LogicalId, Vec<u64>>,
 }
 
@@ -44,13 +44,12 @@ impl Fold {
         }
         let mut touched: Vec<LogicalId> = entry.decided.records().cloned().collect();
         if let Decided::Unmerge { merge } = &entry.decided {
-            self.undone.insert(*merge);
+            let newest = self.undone.entry(*merge).or_insert(seq);
+            *newest = seq.max(*newest);
             touched.extend(self.entries.get(merge).into_iter().flat_map(|entry| entry.decided.records()).cloned());
         }
-        if entry.decided.pair().is_some() {
-            for record in &touched {
-                self.by_record.entry(record.clone()).or_default().push(seq);
-            }
+        for record in entry.decided.records() {
+            self.by_record.entry(record.clone()).or_default().push(seq);
         }
         self.entries.insert(seq, entry);
         touched
@@ -63,7 +62,7 @@ impl Fold {
 
     /// Whether an entry has come and no unmerge names it.
     pub fn stands(&self, seq: u64) -> bool {
-        self.entries.contains_key(&seq) && !self.undone.contains(&seq)
+        self.entries.contains_key(&seq) && !self.undone.contains_key(&seq)
     }
 
     /// The newest standing decision that names exactly these two records.
@@ -74,14 +73,26 @@ impl Fold {
         named.filter(|entry| entry.decided.pair() == Some(pair)).max_by_key(|entry| entry.seq)
     }
 
-    /// Numbers of the decisions that name a record, rising.
+    /// The number of the newest entry that took something away from this record: what was known of it before may no longer be served.
+    pub fn severed(&self, record: &LogicalId) -> Option<u64> {
+        let named = self.by_record.get(record)?;
+        let taken = named.iter().filter(|seq| self.entries.get(seq).is_some_and(|entry| entry.decided.takes_away()));
+        taken.chain(named.iter().filter_map(|seq| self.undone.get(seq))).copied().max()
+    }
+
+    /// Numbers of the entries that name a record, rising.
     pub fn about(&self, record: &LogicalId) -> Vec<u64> {
         let mut found = self.by_record.get(record).cloned().unwrap_or_default();
         found.sort_unstable();
         found
     }
 
-    /// Whether any decision names the record.
+    /// All records that entries name.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &LogicalId> {
+        self.by_record.keys()
+    }
+
+    /// Whether any entry names the record.
     pub fn knows(&self, record: &LogicalId) -> bool {
         self.by_record.contains_key(record)
     }
@@ -91,8 +102,9 @@ impl Fold {
         let mut group = BTreeSet::from([record.clone()]);
         let mut open = vec![record.clone()];
         while let Some(next) = open.pop() {
-            let named = self.by_record.get(&next).into_iter().flatten().filter(|seq| !self.undone.contains(seq));
-            for other in named.filter_map(|seq| self.entries.get(seq)).flat_map(|entry| entry.decided.records()) {
+            let named = self.by_record.get(&next).into_iter().flatten().filter(|seq| !self.undone.contains_key(seq));
+            let pairs = named.filter_map(|seq| self.entries.get(seq)?.decided.pair());
+            for other in pairs.flat_map(|(a, b)| [a, b]) {
                 if group.insert(other.clone()) {
                     open.push(other.clone());
                 }
@@ -107,7 +119,7 @@ impl Fold {
             group.iter().filter_map(|record| self.by_record.get(record)).flatten().copied().collect();
         let standing: Vec<(u64, &Decided)> = seqs
             .into_iter()
-            .filter(|seq| !self.undone.contains(seq))
+            .filter(|seq| !self.undone.contains_key(seq))
             .filter_map(|seq| Some((seq, &self.entries.get(&seq)?.decided)))
             .collect();
         let chains = Chains::of(&standing);
@@ -202,7 +214,7 @@ enum Said {
 
 /// How a decision meets what newer ones have said.
 #[derive(Clone, Copy)]
-enum Met {
+pub(crate) enum Met {
     New,
     Known,
     Contradicted,
@@ -210,13 +222,22 @@ enum Met {
 
 /// Sets of records that are one, and which sets are held apart.
 #[derive(Default)]
-struct Sides<'a> {
+pub(crate) struct Sides<'a> {
     places: HashMap<&'a LogicalId, usize>,
     parent: Vec<usize>,
     apart: Vec<HashSet<usize>>,
 }
 
 impl<'a> Sides<'a> {
+    /// The side of a record of which anything was said.
+    pub(crate) fn side(&self, record: &LogicalId) -> Option<usize> {
+        let mut at = *self.places.get(record)?;
+        while self.parent[at] != at {
+            at = self.parent[at];
+        }
+        Some(at)
+    }
+
     fn root(&mut self, record: &'a LogicalId) -> usize {
         let fresh = self.parent.len();
         let mut at = *self.places.entry(record).or_insert(fresh);
@@ -231,7 +252,8 @@ impl<'a> Sides<'a> {
         at
     }
 
-    fn join(&mut self, a: &'a LogicalId, b: &'a LogicalId) -> Met {
+    /// Joins two sides unless something that was said before holds them apart.
+    pub(crate) fn join(&mut self, a: &'a LogicalId, b: &'a LogicalId) -> Met {
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
             return Met::Known;
@@ -358,6 +380,27 @@ mod tests {
         let undo = numbered(&said).pop().unwrap();
         assert_eq!(fold.add(undo), [id("a"), id("b")], "both are told");
         assert_eq!(fold.decision(&id("a"), &id("b")).map(|entry| entry.seq), Some(1));
+    }
+
+    #[test]
+    fn what_took_something_away_from_a_record_is_known_by_its_number() {
+        let change = |record: &str| Decided::IdentifierChange {
+            record: id(record),
+            system: "s".into(),
+            old: "1".into(),
+            new: "2".into(),
+        };
+        let said = [merge("a", "b"), change("c"), Decided::Unmerge { merge: 1 }, link("a", "d")];
+        for turned in [false, true] {
+            let mut entries = numbered(&said);
+            if turned {
+                entries.reverse();
+            }
+            let mut fold = Fold::default();
+            entries.into_iter().for_each(|entry| drop(fold.add(entry)));
+            let severed = ["a", "b", "c", "d"].map(|record| fold.severed(&id(record)));
+            assert_eq!(severed, [Some(3), Some(3), Some(2), None]);
+        }
     }
 
     #[test]

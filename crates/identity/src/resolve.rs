@@ -1,0 +1,80 @@
+//! The desk's question: whom may these demographics belong to, and what should a person look at?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dukou_fhir::LogicalId;
+
+use crate::block::BlockKey;
+use crate::decide::{Decision, Found, Unproven, decide};
+use crate::index::Index;
+use crate::person::PersonId;
+use crate::record::Record;
+
+/// How much of an answer is wanted, and how much looking it may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResolveLimits {
+    /// People named, at most.
+    pub people_max: usize,
+    /// Records compared, at most; with more the answer is never certain.
+    pub records_max: usize,
+}
+
+impl Default for ResolveLimits {
+    fn default() -> ResolveLimits {
+        ResolveLimits { people_max: 20, records_max: 1_000 }
+    }
+}
+
+/// The records that share a key with one.
+pub(crate) struct Met {
+    /// In the order of their places, each once.
+    pub(crate) places: Vec<u32>,
+    /// Keys over the limit, which were passed over.
+    pub(crate) skipped: Vec<BlockKey>,
+}
+
+impl Index {
+    /// Whom the candidate may be. The candidate need not be in the index; where it is, it is not compared with itself.
+    pub fn resolve(&self, candidate: &Record, limits: &ResolveLimits) -> Decision {
+        let own = self.place(candidate.id());
+        let Met { places, skipped } = self.met(candidate, own);
+        let mut cut = (!skipped.is_empty()).then_some(Unproven::BlockSkipped);
+        let leaders: BTreeSet<u32> = places.iter().map(|place| self.slots[*place as usize].leader).collect();
+        let mut by_id: BTreeMap<&LogicalId, u32> = BTreeMap::new();
+        by_id.extend(leaders.into_iter().map(|leader| (&self.slots[leader as usize].id, leader)));
+        let mut found = Vec::with_capacity(by_id.len());
+        let mut compared = 0;
+        for (id, leader) in by_id {
+            let others = self.members(&leader).iter().filter(|place| Some(**place) != own);
+            let records: Vec<&Record> =
+                others.filter_map(|place| self.slots[*place as usize].record.as_ref()).collect();
+            compared += records.len();
+            if compared > limits.records_max {
+                cut = Some(Unproven::Cut);
+                break;
+            }
+            let not_same = self.fold.knows(candidate.id()) && {
+                let ids: Vec<LogicalId> = records.iter().map(|record| record.id().clone()).collect();
+                self.is_held_apart(std::slice::from_ref(candidate.id()), &ids)
+            };
+            found.push(Found { person: PersonId::led_by(id.clone()), records, not_same });
+        }
+        decide(&self.model, candidate, &found, limits.people_max, cut)
+    }
+
+    /// The records that share a key with this one.
+    pub(crate) fn met(&self, record: &Record, own: Option<u32>) -> Met {
+        let mut met = Met { places: Vec::new(), skipped: Vec::new() };
+        for key in record.block_keys() {
+            match self.blocks.len(key.hash()) {
+                0 => {}
+                len if len > self.block_max => met.skipped.push(key),
+                _ => self.blocks.each(key.hash(), |place| met.places.push(place)),
+            }
+        }
+        met.places.sort_unstable();
+        met.places.dedup();
+        met.places.retain(|place| Some(*place) != own);
+        met
+    }
+}
