@@ -3,8 +3,8 @@
 //! Nothing is mended here. A number that does not agree with the birth date or the sex beside it is named in an issue and stays as it is.
 
 use dukou_fhir::{Issue, IssueType, LogicalId, Text, Value};
+use dukou_terminology::gb11643;
 
-use crate::form::Number;
 use crate::stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
 use crate::systems::{Beside, Canonical, Gap, Systems, Written};
 use crate::text::{self, Standing};
@@ -255,7 +255,7 @@ fn leave_the_mothers_number(stated: &mut Stated, issues: &mut Vec<Issue>) {
     let born = year(&stated.birth_date);
     let before = stated.identifiers.len();
     stated.identifiers.retain(|identifier| {
-        let of_number = Number::parse(&identifier.value).and_then(|number| year(&number.birth_date));
+        let of_number = gb11643::parse(&identifier.value).ok().map(|number| i32::from(number.birth().0));
         let older = matches!((born, of_number), (Some(born), Some(other)) if born - other >= MOTHER_YEARS_MIN);
         !(older && LIFELONG.contains(&identifier.class))
     });
@@ -276,8 +276,8 @@ fn year(date: &str) -> Option<i32> {
 /// What the parts of a record say against each other.
 fn contradictions(stated: &Stated, issues: &mut Vec<Issue>) {
     for number in stated.identifiers.iter().filter(|identifier| LIFELONG.contains(&identifier.class)) {
-        let Some(parts) = Number::parse(&number.value) else { continue };
-        if stated.birth_date.len() == 10 && parts.birth_date != stated.birth_date {
+        let Ok(parts) = gb11643::parse(&number.value) else { continue };
+        if stated.birth_date.len() == 10 && parts.birth_date() != stated.birth_date {
             issues.push(warning(
                 "birth-date-against-number",
                 "the birth date is not the one in the identity number",
@@ -285,7 +285,7 @@ fn contradictions(stated: &Stated, issues: &mut Vec<Issue>) {
                 "Patient.birthDate",
             ));
         }
-        if matches!(stated.sex, Some('1' | '2')) && stated.sex != Some(parts.sex) {
+        if matches!(stated.sex, Some('1' | '2')) && stated.sex != Some(parts.sex()) {
             issues.push(warning(
                 "sex-against-number",
                 "the sex is not the one in the identity number",
