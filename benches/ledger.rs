@@ -109,7 +109,10 @@ fn access() -> Option<Access> {
         user: None,
         purpose: Purpose { codes: vec!["TREAT".to_owned()], ..Purpose::default() },
         decision: Decision { permit: true, rules: vec!["scope system/*.rs".to_owned()], ..Decision::default() },
-        reach: Reach { grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }] },
+        reach: Reach {
+            grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }],
+            ..Reach::default()
+        },
         query: Some("GET /fhir/Patient/p1".to_owned()),
         message: None,
         trace: None,

@@ -244,7 +244,10 @@ impl Node {
             user: None,
             purpose: Purpose { codes: vec!["TREAT".to_owned()], ..Purpose::default() },
             decision: Decision { permit: true, ..Decision::default() },
-            reach: Reach { grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }] },
+            reach: Reach {
+                grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }],
+                ..Reach::default()
+            },
             query: None,
             message: None,
             trace: None,

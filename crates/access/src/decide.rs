@@ -1,6 +1,7 @@
 //! The order of checks. Each step can only narrow; the first refusal ends the chain.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use dukou_audit::{Access, Client as Named, Decision, Grant, Interaction, Purpose, Reach, Right};
 
@@ -261,7 +262,7 @@ impl Chain<'_> {
                 consents: Vec::new(),
                 reason: refused.map(|code| code.as_str().to_owned()),
             },
-            reach: Reach { grants },
+            reach: Reach { grants, closed: Arc::clone(&self.client.closed) },
             query: request.query.clone(),
             message: None,
             trace: request.trace,

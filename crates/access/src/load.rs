@@ -1,5 +1,7 @@
 //! From partner files to a policy: every fault is collected, then the examples of each file are run.
 
+use std::sync::Arc;
+
 use dukou_audit::{ClientId, Grant, Right, Rights};
 use dukou_fhir::{LogicalId, ResourceType};
 use sha2::{Digest, Sha256};
@@ -31,12 +33,22 @@ pub(crate) fn policy(files: PolicyFiles) -> Result<Policy, Vec<LoadError>> {
     }
     let Loading { mut faults, mut policy, .. } = loading;
     policy.sha256 = whole.finalize().into();
+    close_domains(&mut policy);
     if faults.is_empty() {
         for (file, stated) in examples {
             example::check(&policy, file, &stated, &mut faults);
         }
     }
     if faults.is_empty() { Ok(policy) } else { Err(faults) }
+}
+
+/// What one client is the source of is closed to all others.
+fn close_domains(policy: &mut Policy) {
+    for place in 0..policy.clients.len() {
+        let others = policy.clients.iter().enumerate().filter(|(other, _)| *other != place);
+        let closed = others.flat_map(|(_, other)| other.settings.domains.iter().cloned()).collect();
+        policy.clients[place].closed = closed;
+    }
 }
 
 /// The `allow` and `deny` examples of one file.
@@ -133,6 +145,7 @@ impl Loading {
             delete_many: written.delete_many,
             if_match_required: written.if_match_required,
             roles: self.roles(file, &written.roles),
+            domains: self.domains(file, &written.domains),
         };
         let patients: Vec<String> = written.patients.into_iter().map(Spanned::into_inner).collect();
         let terms = &self.policy.partners[partner];
@@ -152,6 +165,7 @@ impl Loading {
             certificates,
             rate,
             settings,
+            closed: Arc::default(),
         };
         self.policy.clients.push(client);
     }
@@ -266,6 +280,20 @@ impl Loading {
             }
         }
         roles
+    }
+
+    /// A domain has one source.
+    fn domains(&mut self, file: &PartnerFile, written: &[Spanned<String>]) -> Vec<String> {
+        for domain in written {
+            let name = domain.get_ref();
+            if name.is_empty() || name.contains(['|', ' ', ',']) {
+                self.fault(file, domain.span().start, "a domain is the URI of a system of patient numbers");
+            }
+            if self.policy.clients.iter().any(|known| known.settings.domains.contains(name)) {
+                self.fault(file, domain.span().start, format!("the domain `{name}` belongs to two clients"));
+            }
+        }
+        written.iter().map(|domain| domain.get_ref().clone()).collect()
     }
 
     fn known_word(&mut self, file: &PartnerFile, word: &Spanned<String>, known: &[&str], what: &str) {

@@ -100,6 +100,8 @@ pub(crate) struct WrittenClient {
     #[serde(default)]
     pub(crate) roles: Vec<Spanned<String>>,
     #[serde(default)]
+    pub(crate) domains: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(crate) create_with_id: bool,
     #[serde(default)]
     pub(crate) delete_many: bool,

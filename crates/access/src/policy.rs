@@ -1,6 +1,7 @@
 //! The policy: all partner files together, checked and turned into what a decision needs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use dukou_audit::{ClientId, Grant};
 use dukou_fhir::ResourceType;
@@ -33,6 +34,8 @@ pub struct ClientSettings {
     pub if_match_required: bool,
     /// Roles beyond the clinical scopes.
     pub roles: Vec<Role>,
+    /// Systems of patient numbers that this client alone gives and takes away: it is their Patient Identity Source (IHE PIXm, ITI-104).
+    pub domains: Vec<String>,
 }
 
 /// A role that no scope expresses.
@@ -70,6 +73,8 @@ pub(crate) struct Client {
     pub(crate) certificates: Vec<[u8; 32]>,
     pub(crate) rate: Rate,
     pub(crate) settings: ClientSettings,
+    /// The domains of all other clients.
+    pub(crate) closed: Arc<[String]>,
     /// What scopes, types and interactions leave together, without `user/` scopes.
     pub(crate) grants: Vec<Grant>,
     /// The same for `user/` scopes.

@@ -343,3 +343,29 @@ fn day_ns(day: Option<&str>) -> i64 {
 fn bless() -> bool {
     std::env::var("BLESS").is_ok()
 }
+
+#[test]
+fn a_domain_has_one_source_and_is_closed_to_the_others() {
+    let text = |second: &str| {
+        format!(
+            "[partner]\nid = \"h\"\nname = \"H\"\ncontact = \"1\"\npurposes = [\"TREAT\"]\nresources = [\"*\"]\ninteractions = [\"update\"]\naddresses = [\"127.0.0.0/8\"]\n\
+             [[client]]\nid = \"his\"\nlisteners = [\"a\"]\nscopes = \"system/*.u\"\ndefault_purpose = \"TREAT\"\ndomains = [\"urn:oid:1\"]\n\
+             [[client]]\nid = \"lis\"\nlisteners = [\"b\"]\nscopes = \"system/*.u\"\ndefault_purpose = \"TREAT\"\ndomains = [\"{second}\"]\n\
+             [[allow]]\nclient = \"his\"\ninteraction = \"update\"\nresource = \"Patient\"\n\
+             [[deny]]\nclient = \"his\"\ninteraction = \"read\"\nresource = \"Patient\"\nstep = \"partner\"\n"
+        )
+    };
+    let load = |second: &str| {
+        let partners = vec![PartnerFile { name: "h.toml".into(), text: text(second) }];
+        Policy::load(PolicyFiles { partners, tokens: Vec::new() })
+    };
+    let policy = load("urn:oid:2").unwrap_or_else(|faults| panic!("{faults:?}"));
+    let lis = policy.clients.iter().find(|client| client.id.as_str() == "lis").unwrap();
+    assert_eq!(
+        (&lis.closed[..], &lis.settings.domains[..]),
+        (&["urn:oid:1".to_owned()][..], &["urn:oid:2".to_owned()][..])
+    );
+    let Err(faults) = load("urn:oid:1") else { panic!("a domain with two sources is refused") };
+    assert!(faults[0].to_string().contains("belongs to two clients"), "{}", faults[0]);
+    assert!(load("").is_err());
+}

@@ -81,6 +81,7 @@ impl Reader<'_> {
             }
             Route::UpdateWhere(kind) => {
                 let query = self.condition(*kind, &sent.criteria)?;
+                self.own_domain(*kind, &query)?;
                 Ok(Operation::UpdateWhere { kind: *kind, query, content: writable(sent.content)? })
             }
             Route::Patch(key) => {
@@ -89,13 +90,18 @@ impl Reader<'_> {
             }
             Route::PatchWhere(kind) => {
                 let query = self.condition(*kind, &sent.criteria)?;
+                self.own_domain(*kind, &query)?;
                 Ok(Operation::PatchWhere { query, patch: patch(sent.content)? })
             }
             Route::Delete(key) => {
                 self.need_if_match(if_match)?;
                 Ok(Operation::Delete { key: key.clone(), if_match })
             }
-            Route::DeleteWhere(kind) => Ok(Operation::DeleteWhere { query: self.condition(*kind, &sent.criteria)? }),
+            Route::DeleteWhere(kind) => {
+                let query = self.condition(*kind, &sent.criteria)?;
+                self.own_domain(*kind, &query)?;
+                Ok(Operation::DeleteWhere { query })
+            }
             Route::Read(key) => Ok(Operation::Read { key: key.clone(), version: None }),
             Route::Vread(key, version) => Ok(Operation::Read { key: key.clone(), version: Some(*version) }),
             Route::Search(Some(kind)) => self.search(*kind, &sent.criteria),
@@ -109,6 +115,22 @@ impl Reader<'_> {
             None => None,
         };
         Ok(Operation::Create { kind, content: writable(sent.content)?, if_none_exist })
+    }
+
+    /// A source feeds its own domain: who is registered as the source of domains names one of them where it writes a Patient by number
+    /// (IHE PIXm, ITI-104).
+    fn own_domain(&self, kind: ResourceType, query: &Query) -> Result<(), Error> {
+        let own = &self.settings.domains;
+        if own.is_empty() || kind != ResourceType::PATIENT {
+            return Ok(());
+        }
+        let asked = query
+            .self_pairs()
+            .iter()
+            .filter(|(name, _)| name == "identifier")
+            .filter_map(|(_, value)| value.split_once('|'));
+        let foreign = asked.map(|(system, _)| system).any(|system| !self.exchange.same_authority(system, own));
+        if foreign { Err(Error::Forbidden) } else { Ok(()) }
     }
 
     /// A condition is a question: who may not search may not ask it.

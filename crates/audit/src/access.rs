@@ -4,6 +4,7 @@
 //! this module is a statement, and the record repeats it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::clock::{Clock, Random};
 
@@ -287,6 +288,8 @@ pub struct Decision {
 pub struct Reach {
     /// What is granted; one matching grant is enough.
     pub grants: Vec<Grant>,
+    /// Systems of patient numbers that only another client gives or takes away.
+    pub closed: Arc<[String]>,
 }
 
 impl Reach {

@@ -126,7 +126,10 @@ pub(crate) fn who(interaction: Interaction) -> Access {
         }),
         purpose: Purpose { codes: vec!["TREAT".to_owned()], ..Purpose::default() },
         decision: Decision { permit: true, rules: vec!["ward-read".to_owned()], ..Decision::default() },
-        reach: Reach { grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }] },
+        reach: Reach {
+            grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }],
+            ..Reach::default()
+        },
         query: Some("GET /Observation?patient=p1".to_owned()),
         message: None,
         trace: None,

@@ -8,6 +8,7 @@
 mod apply;
 mod commit;
 mod document;
+mod domains;
 mod error;
 mod ingest;
 pub mod issues;

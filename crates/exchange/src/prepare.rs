@@ -278,6 +278,7 @@ impl<'w> Work<'w> {
     /// New content in place of a version. It keeps the time of that version's event: messages of older events stay held back.
     fn rewrite(&mut self, current: &Version, content: Value<'static>) -> Result<Plan, Error> {
         self.may(Right::Update, current.key.kind, &current.patients)?;
+        self.exchange.may_give_numbers(self.permit, Some(current), Some(&content))?;
         let plan = self.write(current.key.clone(), How::Update, Expect::Version(current.version), content)?;
         if let (Plan::Put(_), Some(put)) = (&plan, self.puts.last_mut()) {
             put.event_time = current.event_time;
@@ -292,6 +293,7 @@ impl<'w> Work<'w> {
             None => Ok(Plan::Nothing),
             Some(current) => {
                 self.may(Right::Delete, key.kind, &current.patients)?;
+                self.exchange.may_give_numbers(self.permit, Some(&current), None)?;
                 self.push(Put::delete(key, Expect::Version(current.version)))
             }
         }
@@ -313,6 +315,9 @@ impl<'w> Work<'w> {
     ) -> Result<Plan, Error> {
         if content.resource_type() != Some(key.kind.as_str()) {
             return Err(Error::Invalid(vec![other_type(key.kind)]));
+        }
+        if expect == Expect::Absent {
+            self.exchange.may_give_numbers(self.permit, None, Some(&content))?;
         }
         self.resolve_references(&mut content)?;
         let issues = validate::validate(&content, &validate::Options::default());

@@ -225,7 +225,10 @@ impl Site {
             user: None,
             purpose: Purpose { codes: vec!["HOPERAT".to_owned()], ..Purpose::default() },
             decision: Decision { permit: true, rules: vec!["node".to_owned()], ..Decision::default() },
-            reach: Reach { grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }] },
+            reach: Reach {
+                grants: vec![Grant { resource: "*".to_owned(), rights: Rights::ALL, patient: None }],
+                ..Reach::default()
+            },
             query: None,
             message: None,
             trace: None,

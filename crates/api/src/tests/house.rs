@@ -308,7 +308,7 @@ fn link() -> Link {
 }
 
 fn policy() -> Policy {
-    let tokens = ["his.token", "reader.token", "ward.token", "batch.token"];
+    let tokens = ["his.token", "reader.token", "ward.token", "batch.token", "red.token", "blue.token"];
     let tokens = tokens.map(|name| TokenFile { name: name.into(), bytes: token_text(name).into_bytes() });
     let partners = vec![PartnerFile { name: "test.toml".into(), text: POLICY.into() }];
     Policy::load(PolicyFiles { partners, tokens: tokens.to_vec() }).unwrap_or_else(|faults| panic!("{faults:?}"))
@@ -357,6 +357,20 @@ token_files = ["batch.token"]
 scopes = "system/Observation.cu"
 default_purpose = "TREAT"
 if_match_required = true
+
+[[client]]
+id = "red"
+token_files = ["red.token"]
+scopes = "system/*.cruds"
+default_purpose = "TREAT"
+domains = ["urn:oid:1.3.6.1.4.1.21367.13.20.1000"]
+
+[[client]]
+id = "blue"
+token_files = ["blue.token"]
+scopes = "system/*.cruds"
+default_purpose = "TREAT"
+domains = ["urn:oid:1.3.6.1.4.1.21367.13.20.2000"]
 
 [[allow]]
 client = "his"

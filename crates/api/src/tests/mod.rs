@@ -2,6 +2,7 @@
 
 mod bundles;
 mod claims;
+mod feeding;
 mod house;
 mod reading;
 mod recording;

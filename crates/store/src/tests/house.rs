@@ -247,7 +247,7 @@ pub(super) fn access(interaction: Interaction, grants: Vec<Grant>) -> Access {
         user: None,
         purpose: Purpose::default(),
         decision: Decision { permit: true, ..Decision::default() },
-        reach: Reach { grants },
+        reach: Reach { grants, ..Reach::default() },
         query: None,
         message: None,
         trace: None,
