@@ -1,5 +1,6 @@
 //! Names of people: prepared once a record, compared surname with surname and given name with given name.
 
+mod foreign;
 mod han;
 mod level;
 mod skeleton;
@@ -143,17 +144,22 @@ pub fn compare(a: &Name, b: &Name) -> NameLevel {
         (Body::Nothing, _) | (_, Body::Nothing) => spelled(a, b),
         (Body::Han(one), Body::Han(other)) => against(han::compare(one, other), a, b),
         (Body::Dotted(one) | Body::Han(one), Body::Dotted(other) | Body::Han(other)) => {
-            against(han::compare_foreign(one, other), a, b)
+            against(foreign::compare(one, other), a, b)
         }
     }
 }
 
-/// The best of what can be compared by sound.
+/// The best of what can be compared by sound: characters with letters, or letters with letters where neither side has characters.
 fn spelled(a: &Name, b: &Name) -> NameLevel {
-    let words = a.letters.as_deref().zip(b.letters.as_deref()).map(|(one, other)| words::compare(one, other));
     let crossed = a.written().zip(b.letters.as_deref()).map(|(one, other)| spelled::compare(one, other));
     let back = b.written().zip(a.letters.as_deref()).map(|(one, other)| spelled::compare(one, other));
-    [words, crossed, back].into_iter().flatten().min().unwrap_or(NameLevel::MISSING)
+    let by_sound = crossed.into_iter().chain(back).min();
+    if by_sound.is_some_and(NameLevel::is_same_sound) {
+        return by_sound.unwrap_or(NameLevel::MISSING);
+    }
+    let words = a.letters.as_deref().zip(b.letters.as_deref()).map(|(one, other)| words::compare(one, other));
+    let words = words.map(|level| if by_sound.is_some() { level.of_stated_pinyin() } else { level });
+    words.into_iter().chain(by_sound).min().unwrap_or(NameLevel::MISSING)
 }
 
 /// A stated pinyin that agrees says that different characters are slips of writing.
@@ -243,12 +249,19 @@ mod tests {
             ("吐尔逊·肉孜", "吐尔逊", P::Cut),
             ("艾力·肉孜", "艾力", P::Cut),
             ("阿依古丽·玉素甫", "玉素甫·阿依古丽", P::Turned),
-            ("阿依古丽·吐尔逊", "阿衣古丽·吐逊", P::PartNear),
+            ("阿依古丽·吐尔逊", "阿衣古丽·吐逊", P::Transliterated),
+            ("阿依古丽·吐尔洪", "阿依古丽·吐洪", P::PartNear),
+            ("迪丽努尔·肉孜", "DILNUR^ROZI", P::Consonants),
+            ("王頔", "王由页", P::GivenRare),
+            ("尉迟苑", "尉迟", P::GivenDropped),
+            ("欧阳畅心", "OU^YANGCHANGXIN", P::PinyinReading),
+            ("KIM Anna", "KM Anna", P::LettersNear),
+            ("LI^WEI", "LIU^WEI", P::LettersSurnameDifferent),
             ("吐尔逊·肉孜", "TURSUN^ROZI", P::Consonants),
             ("KHAN Carlos", "Carlos KHAN", P::Turned),
             ("KIM Aung", "KIM,AUNG", P::LettersSame),
             ("MÜLLER Anna", "MULLER^ANNA", P::LettersSame),
-            ("PETROVA Olga", "PETRVA Olga", P::PinyinNear),
+            ("PETROVA Olga", "PETRVA Olga", P::LettersNear),
             ("王伟", "", P::Missing),
             ("无名氏", "无名氏", P::NoNameSame),
             ("王芳之子", "王芳", P::NoName),

@@ -15,6 +15,12 @@ pub(crate) fn twins(a: char, b: char) -> bool {
     holds(&TWINS, a, b)
 }
 
+/// The parts that stand for a rare character where it cannot be written.
+pub(crate) fn parts(rare: char) -> Option<&'static [char]> {
+    let at = SPLITS.binary_search_by_key(&rare, |(known, _)| *known).ok()?;
+    Some(&SPLITS[at].1)
+}
+
 fn holds(pairs: &[(char, char)], a: char, b: char) -> bool {
     pairs.binary_search(&if a < b { (a, b) } else { (b, a) }).is_ok()
 }
@@ -32,3 +38,11 @@ fn pairs(table: &'static str) -> Vec<(char, char)> {
 
 static LOOK_ALIKES: LazyLock<Vec<(char, char)>> = LazyLock::new(|| pairs(include_str!("../data/look-alikes.tsv")));
 static TWINS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| pairs(include_str!("../data/twins.tsv")));
+static SPLITS: LazyLock<Vec<(char, Box<[char]>)>> = LazyLock::new(|| {
+    let rare = |(rare, parts): (&'static str, &'static str)| {
+        Some((simplify(rare.chars().next()?), parts.chars().map(simplify).collect()))
+    };
+    let mut splits: Vec<(char, Box<[char]>)> = rows(include_str!("../data/splits.tsv")).filter_map(rare).collect();
+    splits.sort_unstable();
+    splits
+});

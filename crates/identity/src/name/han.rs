@@ -1,5 +1,6 @@
 //! Names in Chinese characters: surname and given name, or the parts of a name of another language.
 
+use super::foreign::Foreign;
 use super::level::{Level, NameLevel, NamePattern};
 use super::{Hash64, skeleton};
 use crate::readings::{self, Readings};
@@ -11,7 +12,7 @@ use crate::text::{is_blank, is_dot, is_han, is_hole, simplify};
 pub(super) struct Glyph {
     written: char,
     /// The simplified form.
-    folded: char,
+    pub(super) folded: char,
     pub(super) readings: Readings,
 }
 
@@ -30,11 +31,11 @@ impl Glyph {
         self.folded == HOLE
     }
 
-    fn is(self, other: Glyph) -> bool {
+    pub(super) fn is(self, other: Glyph) -> bool {
         self.folded == other.folded && self.folded != HOLE && self.folded != SPELLED
     }
 
-    fn level(self, other: Glyph) -> Level {
+    pub(super) fn level(self, other: Glyph) -> Level {
         if self.is(other) {
             return if self.written == other.written { Level::Same } else { Level::Variant };
         }
@@ -64,9 +65,8 @@ pub(super) struct Written {
     pub(super) glyphs: Box<[Glyph]>,
     /// How many characters the first part has: the surname, or the own name of another language; all where no division is known.
     pub(super) split: u8,
-    foreign: bool,
-    /// The consonants, for names of other languages.
-    pub(super) skeleton: u64,
+    /// What is known of a name of another language.
+    pub(super) foreign: Option<Foreign>,
 }
 
 /// The most characters of a name that are compared; what stands behind them is left out.
@@ -79,20 +79,15 @@ impl Written {
             return None;
         }
         let (glyphs, parted) = glyphs(cleaned);
-        let foreign = is_foreign(&glyphs, parted);
-        let mut written = Written { split: 0, foreign, skeleton: 0, glyphs: glyphs.into_boxed_slice() };
-        if foreign {
-            written.split = u8::try_from(parted.map_or(written.glyphs.len(), |parted| parted.0)).unwrap_or(u8::MAX);
-            written.skeleton = skeleton::of_glyphs(&written.glyphs);
-        } else {
-            written.split = written.divide();
-        }
+        let foreign = is_foreign(&glyphs, parted).then(|| Foreign::of(&glyphs, parted.map(|(at, _)| at)));
+        let mut written = Written { split: 0, foreign, glyphs: glyphs.into_boxed_slice() };
+        written.split = foreign.map_or_else(|| written.divide(), |foreign| foreign.split);
         Some(written)
     }
 
     /// Whether this is a name of another language.
     pub(super) fn is_foreign(&self) -> bool {
-        self.foreign
+        self.foreign.is_some()
     }
 
     /// Finds the surname and gives its characters the readings that they have in surnames.
@@ -138,8 +133,8 @@ impl Written {
     /// The keys of the sound by every reading of the first character and the first readings of the others, then by the usual reading of the
     /// first and every other reading of one of the others.
     pub(super) fn sound_hashes(&self, give: &mut impl FnMut(u64)) {
-        if self.foreign {
-            give(skeleton::key(self.skeleton));
+        if let Some(foreign) = self.foreign {
+            give(skeleton::key(foreign.skeleton));
             return;
         }
         for (at, glyph) in self.glyphs.iter().enumerate() {
@@ -210,6 +205,9 @@ pub(super) fn compare(a: &Written, b: &Written) -> NameLevel {
         return joined(surname, given);
     }
     let (short, long) = if a_all.len() < b_all.len() { (a, b) } else { (b, a) };
+    if is_equal(&short.glyphs, long.first()) {
+        return joined(Level::Same, Level::Dropped);
+    }
     if long.glyphs.len() == short.glyphs.len() + 1
         && long.split > short.split
         && is_dropped(short.first(), long.first())
@@ -229,6 +227,7 @@ fn part(a: &[Glyph], b: &[Glyph]) -> Level {
         let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
         return match (short.len(), long.len() - short.len()) {
             (0, _) => Level::Missing,
+            _ if is_split(short, long) => Level::Rare,
             (_, 1) if is_dropped(short, long) => Level::Dropped,
             _ if short.iter().any(|glyph| long.iter().any(|other| glyph.is(*other))) => Level::Partial,
             _ => Level::Different,
@@ -261,7 +260,7 @@ fn is_swapped(a: &[Glyph], b: &[Glyph]) -> bool {
     at + 1 < a.len() && a[at].is(b[at + 1]) && a[at + 1].is(b[at]) && is_equal(&a[at + 2..], &b[at + 2..])
 }
 
-fn is_equal(a: &[Glyph], b: &[Glyph]) -> bool {
+pub(super) fn is_equal(a: &[Glyph], b: &[Glyph]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(one, other)| one.is(*other))
 }
 
@@ -269,6 +268,18 @@ fn is_equal(a: &[Glyph], b: &[Glyph]) -> bool {
 fn is_dropped(short: &[Glyph], long: &[Glyph]) -> bool {
     let same = short.iter().zip(long).take_while(|(one, other)| one.is(**other)).count();
     !short.is_empty() && is_equal(&short[same..], &long[same + 1..])
+}
+
+/// Whether a rare character of the short part stands as its parts in the long one: 王頔 as 王由页.
+fn is_split(short: &[Glyph], long: &[Glyph]) -> bool {
+    let same = short.iter().zip(long).take_while(|(one, other)| one.is(**other)).count();
+    let Some(rare) = short.get(same) else { return false };
+    shapes::parts(rare.folded).is_some_and(|parts| {
+        let end = same + parts.len();
+        end <= long.len()
+            && long[same..end].iter().zip(parts).all(|(glyph, part)| glyph.folded == *part)
+            && is_equal(&short[same + 1..], &long[end..])
+    })
 }
 
 /// Whether the surname of one stands behind its given name in the other.
@@ -303,91 +314,4 @@ fn joined(surname: Level, given: Level) -> NameLevel {
         _ => NamePattern::BothNear,
     };
     NameLevel::new(pattern, surname, given)
-}
-
-/// Compares names of other languages: own name with own name, father's name with father's name.
-pub(super) fn compare_foreign(a: &Written, b: &Written) -> NameLevel {
-    let (own_a, father_a, own_b, father_b) = (own(a), father(a), own(b), father(b));
-    if father_a.is_empty() != father_b.is_empty() || (father_a.is_empty() && father_b.is_empty()) {
-        return one_parted(a, b);
-    }
-    let (own, father) = (foreign_part(own_a, own_b), foreign_part(father_a, father_b));
-    if own == Level::Different || father == Level::Different {
-        let turned = foreign_part(own_a, father_b).max(foreign_part(father_a, own_b));
-        if turned <= Level::Homophone {
-            return NameLevel::new(NamePattern::Turned, Level::Swapped, Level::Swapped);
-        }
-    }
-    let pattern = match (own, father) {
-        (Level::Same, Level::Same) => NamePattern::Same,
-        (Level::Same | Level::Variant, Level::Same | Level::Variant) => NamePattern::Variant,
-        (Level::Different, Level::Different) => NamePattern::Different,
-        (_, Level::Different) => NamePattern::SurnameDifferent,
-        (Level::Different, _) => NamePattern::GivenDifferent,
-        (Level::Near, Level::Near) => NamePattern::BothNear,
-        (Level::Near, _) | (_, Level::Near) => NamePattern::PartNear,
-        _ => NamePattern::Transliterated,
-    };
-    NameLevel::new(pattern, father, own)
-}
-
-fn own(written: &Written) -> &[Glyph] {
-    if written.foreign { written.first() } else { &written.glyphs }
-}
-
-fn father(written: &Written) -> &[Glyph] {
-    if written.foreign { written.rest() } else { &[] }
-}
-
-/// Where one side is not divided, its characters are those of the other without the dot, or its own name alone.
-fn one_parted(a: &Written, b: &Written) -> NameLevel {
-    let whole = foreign_part(&a.glyphs, &b.glyphs);
-    let (short, long) = if father(a).is_empty() { (a, b) } else { (b, a) };
-    let pattern = match whole {
-        Level::Same => NamePattern::Same,
-        Level::Variant => NamePattern::Variant,
-        Level::Homophone => NamePattern::Transliterated,
-        Level::Near if short.glyphs.len() > long.first().len() + 1 => NamePattern::PartNear,
-        _ => {
-            let own = foreign_part(&short.glyphs, long.first());
-            if own <= Level::Homophone && !father(long).is_empty() {
-                return NameLevel::new(NamePattern::Cut, Level::Cut, own);
-            }
-            if whole == Level::Near { NamePattern::PartNear } else { NamePattern::Different }
-        }
-    };
-    NameLevel::new(pattern, whole, whole)
-}
-
-/// The level of one part of a name of another language: characters of the same sound are another transliteration, one syllable more, less
-/// or other in three is near.
-fn foreign_part(a: &[Glyph], b: &[Glyph]) -> Level {
-    if a.len() == b.len() {
-        let worst = a.iter().zip(b).map(|(one, other)| one.level(*other)).max().unwrap_or(Level::Missing);
-        if worst <= Level::Homophone {
-            return worst;
-        }
-    }
-    let longer = a.len().max(b.len());
-    let steps = steps(a, b);
-    if longer >= 3 && steps * 3 <= longer + 1 && steps <= 3 { Level::Near } else { Level::Different }
-}
-
-/// The edit distance of two parts, characters of one sound being one; parts are at most [`GLYPHS_MAX`] long.
-fn steps(a: &[Glyph], b: &[Glyph]) -> usize {
-    let mut row = [0_usize; GLYPHS_MAX + 1];
-    for (at, cell) in row.iter_mut().enumerate() {
-        *cell = at;
-    }
-    for (i, one) in a.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let differs = usize::from(one.level(*other) > Level::Homophone);
-            let best = (corner + differs).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = row[j + 1];
-            row[j + 1] = best;
-        }
-    }
-    row[b.len()]
 }

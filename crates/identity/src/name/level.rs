@@ -129,6 +129,12 @@ patterns! {
     PinyinDropped "pinyin-dropped" "a syllable of the given name missing" "名拼音缺一音节" Near,
     /// By pinyin one letter differs.
     PinyinNear "pinyin-near" "pinyin differs by a letter" "拼音差一字母" Near,
+    /// In letters the given name is changed over.
+    LettersSwapped "letters-swapped" "letters of the given name changed over" "名字母颠倒" Near,
+    /// In letters a part of the given name is missing.
+    LettersDropped "letters-dropped" "a part of the given name missing" "名缺一部分" Near,
+    /// In letters one letter differs.
+    LettersNear "letters-near" "a letter differs" "差一字母" Near,
     /// The surname is the same, the given name shares a character.
     GivenPartial "given-partial" "same surname, one character of the given name the same" "同姓且名有一字相同" Apart,
     /// The surname is the same, the given name differs.
@@ -145,6 +151,12 @@ patterns! {
     PinyinSurnameDifferent "pinyin-surname-different" "same pinyin of the given name only" "仅名拼音相同" Apart,
     /// Different by pinyin.
     PinyinDifferent "pinyin-different" "other pinyin" "拼音不同" Apart,
+    /// In letters the surname is the same, the given name differs.
+    LettersGivenDifferent "letters-given-different" "same letters of the surname only" "仅姓字母相同" Apart,
+    /// In letters the given name is the same, the surname differs.
+    LettersSurnameDifferent "letters-surname-different" "same letters of the given name only" "仅名字母相同" Apart,
+    /// Different in letters.
+    LettersDifferent "letters-different" "other letters" "字母不同" Apart,
     /// Different.
     Different "different" "different" "不同" Apart,
     /// Placeholders or newborns of the same words.
@@ -171,6 +183,21 @@ impl NameLevel {
     pub(super) fn of_no_name(same: bool) -> NameLevel {
         let pattern = if same { NamePattern::NoNameSame } else { NamePattern::NoName };
         NameLevel { pattern, surname: Level::Missing, given: Level::Missing }
+    }
+
+    /// Letters that are compared where characters stand too are pinyin.
+    pub(super) fn of_stated_pinyin(self) -> NameLevel {
+        let pattern = match self.pattern {
+            NamePattern::LettersSame | NamePattern::Turned => NamePattern::PinyinReading,
+            NamePattern::LettersSwapped => NamePattern::PinyinSwapped,
+            NamePattern::LettersDropped => NamePattern::PinyinDropped,
+            NamePattern::LettersNear => NamePattern::PinyinNear,
+            NamePattern::LettersGivenDifferent => NamePattern::PinyinGivenDifferent,
+            NamePattern::LettersSurnameDifferent => NamePattern::PinyinSurnameDifferent,
+            NamePattern::LettersDifferent => NamePattern::PinyinDifferent,
+            other => other,
+        };
+        NameLevel { pattern, ..self }
     }
 
     /// A dense number below [`NameLevel::COUNT`] for tables of weights; model files name the code instead.

@@ -17,7 +17,14 @@ pub(super) fn compare(written: &Written, words: &Words) -> NameLevel {
         return whole(written, words);
     }
     let straight = parts(written, words.word(0), words.between(1, count));
-    if words.is_surname_first() || straight.is_same_sound() {
+    if straight.is_same_sound() {
+        return straight;
+    }
+    // Who spells without knowing surnames divides behind the first character: `OU^YANGNA`.
+    if part(&written.glyphs, words.all()) <= Level::Reading {
+        return NameLevel::new(NamePattern::PinyinReading, Level::Reading, Level::Reading);
+    }
+    if words.is_surname_first() {
         return straight;
     }
     straight.min(parts(written, words.word(count - 1), words.between(0, count - 1)))
@@ -61,8 +68,8 @@ fn foreign(written: &Written, words: &Words) -> NameLevel {
     if sound.is_same_sound() {
         return sound;
     }
-    let pattern =
-        if written.skeleton == words.skeleton { NamePattern::Consonants } else { NamePattern::PinyinDifferent };
+    let skeleton = written.foreign.map(|foreign| foreign.skeleton);
+    let pattern = if skeleton == Some(words.skeleton) { NamePattern::Consonants } else { NamePattern::PinyinDifferent };
     let level = if pattern == NamePattern::Consonants { Level::Homophone } else { Level::Different };
     NameLevel::new(pattern, level, level)
 }
@@ -88,7 +95,9 @@ fn part(glyphs: &[Glyph], letters: &[u8]) -> Level {
         [_, rest @ ..] if !rest.is_empty() && (reads(rest, letters) || reads(&glyphs[..glyphs.len() - 1], letters)) => {
             Level::Dropped
         }
-        _ if words::is_near(usual, letters) => Level::Near,
+        _ if letters.len() > 3 && words::is_near(usual, letters) && !words::are_syllables(usual, letters) => {
+            Level::Near
+        }
         [one] if letters.len() > 3 && is_syllable_more(*one, letters) => Level::Dropped,
         _ => Level::Different,
     }

@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::level::{Level, NameLevel, NamePattern};
 use super::{Hash64, skeleton};
+use crate::readings::Readings;
 
 /// The words of a name in capital letters of ASCII, without accents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,9 @@ impl Words {
         let mut fixed = [last; WORDS_MAX];
         fixed[..count].copy_from_slice(&ends[..count]);
         fixed[count - 1] = last;
-        let skeleton = skeleton::of_letters(letters.iter().copied());
+        let parted = |at: usize| ends.iter().any(|end| usize::from(*end) == at).then_some(b' ');
+        let skeleton = letters.iter().enumerate().flat_map(|(at, letter)| parted(at).into_iter().chain([*letter]));
+        let skeleton = skeleton::of_letters(skeleton);
         let count = u8::try_from(count).unwrap_or(u8::MAX);
         Some(Words { letters: letters.into_boxed_slice(), ends: fixed, count, surname_first, skeleton })
     }
@@ -153,20 +156,20 @@ fn single(a: &Words, b: &Words) -> NameLevel {
     if cut && long.count() > 1 {
         return NameLevel::new(NamePattern::Cut, Level::Cut, Level::Same);
     }
-    NameLevel::new(NamePattern::Different, Level::Different, Level::Different)
+    NameLevel::new(NamePattern::LettersDifferent, Level::Different, Level::Different)
 }
 
 fn joined(surname: Level, given: Level) -> NamePattern {
     match (surname, given) {
         (Level::Same, Level::Same) => NamePattern::LettersSame,
         (Level::Near, Level::Near) => NamePattern::BothNear,
-        (Level::Same, Level::Near) | (Level::Near, Level::Same) => NamePattern::PinyinNear,
-        (Level::Same, Level::Swapped) => NamePattern::PinyinSwapped,
-        (Level::Same, Level::Dropped) => NamePattern::PinyinDropped,
+        (Level::Same, Level::Near) | (Level::Near, Level::Same) => NamePattern::LettersNear,
+        (Level::Same, Level::Swapped) => NamePattern::LettersSwapped,
+        (Level::Same, Level::Dropped) => NamePattern::LettersDropped,
         (Level::Same, Level::Cut) => NamePattern::Cut,
-        (Level::Same | Level::Near, _) => NamePattern::PinyinGivenDifferent,
-        (_, Level::Same | Level::Near) => NamePattern::PinyinSurnameDifferent,
-        _ => NamePattern::PinyinDifferent,
+        (Level::Same | Level::Near, _) => NamePattern::LettersGivenDifferent,
+        (_, Level::Same | Level::Near) => NamePattern::LettersSurnameDifferent,
+        _ => NamePattern::LettersDifferent,
     }
 }
 
@@ -179,7 +182,7 @@ fn word(a: &[u8], b: &[u8]) -> Level {
     if short.is_empty() {
         return Level::Missing;
     }
-    if is_near(short, long) {
+    if is_near(short, long) && !are_syllables(short, long) {
         Level::Near
     } else if short.len() == 1 && short[0] == long[0] {
         Level::Cut
@@ -192,15 +195,21 @@ fn word(a: &[u8], b: &[u8]) -> Level {
     }
 }
 
+/// LI and LIU are two surnames, not one with a slip.
+pub(super) fn are_syllables(a: &[u8], b: &[u8]) -> bool {
+    let is_syllable = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| Readings::spelled(word).is_some());
+    is_syllable(a) && is_syllable(b)
+}
+
 /// Two syllables in the other order: `LIJIE` and `JIELI`.
 fn is_rotated(a: &[u8], b: &[u8]) -> bool {
     a.len() >= 4 && (2..=a.len() - 2).any(|at| a[at..] == b[..a.len() - at] && a[..at] == b[a.len() - at..])
 }
 
-/// One letter more, less, other, or two neighbours changed over, in words of at least four letters.
+/// One letter more, less, other, or two neighbours changed over, in words of at least three letters.
 pub(super) fn is_near(a: &[u8], b: &[u8]) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    if long.len() < 4 || long.len() - short.len() > 1 {
+    if long.len() < 3 || long.len() - short.len() > 1 {
         return false;
     }
     let head = short.iter().zip(long).take_while(|(one, other)| one == other).count();
