@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,12 @@ use dukou_store::model::Model;
 
 use super::contest::Contest;
 use super::rows::Rows;
+
+/// The model that is shipped.
+pub(crate) static MODEL: LazyLock<Arc<dukou_exchange::Model>> = LazyLock::new(|| {
+    let text = include_str!("../../mappings/identity/model.toml");
+    Arc::new(dukou_exchange::Model::load("model.toml", text).unwrap())
+});
 
 /// What outlives a restart: time, randomness, maps and the count of requests.
 #[derive(Clone)]
@@ -99,10 +105,25 @@ impl Node {
             integrity: Integrity::Enforce,
             reported: ReportedPolicy::default(),
             systems: Arc::default(),
+            model: Arc::clone(&MODEL),
             limits: Limits::default(),
         };
         let exchange = Exchange::new(contest.clone(), Arc::clone(&ground.program), surroundings);
-        Ok(Node { ledger, gate, store, model, contest, exchange, ground: ground.clone() })
+        let node = Node { ledger, gate, store, model, contest, exchange, ground: ground.clone() };
+        node.load_people()?;
+        Ok(node)
+    }
+
+    /// Builds what is derived from the store, before any door opens.
+    fn load_people(&self) -> Result<(), String> {
+        let loaded = self.ask("dukou", Interaction::Operation("load-people"), Cut::Never, |exchange, permit| {
+            Ok(Settled::Unchanged(permit.without_patient_data(exchange.load_people(permit, 1)?)))
+        });
+        match loaded {
+            Some(Left { answer: Ok(_), .. }) => Ok(()),
+            Some(Left { answer: Err(error), .. }) => Err(error.to_string()),
+            None => Err("the gate is closed".to_owned()),
+        }
     }
 
     /// Whether a write failed somewhere, so that the process has to end.

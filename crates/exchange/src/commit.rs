@@ -9,6 +9,11 @@ impl Exchange {
     /// Does a batch as a whole or not at all. When this returns, the batch is durable and whatever is derived from it knows of it, so
     /// that no answer to an acknowledged write can come from before it.
     pub(crate) fn commit(&self, permit: &Permit<'_>, batch: Batch) -> Result<Settled<Outcome>, store::Error> {
-        self.store.commit(permit, batch)
+        let deciding = self.people.deciding(&batch)?;
+        let settled = self.store.commit(permit, batch)?;
+        Ok(settled.map(|outcome| {
+            self.people.follow(&outcome, deciding);
+            outcome
+        }))
     }
 }

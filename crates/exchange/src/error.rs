@@ -97,6 +97,9 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// The identity journal holds an entry that this release cannot read.
+    #[error("reading the identity journal")]
+    Journal(#[source] dukou_identity::EntryError),
     /// The store cannot answer now: full, stopping or broken. The doors give their constant answer.
     #[error("using the store")]
     Unavailable(#[source] store::Error),
@@ -117,7 +120,7 @@ impl Error {
     /// The one place where it is decided whether trying again can help.
     pub fn disposition(&self) -> Disposition {
         match self {
-            Error::Unavailable(_) | Error::Contended { .. } => Disposition::Retry,
+            Error::Unavailable(_) | Error::Journal(_) | Error::Contended { .. } => Disposition::Retry,
             Error::Entry { source, .. } => source.disposition(),
             Error::MissingReference { .. } | Error::Duplicate | Error::SeveralMatches { .. } => Disposition::Park,
             _ => Disposition::Reject,

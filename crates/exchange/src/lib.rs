@@ -13,6 +13,7 @@ mod error;
 mod ingest;
 pub mod issues;
 mod patch;
+mod people;
 mod prepare;
 mod read;
 mod reported;
@@ -28,7 +29,7 @@ use dukou_mapping::Program;
 use dukou_store::Store;
 
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};
-pub use dukou_identity::Systems;
+pub use dukou_identity::{Model, Systems};
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
     SearchLimits, Version,
@@ -36,6 +37,7 @@ pub use dukou_store::{
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use patch::Patch;
+pub use people::People;
 pub use reported::{OnReported, ReportedPolicy};
 pub use review::{Decided, ReviewAction};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
@@ -46,6 +48,7 @@ pub struct Exchange {
     program: Arc<ArcSwap<Program>>,
     surroundings: Surroundings,
     counters: reported::ReportedCounters,
+    people: People,
 }
 
 /// Everything from outside that the use cases need: no globals, no environment.
@@ -69,6 +72,8 @@ pub struct Surroundings {
     pub reported: ReportedPolicy,
     /// The authorities of patient numbers and their aliases.
     pub systems: Arc<Systems>,
+    /// How records are compared.
+    pub model: Arc<Model>,
     /// Numbers on what can grow.
     pub limits: Limits,
 }
@@ -90,7 +95,8 @@ impl Exchange {
     /// The use cases over a store and a set of maps. The maps may be swapped whole while messages are in flight: each message runs on
     /// those it began with.
     pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
-        Exchange { store, program, surroundings, counters: reported::ReportedCounters::default() }
+        let people = People::new(&surroundings);
+        Exchange { store, program, surroundings, counters: reported::ReportedCounters::default(), people }
     }
 
     /// What this exchange was given from outside.

@@ -13,6 +13,7 @@ mod http;
 mod line;
 mod maps;
 mod mllp;
+mod people;
 mod reload;
 mod serve;
 mod site;

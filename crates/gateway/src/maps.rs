@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dukou_identity::Systems;
+use dukou_identity::{Model, ModelError, Systems};
 use dukou_mapping::{Diagnostic, DiagnosticSeverity, Program, SourceFile};
 use dukou_terminology::Tables;
 
@@ -185,6 +185,19 @@ impl MapFiles {
         let (tables, _) = Tables::load_sound(codes);
         Systems::load(&self.identity("systems.toml"), &tables)
             .map_err(|fault| MapError::Faults(vec![fault.to_string()]))
+    }
+
+    /// The model by which records of patients are compared.
+    pub(crate) fn model(&self) -> Result<Model, MapError> {
+        // The last one stands: an overlay's takes the place of the base.
+        let Some((name, text)) = self.identity("model.toml").pop() else {
+            return Err(MapError::Faults(vec!["identity/model.toml: there is no model".to_owned()]));
+        };
+        let told = |error: ModelError| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            MapError::Faults(vec![format!("{error}{cause}")])
+        };
+        Model::load(&name, &text).map_err(told)
     }
 
     /// Compiles them: the program, or every finding of every file in the order of files and lines.

@@ -16,7 +16,7 @@ use dukou_audit::{
 };
 use dukou_exchange::{Exchange, Integrity, Limits, Link, Surroundings};
 use dukou_fhir::{Instant, Offset, search};
-use dukou_identity::Systems;
+use dukou_identity::{Model, Systems};
 use dukou_mapping::Program;
 use dukou_store::Store;
 use dukou_store::sqlite::{self, Sqlite};
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
+use crate::people;
 use crate::reload::Plans;
 use crate::tls::refuse_open_key;
 
@@ -101,6 +102,9 @@ pub(crate) enum SiteError {
     /// A token file can be read by others.
     #[error("token file {} can be read by others: chmod 600 it and replace the token", .0.display())]
     TokenReadable(PathBuf),
+    /// The index of people cannot be built.
+    #[error("building the index of people from what is stored")]
+    People(#[source] dukou_exchange::Error),
     /// The first record of this start could not be made.
     #[error("recording the start: the ledger is closed")]
     Record,
@@ -118,6 +122,7 @@ impl Site {
         let maps = MapFiles::of(&config.maps, Some(&config.node.site))?;
         let program = maps.compile()?;
         let systems = Arc::new(maps.systems()?);
+        let model = Arc::new(maps.model()?);
         let policy = load_policy(&config.node.partners)?;
         let audit = data.join("audit");
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
@@ -128,7 +133,7 @@ impl Site {
         complete(&mut ledger, &store, last_jseq)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let program = Arc::new(ArcSwap::from_pointee(program));
-        let surroundings = surroundings(config, zone, &clock, &random, systems);
+        let surroundings = surroundings(config, zone, &clock, &random, systems, model);
         let exchange = Arc::new(Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings));
         let plans = Plans::new(config.maps.clone(), config.node.site.clone(), Arc::clone(&program));
         let site = Site {
@@ -146,6 +151,7 @@ impl Site {
             audit,
         };
         site.record_start(&program.load(), unknown_outcomes.len(), stopped_cleanly)?;
+        people::load(&site)?;
         Ok(site)
     }
 
@@ -164,6 +170,9 @@ impl Site {
         if self.store.poisoned() {
             return Err("the store is poisoned by a failed write".to_owned());
         }
+        if self.exchange.people().is_broken() {
+            return Err("a change of the index of people broke off".to_owned());
+        }
         match self.gate.standing() {
             Standing::Serving => Ok(()),
             other => Err(format!("{other:?}")),
@@ -172,7 +181,7 @@ impl Site {
 
     /// Work of every second: audit rows that a note covers are trimmed, expired keys forgotten. False: a disk failed, the process must end.
     pub(crate) fn keep(&self) -> bool {
-        if self.store.poisoned() {
+        if self.store.poisoned() || self.exchange.people().is_broken() {
             return false;
         }
         let noted = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Ledger::noted_jseq);
@@ -256,6 +265,7 @@ fn surroundings(
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
     systems: Arc<Systems>,
+    model: Arc<Model>,
 ) -> Surroundings {
     Surroundings {
         clock: Arc::clone(clock),
@@ -267,6 +277,7 @@ fn surroundings(
         integrity: Integrity::Enforce,
         reported: config.maps.policy(),
         systems,
+        model,
         limits: Limits::default(),
     }
 }

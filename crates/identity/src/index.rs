@@ -57,6 +57,15 @@ pub struct Touched {
     pub records: Vec<LogicalId>,
 }
 
+impl Touched {
+    /// Adds what another change has touched.
+    pub fn extend(&mut self, other: Touched) {
+        self.records.extend(other.records);
+        self.records.sort_unstable();
+        self.records.dedup();
+    }
+}
+
 impl Index {
     /// An index without records.
     pub fn new(model: Arc<Model>) -> Index {
@@ -96,7 +105,7 @@ impl Index {
     pub fn put(&mut self, seq: u64, record: Record) -> Touched {
         let place = self.place_of(record.id());
         if self.slots[place as usize].seq >= seq {
-            return Touched::default();
+            return self.correct(place, record.born());
         }
         let born = record.born();
         self.exchange(place, seq, born, Some(record))

@@ -17,7 +17,7 @@ use crate::stated::{Marks, Stated};
 pub struct Record {
     id: LogicalId,
     source: Box<str>,
-    born: i64,
+    pub(crate) born: i64,
     active: bool,
     pub(crate) marks: Marks,
     pub(crate) names: Box<[Box<str>]>,

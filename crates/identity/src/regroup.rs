@@ -53,6 +53,20 @@ impl Index {
         slot.record = record;
     }
 
+    /// An older version came late and shows that the record is older than was known.
+    pub(crate) fn correct(&mut self, place: u32, born: i64) -> Touched {
+        let slot = &mut self.slots[place as usize];
+        if born >= slot.born {
+            return Touched::default();
+        }
+        slot.born = born;
+        if let Some(record) = &mut slot.record {
+            record.born = born;
+        }
+        let dirty = self.reach([place]);
+        self.regroup(dirty)
+    }
+
     /// The keys that go and those that come.
     fn change_of_keys(&self, place: u32, record: Option<&Record>) -> (Vec<BlockKey>, Vec<BlockKey>) {
         let old = self.slots[place as usize].record.as_ref().map(Record::block_keys).unwrap_or_default();

@@ -91,6 +91,7 @@ impl House {
             integrity: Integrity::Enforce,
             reported: ReportedPolicy::default(),
             systems: Arc::new(systems()),
+            model: Arc::new(model()),
             limits: dukou_exchange::Limits::default(),
         };
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
@@ -177,6 +178,11 @@ impl House {
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// The model that is shipped.
+fn model() -> dukou_exchange::Model {
+    dukou_exchange::Model::load("model.toml", include_str!("../../../../mappings/identity/model.toml")).unwrap()
 }
 
 /// The authorities that are shipped.

@@ -1,0 +1,159 @@
+//! The live index of people: built at the start from what is stored, and told of every commit before its answer leaves.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use dukou_audit::Permit;
+use dukou_fhir::{Instant, LogicalId, Offset, ResourceType, json};
+use dukou_identity::patient::{Origin, stated};
+use dukou_identity::{BLOCK_MAX, Entry, Index, Loading, Model, Record, Systems, Touched};
+use dukou_store::{self as store, Batch, JournalRow, Outcome, Version};
+
+use crate::{Error, Exchange, Surroundings};
+
+/// The index of people behind its lock, with what is needed to read a Patient.
+pub struct People {
+    index: RwLock<Index>,
+    model: Arc<Model>,
+    systems: Arc<Systems>,
+    zone: Offset,
+}
+
+/// What a batch is about to decide, checked before it is stored.
+pub(crate) struct Deciding(Vec<Entry>);
+
+impl People {
+    pub(crate) fn new(surroundings: &Surroundings) -> People {
+        People {
+            index: RwLock::new(Index::new(Arc::clone(&surroundings.model))),
+            model: Arc::clone(&surroundings.model),
+            systems: Arc::clone(&surroundings.systems),
+            zone: surroundings.zone,
+        }
+    }
+
+    /// The index as it stands. Hold it shortly: every write waits for it.
+    pub fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The model by which records are compared.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Whether a change broke off half way: what the index says can no longer be relied on, the process must end and build it anew.
+    pub fn is_broken(&self) -> bool {
+        self.index.is_poisoned()
+    }
+
+    /// A version of a Patient as a record; none for a deletion.
+    pub fn record(&self, version: &Version, born: Instant) -> Option<Record> {
+        if version.is_deleted() {
+            return None;
+        }
+        let patient = json::parse(&version.body, &json::Limits::default()).ok()?;
+        let day = self.day(version.last_updated);
+        let origin = Origin { record: &version.key.id, source: "", born: born.as_millis(), day: &day };
+        let (stated, _) = stated(&patient, &self.systems, &origin);
+        Some(Record::prepare(&self.model, &stated))
+    }
+
+    /// Reads the journal rows of a batch before it is stored: what cannot be read again may not be written.
+    pub(crate) fn deciding(&self, batch: &Batch) -> Result<Deciding, store::Error> {
+        let entry = |row: &JournalRow| Entry::parse(0, 0, &row.kind, &row.body);
+        let read: Result<Vec<Entry>, _> = batch.journal.iter().map(entry).collect();
+        read.map(Deciding).map_err(|_| store::Error::Corrupt { what: "a row for the identity journal" })
+    }
+
+    /// Tells the index what a commit has changed. Commits may come here in another order than they were numbered.
+    pub(crate) fn follow(&self, outcome: &Outcome, deciding: Deciding) -> Touched {
+        let versions = outcome.puts.iter().filter(|put| put.changed).filter_map(|put| put.version.as_ref());
+        let patients: Vec<&Version> = versions.filter(|version| version.key.kind == patient_type()).collect();
+        if patients.is_empty() && deciding.0.is_empty() {
+            return Touched::default();
+        }
+        let records: Vec<Option<Record>> = {
+            let index = self.read();
+            patients.iter().map(|version| self.record(version, born(&index, version))).collect()
+        };
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut touched = Touched::default();
+        for (version, record) in patients.into_iter().zip(records) {
+            touched.extend(match record {
+                Some(record) => index.put(version.seq, record),
+                None => {
+                    let born = born(&index, version).as_millis();
+                    index.remove(version.seq, &version.key.id, born)
+                }
+            });
+        }
+        let time_ms = outcome.time.map_or(0, Instant::as_millis);
+        for (seq, entry) in outcome.journal.iter().zip(deciding.0) {
+            touched.extend(index.decide(Entry { seq: *seq, time_ms, ..entry }));
+        }
+        touched
+    }
+
+    /// The calendar day of an instant here, `yyyy-MM-dd`.
+    fn day(&self, instant: Instant) -> String {
+        let local = Instant::from_millis(instant.as_millis() + i64::from(self.zone.minutes()) * 60_000);
+        let (year, month, day, _) = local.calendar();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl Exchange {
+    /// The people of this store.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// Builds the index of people from all Patients and the whole journal, on so many threads; called once, before any door opens.
+    /// Returns the number of records.
+    pub fn load_people(&self, permit: &Permit<'_>, threads: usize) -> Result<usize, Error> {
+        let mut loading = Loading::new(Arc::clone(&self.people.model), BLOCK_MAX);
+        let mut after: Option<LogicalId> = None;
+        loop {
+            let page = self.store.standing(permit, patient_type(), after.as_ref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.version.key.id.clone());
+            for store::Standing { version, born } in &page {
+                match self.people.record(version, *born) {
+                    Some(record) => loading.put(version.seq, record),
+                    None => loading.remove(version.seq, &version.key.id, born.as_millis()),
+                }
+            }
+        }
+        self.load_journal(permit, &mut loading)?;
+        let index = loading.finish(threads);
+        let records = index.len();
+        *self.people.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        Ok(records)
+    }
+
+    fn load_journal(&self, permit: &Permit<'_>, loading: &mut Loading) -> Result<(), Error> {
+        let mut after = 0;
+        loop {
+            let page = self.store.journal(permit, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            for row in &page {
+                let entry = Entry::parse(row.seq, row.time.as_millis(), &row.kind, &row.body);
+                // A decision that cannot be read must not be passed over: it may have held two people apart.
+                loading.decide(entry.map_err(Error::Journal)?);
+            }
+        }
+    }
+}
+
+/// When the record of a version began.
+fn born(index: &Index, version: &Version) -> Instant {
+    index.born(&version.key.id).map_or(version.last_updated, Instant::from_millis)
+}
+
+fn patient_type() -> ResourceType {
+    ResourceType::parse("Patient").unwrap_or_else(|| unreachable!("R4 has the type Patient"))
+}
+
+/// Rows read at a time.
+const PAGE: usize = 1_000;

@@ -1,0 +1,54 @@
+//! The index of people at the start: built from what is stored, before any door opens.
+
+use dukou_audit::{Failure, Interaction, Outcome, Recorded, Settled};
+use dukou_fhir::Instant;
+
+use crate::site::{Site, SiteError};
+
+/// Builds the index. That it was done, or why not, stands in the ledger.
+pub(crate) fn load(site: &Site) -> Result<(), SiteError> {
+    let now_ms = || Instant::from_nanos(site.clock.wall_ns()).as_millis();
+    let began_ms = now_ms();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut failed = None;
+    let access = site.own_access(Interaction::Operation("load-people"));
+    let pending = site.gate.write(access, |permit| match site.exchange.load_people(permit, threads) {
+        Ok(records) => Ok(Settled::Unchanged(permit.without_patient_data(Loaded(records)))),
+        Err(error) => {
+            failed = Some(error);
+            Err(NotLoaded)
+        }
+    });
+    match (pending.wait().map(dukou_audit::Released::into_inner), failed) {
+        (Ok(Ok(Loaded(records))), _) => {
+            tracing::info!(records, took_ms = now_ms() - began_ms, "the index of people stands");
+            Ok(())
+        }
+        (_, Some(error)) => Err(SiteError::People(error)),
+        _ => Err(SiteError::Record),
+    }
+}
+
+/// How many records the index is built of.
+struct Loaded(usize);
+
+impl Recorded for Loaded {
+    fn outcome(&self) -> Outcome {
+        Outcome::default()
+    }
+}
+
+/// The index could not be built; the operator is told why, the ledger that.
+struct NotLoaded;
+
+impl Recorded for NotLoaded {
+    fn outcome(&self) -> Outcome {
+        Outcome { fhir: 8, ..Outcome::default() }.issue("unavailable")
+    }
+}
+
+impl From<Failure> for NotLoaded {
+    fn from(_: Failure) -> Self {
+        NotLoaded
+    }
+}
