@@ -298,7 +298,7 @@ fn needed(request: &Request<'_>) -> &'static [Right] {
         Interaction::Update | Interaction::Patch => &[Right::Update],
         Interaction::Delete => &[Right::Delete],
         Interaction::Ingest => &[Right::Create, Right::Update],
-        Interaction::Operation("everything" | "match" | "ihe-pix") => &[Right::Read, Right::Search],
+        Interaction::Operation("everything" | "match" | "ihe-pix" | "explain") => &[Right::Read, Right::Search],
         Interaction::Operation("capture" | "resolve-capture") => &[Right::Read],
         Interaction::Operation("decide") | Interaction::Merge | Interaction::Unmerge => &[Right::Update],
         _ => &[],
@@ -352,4 +352,5 @@ pub(crate) const INTERACTIONS: &[&str] = &[
     "unmerge",
     "process-message",
     "decide",
+    "explain",
 ];

@@ -118,6 +118,7 @@ fn interaction(word: &str) -> Option<Interaction> {
         Interaction::Operation("revoke-capture"),
         Interaction::Operation("process-message"),
         Interaction::Operation("decide"),
+        Interaction::Operation("explain"),
         Interaction::Merge,
         Interaction::Unmerge,
         Interaction::Audit,

@@ -358,11 +358,21 @@ fn narrow(rights: Rights, interactions: &[String]) -> Rights {
         (Right::Create, listed(&["create", "ingest", "process-message"])),
         (
             Right::Read,
-            listed(&["read", "vread", "history", "everything", "match", "ihe-pix", "capture", "resolve-capture"]),
+            listed(&[
+                "read",
+                "vread",
+                "history",
+                "everything",
+                "match",
+                "ihe-pix",
+                "explain",
+                "capture",
+                "resolve-capture",
+            ]),
         ),
         (Right::Update, listed(&["update", "patch", "ingest", "merge", "unmerge", "process-message", "decide"])),
         (Right::Delete, listed(&["delete"])),
-        (Right::Search, listed(&["search", "history", "everything", "match", "ihe-pix"])),
+        (Right::Search, listed(&["search", "history", "everything", "match", "ihe-pix", "explain"])),
     ];
     usable
         .into_iter()

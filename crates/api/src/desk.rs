@@ -94,6 +94,10 @@ pub struct Limits {
     pub search_work_max: u64,
     /// Milliseconds in which a body must have arrived.
     pub body_ms_max: u64,
+    /// Look-ups of people that find nobody, by one client at one terminal in one window, before an alert is raised.
+    pub misses_max: u32,
+    /// The length of that window in milliseconds.
+    pub misses_ms: u64,
 }
 
 impl Default for Limits {
@@ -111,6 +115,8 @@ impl Default for Limits {
             includes_max: 1_000,
             search_work_max: 1_000_000,
             body_ms_max: 30_000,
+            misses_max: 30,
+            misses_ms: 600_000,
         }
     }
 }

@@ -28,6 +28,7 @@ mod fault;
 mod finish;
 mod gzip;
 mod link;
+mod misses;
 mod negotiate;
 mod operation;
 mod params;

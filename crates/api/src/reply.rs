@@ -16,6 +16,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
     /// The stable code of the first error, for the record.
     pub(crate) issue: Option<&'static str>,
+    /// Somebody was looked for and nobody was found, or nobody within reach.
+    pub(crate) missed: bool,
 }
 
 impl Recorded for Reply {
@@ -56,12 +58,13 @@ impl From<Failure> for Reply {
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Bytes::new(), issue: None }
+        Reply { status, headers: Vec::new(), body: Bytes::new(), issue: None, missed: false }
     }
 
     /// An answer with FHIR JSON.
     pub(crate) fn fhir(status: u16, body: impl Into<Bytes>) -> Reply {
-        Reply { status, headers: Vec::new(), body: body.into(), issue: None }.with(header::CONTENT_TYPE, FHIR_JSON)
+        let reply = Reply { status, headers: Vec::new(), body: body.into(), issue: None, missed: false };
+        reply.with(header::CONTENT_TYPE, FHIR_JSON)
     }
 
     /// Issues as an OperationOutcome; the status follows from the first error.
@@ -97,6 +100,12 @@ impl Reply {
         let text = Text::new("done", "已完成");
         let note = Issue::new(Severity::Information, IssueType::Informational, "done", text);
         Reply::outcome_as(status, vec![note], language)
+    }
+
+    /// The same answer, marked as one that found nobody.
+    pub(crate) fn missed(mut self, missed: bool) -> Reply {
+        self.missed = missed;
+        self
     }
 
     /// The same answer with a header, which replaces one of the same name.

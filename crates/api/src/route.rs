@@ -33,6 +33,12 @@ pub(crate) enum Route {
     Held,
     /// What a person does about a finding of the review queue.
     Decide(LogicalId),
+    /// Why two records are taken for one person.
+    Explain(LogicalId),
+    /// A person says that two records are one person.
+    AssertLink(LogicalId),
+    /// A person says that two records are two people.
+    AssertNotSame(LogicalId),
 }
 
 /// Why an address is no route.
@@ -130,6 +136,9 @@ fn instance(method: &Method, reads: bool, key: ResourceKey, rest: &[&str]) -> Re
         ["$everything"] if patient => {
             only(reads || *method == Method::POST, Route::Everything(key.id), "GET, HEAD, POST, OPTIONS")
         }
+        ["$explain"] if patient => only(*method == Method::POST, Route::Explain(key.id), "POST, OPTIONS"),
+        ["$assert-link"] if patient => only(*method == Method::POST, Route::AssertLink(key.id), "POST, OPTIONS"),
+        ["$assert-not-same"] if patient => only(*method == Method::POST, Route::AssertNotSame(key.id), "POST, OPTIONS"),
         ["$decide"] if key.kind.as_str() == "Task" => {
             only(*method == Method::POST, Route::Decide(key.id), "POST, OPTIONS")
         }
@@ -183,6 +192,9 @@ impl Route {
             Route::Ingest => 21,
             Route::Held => 22,
             Route::Decide(_) => 32,
+            Route::Explain(_) => 36,
+            Route::AssertLink(_) => 37,
+            Route::AssertNotSame(_) => 38,
         };
         &ROUTES[place(number)]
     }
@@ -193,7 +205,8 @@ impl Route {
             Route::Search(kind) | Route::CompartmentSearch(_, kind) | Route::Validate(kind) => *kind,
             Route::TypeHistory(kind) | Route::Create(kind) | Route::UpdateWhere(kind) => Some(*kind),
             Route::PatchWhere(kind) | Route::DeleteWhere(kind) => Some(*kind),
-            Route::Everything(_) => Some(ResourceType::PATIENT),
+            Route::Everything(_) | Route::Explain(_) => Some(ResourceType::PATIENT),
+            Route::AssertLink(_) | Route::AssertNotSame(_) => Some(ResourceType::PATIENT),
             Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
@@ -211,7 +224,10 @@ impl Route {
     /// The patient whose compartment the address names.
     pub(crate) fn patient(&self) -> Option<&LogicalId> {
         match self {
-            Route::CompartmentSearch(patient, _) | Route::Everything(patient) => Some(patient),
+            Route::CompartmentSearch(patient, _) | Route::Everything(patient) | Route::Explain(patient) => {
+                Some(patient)
+            }
+            Route::AssertLink(patient) | Route::AssertNotSame(patient) => Some(patient),
             _ => None,
         }
     }
@@ -260,6 +276,9 @@ pub const ROUTES: &[RouteLine] = &[
     line(21, "ingest", "POST", "/ingest", Interaction::Ingest, true),
     line(22, "held", "GET", "/ingest", Interaction::Ingest, false),
     line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
+    line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),
+    line(37, "assert-link", "POST", "Patient/[id]/$assert-link", Interaction::Operation("decide"), true),
+    line(38, "assert-not-same", "POST", "Patient/[id]/$assert-not-same", Interaction::Operation("decide"), true),
 ];
 
 const fn line(

@@ -148,6 +148,9 @@ fn answer(desk: &Desk, ask: &Ask, permit: &Permit<'_>, queries: &[Query]) -> Sho
         walk.count_all(queries).map_err(refuse)?;
     }
     let links = pager.links(&trail, next.map(|position| position.to_bytes()));
+    let of_patients = queries.len() == 1 && queries[0].kind() == ResourceType::PATIENT;
+    let asks_for_a_person =
+        of_patients && !counts_only && trail.here().is_none() && !queries[0].conditions().is_empty();
     let notes: Vec<Issue> =
         queries.first().map(|query| query.ignored().iter().map(|left| left.note.clone()).collect()).unwrap_or_default();
     Ok(walk.found.map(|gathered| {
@@ -158,7 +161,7 @@ fn answer(desk: &Desk, ask: &Ask, permit: &Permit<'_>, queries: &[Query]) -> Sho
         let total = if total_known { gathered.total } else { None };
         let set = Searchset { matches: gathered.matches, includes: gathered.includes, notes, total, links };
         let writer = Writer { base: &ask.base, shape: &ask.params.shape, language: ask.language };
-        Reply::fhir(200, writer.searchset(&set))
+        Reply::fhir(200, writer.searchset(&set)).missed(asks_for_a_person && set.matches.is_empty())
     }))
 }
 

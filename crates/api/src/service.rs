@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dukou_access::{Refusal, Step};
 use dukou_audit::{Access, Answer, Interaction, Pending, Released, Summary};
-use dukou_exchange::{Arrival, HistoryScope, Mode};
-use dukou_fhir::{IssueType, Language};
+use dukou_exchange::{Arrival, HistoryScope, Mode, ReviewAction};
+use dukou_fhir::{IssueType, Language, ResourceType};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -22,6 +22,7 @@ use crate::desk::{Connection, Desk};
 use crate::fault::{Fault, fault};
 use crate::finish::{Final, preflight};
 use crate::gzip;
+use crate::misses::Misses;
 use crate::negotiate::{self, Sent};
 use crate::params::Params;
 use crate::reply::Reply;
@@ -34,6 +35,7 @@ pub struct Service {
     desk: Arc<Desk>,
     statement: Statement,
     telemetry: Telemetry,
+    misses: Misses,
 }
 
 /// An answer before its last headers.
@@ -42,7 +44,12 @@ type Answered = Released<Reply>;
 impl Service {
     /// A door in front of a desk.
     pub fn new(desk: Desk) -> Service {
-        Service { desk: Arc::new(desk), statement: Statement::default(), telemetry: Telemetry::new() }
+        Service {
+            desk: Arc::new(desk),
+            statement: Statement::default(),
+            telemetry: Telemetry::new(),
+            misses: Misses::new(),
+        }
     }
 
     /// Answers one request. Whatever it is, the answer has passed the gate: recorded, or counted where the client is not known.
@@ -109,7 +116,23 @@ impl Service {
             }
             Err(reply) => return join(self.desk.gate.read(access, move |_| Err::<_, Reply>(*reply).map(never)).await),
         };
-        self.dispatch(ask, route, body, access, connection).await
+        let client = access.client.id.clone();
+        let names_a_patient = route.patient().is_some() || route.kind() == Some(ResourceType::PATIENT);
+        let answered = self.dispatch(ask, route, body, access, connection).await;
+        answered.map(|reply, _| {
+            if reply.missed || (reply.status == 404 && names_a_patient) {
+                self.missed(client.as_str(), connection);
+            }
+            reply
+        })
+    }
+
+    /// Somebody was looked for and not found.
+    fn missed(&self, client: &str, connection: &Connection) {
+        let (runtime, peer) = (&self.desk.runtime, &connection.peer);
+        let terminal = peer.terminal.as_deref().unwrap_or(&peer.address);
+        let now_ns = runtime.clock.mono_ns();
+        self.misses.note(client, terminal, now_ns, runtime.limits.misses_max, runtime.limits.misses_ms);
     }
 
     fn decide(&self, ask: &Ask, connection: &Connection) -> Result<Access, Refusal> {
@@ -212,6 +235,12 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
             review::decide(desk, ask, permit, task, &content)
         }),
+        Route::AssertLink(record) | Route::AssertNotSame(record) => desk.gate.write(access, |permit| {
+            let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+            let says_same = matches!(route, Route::AssertLink(_));
+            let action = if says_same { ReviewAction::Same } else { ReviewAction::NotSame };
+            review::assert(desk, ask, permit, record, action, &content)
+        }),
         _ if route.line().writes => desk.gate.write(access, |permit| {
             let content = match route {
                 Route::Delete(_) | Route::DeleteWhere(_) => None,
@@ -226,6 +255,10 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             Route::TypeHistory(kind) => read::history(desk, ask, permit, HistoryScope::Type(*kind)),
             Route::SystemHistory => read::history(desk, ask, permit, HistoryScope::System),
             Route::Everything(patient) => search::everything(desk, ask, permit, patient),
+            Route::Explain(record) => {
+                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+                review::explain(desk, ask, permit, record, &content)
+            }
             Route::Validate(kind) => {
                 let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
                 operation::validate(desk, ask, permit, *kind, &content)

@@ -39,7 +39,7 @@ pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use patch::Patch;
 pub use people::People;
 pub use reported::{OnReported, ReportedPolicy};
-pub use review::{Decided, ReviewAction};
+pub use review::{Decided, Pair, ReviewAction};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
 
 /// The use cases over one store, one set of maps and one surrounding.

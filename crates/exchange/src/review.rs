@@ -4,6 +4,7 @@
 //! twice. What a person has decided is not asked again, unless a number that decides changes on one of the two records.
 
 mod decide;
+mod pair;
 mod task;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::ingest::hexadecimal;
 use crate::{Error, Exchange};
 
 pub use decide::Decided;
+pub use pair::Pair;
 
 /// What a person does about a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

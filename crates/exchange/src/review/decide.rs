@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dukou_audit::{self as audit, Permit, Settled};
 use dukou_fhir::{Issue, IssueType, LogicalId, ResourceKey, Text, Value};
-use dukou_identity::{Decided as Journalled, Entry, Fold, ReviewKind};
+use dukou_identity::{Decided as Journalled, Entry, ReviewKind};
 use dukou_store::{self as store, Batch, JournalRow, Version};
 
 use super::{Members, ReviewAction, task, task_type};
@@ -12,8 +12,8 @@ use crate::{Error, Exchange};
 /// What became of an action.
 #[derive(Clone, Debug)]
 pub struct Decided {
-    /// The Task as it stands now.
-    pub task: Version,
+    /// The Task as it stands now, where there is one.
+    pub task: Option<Version>,
     /// Number of the journal entry, where the action made one.
     pub entry: Option<u64>,
     /// The same person must be confirmed by somebody else before it counts.
@@ -48,22 +48,22 @@ impl Exchange {
             let Some(version) = found.filter(|version| !version.is_deleted() && reaches(permit, version)) else {
                 return Err(Error::NotFound { key });
             };
-            let step = self.step(permit, &version, action, &actor, reason)?;
-            let journal = step.journal.as_ref().map(|decided| self.row(decided, &key, &actor, reason));
+            let step = self.step(&version, action, &actor, reason)?;
+            let journal = step.journal.as_ref().map(|decided| self.row(decided, &key.to_string(), &actor, reason));
             let status = Box::new(|_: &store::Outcome| (audit::Outcome::http(200), Vec::new()));
             let batch = Batch {
                 puts: self.task_put(key.clone(), Some(&version), &step.content, false).into_iter().collect(),
                 journal: journal.into_iter().collect(),
                 ..Batch::new(permit.draft(), status)
             };
-            match self.store.commit(permit, batch) {
+            match self.commit(permit, batch) {
                 Err(store::Error::Conflict { .. }) => {}
                 Err(other) => return Err(other.into()),
                 Ok(settled) => {
                     let awaits_second = step.awaits_second;
                     return Ok(settled.map(|outcome| Decided {
                         entry: outcome.journal.first().copied(),
-                        task: outcome.puts.into_iter().find_map(|put| put.version).unwrap_or(version),
+                        task: outcome.puts.into_iter().find_map(|put| put.version).or(Some(version)),
                         awaits_second,
                     }));
                 }
@@ -73,14 +73,7 @@ impl Exchange {
     }
 
     /// What the action means for a Task in this state.
-    fn step(
-        &self,
-        permit: &Permit<'_>,
-        version: &Version,
-        action: ReviewAction,
-        actor: &str,
-        reason: &str,
-    ) -> Result<Step, Error> {
+    fn step(&self, version: &Version, action: ReviewAction, actor: &str, reason: &str) -> Result<Step, Error> {
         let stored = Exchange::tree(version)?.into_static();
         let kind = task::kind(&stored).ok_or_else(|| Error::NotFound { key: version.key.clone() })?;
         let is_settled = stored.text_at("status") == Some("completed");
@@ -104,7 +97,7 @@ impl Exchange {
             (ReviewAction::Same, Some((a, b))) => Some(Journalled::AssertLink { a, b }),
             (ReviewAction::NotSame, Some((a, b))) => Some(Journalled::AssertNotSame { a, b }),
             (ReviewAction::Same | ReviewAction::NotSame, None) => return Err(about_one()),
-            (ReviewAction::Undo, Some(pair)) if is_settled => self.taken_back(permit, &pair)?,
+            (ReviewAction::Undo, Some(pair)) if is_settled => self.taken_back(&pair),
             _ => None,
         };
         if let Some(task) = content.as_object_mut() {
@@ -117,30 +110,19 @@ impl Exchange {
     }
 
     /// The decision about a pair that stands now, as something to take back.
-    fn taken_back(&self, permit: &Permit<'_>, (a, b): &(LogicalId, LogicalId)) -> Result<Option<Journalled>, Error> {
-        let mut fold = Fold::default();
-        let mut after = 0;
-        loop {
-            let page = self.store.journal(permit, after, JOURNAL_PAGE)?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            for row in &page {
-                let read = Entry::parse(row.seq, row.time.as_millis(), &row.kind, &row.body);
-                fold.add(read.map_err(|_| store::Error::Corrupt { what: "identity_journal.body" })?);
-            }
-        }
-        Ok(fold.decision(a, b).map(|entry| Journalled::Unmerge { merge: entry.seq }))
+    fn taken_back(&self, (a, b): &(LogicalId, LogicalId)) -> Option<Journalled> {
+        self.people().read().decision(a, b).map(|entry| Journalled::Unmerge { merge: entry.seq })
     }
 
-    /// The journal's row of a decision: who, why, and the Task it rests on.
-    fn row(&self, decided: &Journalled, key: &ResourceKey, actor: &str, reason: &str) -> JournalRow {
+    /// The journal's row of a decision: who, why, and what it rests on.
+    pub(super) fn row(&self, decided: &Journalled, evidence: &str, actor: &str, reason: &str) -> JournalRow {
         let entry = Entry {
             seq: 0,
             time_ms: 0,
             decided: decided.clone(),
             actor: actor.to_owned(),
             reason: reason.to_owned(),
-            evidence: key.to_string(),
+            evidence: evidence.to_owned(),
             model: String::new(),
         };
         JournalRow { kind: entry.kind().to_owned(), body: Bytes::from(entry.to_bytes()) }
@@ -155,12 +137,12 @@ fn needs_two(kind: ReviewKind) -> bool {
     )
 }
 
-fn wait_for_second(task: &mut Members) {
+pub(super) fn wait_for_second(task: &mut Members) {
     task.insert("status", "in-progress");
 }
 
 /// Who acts: the person whom the caller names, else the system that calls.
-fn actor(permit: &Permit<'_>) -> String {
+pub(super) fn actor(permit: &Permit<'_>) -> String {
     let access = permit.access();
     match &access.user {
         Some(user) if !user.subject.is_empty() => format!("{}/{}", access.client.id, user.subject),
@@ -168,13 +150,13 @@ fn actor(permit: &Permit<'_>) -> String {
     }
 }
 
-/// Whether the caller may change what is about these patients; what it may not know of answers like what is not there.
-fn reaches(permit: &Permit<'_>, version: &Version) -> bool {
+/// Whether the caller may change it; what it may not know of answers like what is not there.
+pub(super) fn reaches(permit: &Permit<'_>, version: &Version) -> bool {
     let patients: Vec<&str> = version.patients.iter().map(LogicalId::as_str).collect();
-    permit.allows_for("Task", audit::Right::Update, &patients)
+    permit.allows_for(version.key.kind.as_str(), audit::Right::Update, &patients)
 }
 
-fn said(reason: &str) -> Result<&str, Error> {
+pub(super) fn said(reason: &str) -> Result<&str, Error> {
     let reason = reason.trim();
     let fits = (1..=REASON_CHARS_MAX).contains(&reason.chars().count());
     let text = Text::new("say why, in 1 to 500 characters", "请写明理由（1 到 500 字）");
@@ -200,5 +182,4 @@ fn about_one() -> Error {
     Error::Invalid(vec![Issue::error(IssueType::BusinessRule, "review-of-one", text)])
 }
 
-const JOURNAL_PAGE: usize = 1_000;
 const REASON_CHARS_MAX: usize = 500;

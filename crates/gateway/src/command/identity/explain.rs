@@ -20,14 +20,17 @@ impl Explain {
     pub(super) fn run(&self) -> Result<bool, IdentityError> {
         let (record, other) = (lookup::id(&self.record)?, lookup::id(&self.other)?);
         self.caller.with(|door| {
-            let detail = if self.caller.show { "full" } else { "masked" };
-            let said = parameters(&[("other", other), ("values", detail)]);
+            for id in [record, other].iter().filter(|_| self.caller.show) {
+                say(format_args!("Patient/{id}"));
+                shown::lines(&door.get(&format!("Patient/{id}"))?, true)
+                    .iter()
+                    .for_each(|line| say(format_args!("{line}")));
+            }
+            let said = parameters(&[("other", other)]);
             let answer = door.post(&format!("Patient/{record}/$explain"), &said)?;
             for part in shown::list(&answer, "parameter") {
                 let name = part["name"].as_str().unwrap_or_default();
-                let value = part["valueString"].as_str().map(str::to_owned);
-                let value = value.or_else(|| part["valueBoolean"].as_bool().map(|yes| yes.to_string()));
-                say(format_args!("{name:<12} {}", value.unwrap_or_default()));
+                say(format_args!("{name:<12} {}", part["valueString"].as_str().unwrap_or_default()));
             }
             Ok(true)
         })

@@ -25,10 +25,15 @@ impl Relate {
         self.caller.with(|door| {
             let said = parameters(&[("other", other), ("reason", &self.reason)]);
             let answer = door.post(&format!("Patient/{record}/${operation}"), &said)?;
+            if let Some(task) = answer["id"].as_str().filter(|_| answer["resourceType"] == "Task") {
+                let state = answer["status"].as_str().unwrap_or_default();
+                say(format_args!("finding {task} is {state}"));
+                if state == "in-progress" {
+                    say(format_args!("something forbids to join the two: a second person has to say the same (dukou identity review {task} same)"));
+                }
+            }
             for part in shown::list(&answer, "parameter") {
-                let value = part["valueString"].as_str().map(str::to_owned);
-                let value = value.unwrap_or_else(|| part["valueReference"]["reference"].to_string());
-                say(format_args!("{:<12} {value}", part["name"].as_str().unwrap_or_default()));
+                say(format_args!("journal entry {}", part["valueString"].as_str().unwrap_or_default()));
             }
             Ok(true)
         })
