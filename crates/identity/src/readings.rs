@@ -130,26 +130,31 @@ impl Table {
         for (surname, readings) in rows(SURNAMES) {
             match surname.chars().collect::<Vec<_>>()[..] {
                 [single] => {
-                    let own = self.add(readings.split(' '));
-                    let usual = self.characters.binary_search_by_key(&single, |(known, _)| *known);
-                    let usual = usual.map_or(Readings::NONE, |at| self.characters[at].1);
-                    let mut list = self.lists[usize::from(own.0)].to_vec();
-                    for syllable in self.lists[usize::from(usual.0)].iter() {
-                        if !list.contains(syllable) {
-                            list.push(*syllable);
-                        }
-                    }
-                    let both = self.push(list);
+                    let both = self.add_before(readings.split(' '), single);
                     self.surnames.insert(single, both);
                 }
                 [first, second] => {
                     let mut parts = readings.split(' ');
-                    let pair = [self.add(parts.next().into_iter()), self.add(parts)];
+                    let pair = [self.add_before(parts.next().into_iter(), first), self.add_before(parts, second)];
                     self.compounds.insert((first, second), pair);
                 }
                 _ => {}
             }
         }
+    }
+
+    /// The readings of a character in a surname, then its usual ones.
+    fn add_before(&mut self, own: impl Iterator<Item = &'static str>, character: char) -> Readings {
+        let own = self.add(own);
+        let usual = self.characters.binary_search_by_key(&character, |(known, _)| *known);
+        let usual = usual.map_or(Readings::NONE, |at| self.characters[at].1);
+        let mut list = self.lists[usize::from(own.0)].to_vec();
+        for syllable in &self.lists[usize::from(usual.0)] {
+            if !list.contains(syllable) {
+                list.push(*syllable);
+            }
+        }
+        self.push(list)
     }
 }
 
@@ -177,7 +182,7 @@ mod tests {
         assert_eq!(written(Readings::of_surname('单')), ["SHAN", "DAN", "CHAN"]);
         assert_eq!(written(Readings::of_surname('区')), ["OU", "QU"]);
         assert_eq!(written(Readings::of_surname('王')), written(Readings::of('王')));
-        assert_eq!(compound_readings('尉', '迟').map(|pair| pair.map(written)), Some([vec!["YU"], vec!["CHI"]]));
+        assert_eq!(compound_readings('尉', '迟').map(|pair| pair.map(written)), Some([vec!["YU", "WEI"], vec!["CHI"]]));
     }
 
     #[test]

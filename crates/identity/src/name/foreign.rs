@@ -120,8 +120,8 @@ impl<'n> Part<'n> {
         let (a, b) = (self.glyphs, other.glyphs);
         if a.len() == b.len() {
             let worst = a.iter().zip(b).map(|(one, other)| one.level(*other)).max().unwrap_or(Level::Missing);
-            if worst <= Level::Homophone {
-                return worst;
+            if worst <= Level::Rare {
+                return if worst <= Level::Homophone { worst } else { Level::Near };
             }
         }
         if self.known.is_some() && self.known == other.known {

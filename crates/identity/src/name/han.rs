@@ -198,7 +198,7 @@ pub(super) fn compare(a: &Written, b: &Written) -> NameLevel {
     if a_all.len() == b_all.len() {
         let split = split.min(a_all.len());
         let surname = part(&a_all[..split], &b_all[..split]);
-        let given = part(&a_all[split..], &b_all[split..]);
+        let given = if split == a_all.len() { surname } else { part(&a_all[split..], &b_all[split..]) };
         if surname == Level::Different && is_moved(a_all, b_all, a.split, b.split) {
             return NameLevel::new(NamePattern::SurnameMoved, Level::Swapped, Level::Swapped);
         }

@@ -64,6 +64,12 @@ impl Words {
         self.between(at, at + 1)
     }
 
+    /// One end of the name as the surname, and the other words.
+    fn divided(&self, last: bool) -> (&[u8], &[u8]) {
+        let count = self.count();
+        if last { (self.word(count - 1), self.between(0, count - 1)) } else { (self.word(0), self.between(1, count)) }
+    }
+
     pub(super) fn all(&self) -> &[u8] {
         &self.letters
     }
@@ -118,37 +124,47 @@ pub(super) fn compare(a: &Words, b: &Words) -> NameLevel {
     if a.count() == 1 || b.count() == 1 {
         return single(a, b);
     }
-    let straight = ordered(a, b, false);
+    let straight = ordered(a, b, Order::Straight);
     if straight.pattern == NamePattern::LettersSame {
         return straight;
     }
-    // Where both sides say which word is the surname, another order is another name.
-    let fixed = a.surname_first && b.surname_first;
-    let turned = ordered(a, b, true);
-    if turned.surname <= Level::Near && turned.given <= Level::Near {
-        let same = turned.pattern == NamePattern::LettersSame && !fixed;
-        return NameLevel::new(
-            if same { NamePattern::Turned } else { straight.pattern.min(NamePattern::PartNear) },
-            Level::Swapped,
-            Level::Swapped,
-        );
+    let turned = ordered(a, b, Order::LastFirst).min(ordered(a, b, Order::FirstLast));
+    if is_slip(turned.surname) && is_slip(turned.given) && turned < straight {
+        // Where both sides say which word is the surname, another order is another name.
+        let same = turned.pattern == NamePattern::LettersSame && !(a.surname_first && b.surname_first);
+        let pattern = if same { NamePattern::Turned } else { NamePattern::BothNear };
+        return NameLevel::new(pattern, Level::Swapped, Level::Swapped);
     }
     straight
 }
 
-/// The first word of one with the first of the other, or with its last, and the rest with the rest.
-fn ordered(a: &Words, b: &Words, turned: bool) -> NameLevel {
-    let n = b.count();
-    let (b_first, b_rest) = if turned { (b.word(n - 1), b.between(0, n - 1)) } else { (b.word(0), b.between(1, n)) };
-    let surname = word(a.word(0), b_first);
-    let given = word(a.between(1, a.count()), b_rest);
+/// The same, or one letter apart.
+fn is_slip(level: Level) -> bool {
+    matches!(level, Level::Same | Level::Near)
+}
+
+/// Which words are taken for the surnames.
+#[derive(Clone, Copy)]
+enum Order {
+    Straight,
+    /// The first of one, the last of the other.
+    FirstLast,
+    /// The last of one, the first of the other.
+    LastFirst,
+}
+
+/// Surname with surname and the other words with the other words.
+fn ordered(a: &Words, b: &Words, order: Order) -> NameLevel {
+    let (a_surname, a_rest) = a.divided(matches!(order, Order::LastFirst));
+    let (b_surname, b_rest) = b.divided(matches!(order, Order::FirstLast));
+    let (surname, given) = (word(a_surname, b_surname), word(a_rest, b_rest));
     NameLevel::new(joined(surname, given), surname, given)
 }
 
 /// A name of one word is a name whose parts were not told apart, or one part alone.
 fn single(a: &Words, b: &Words) -> NameLevel {
     let whole = word(a.all(), b.all());
-    if whole <= Level::Near {
+    if is_slip(whole) {
         return NameLevel::new(joined(whole, Level::Same), whole, whole);
     }
     let (short, long) = if a.count() == 1 { (a, b) } else { (b, a) };
