@@ -49,7 +49,8 @@ impl Readings {
 
     /// The syllables.
     pub(crate) fn list(self) -> &'static [Syllable] {
-        TABLE.lists.get(usize::from(self.0)).map_or(&[], AsRef::as_ref)
+        let (from, to) = TABLE.lists[usize::from(self.0)];
+        &TABLE.listed[usize::from(from)..usize::from(to)]
     }
 
     /// The usual reading.
@@ -78,8 +79,11 @@ pub(crate) fn compound_readings(first: char, second: char) -> Option<[Readings; 
 
 struct Table {
     syllables: Vec<&'static str>,
-    /// Number 0 is the empty list.
-    lists: Vec<Box<[Syllable]>>,
+    /// Where each list begins and ends; number 0 is the empty one.
+    lists: Vec<(u16, u16)>,
+    listed: Vec<Syllable>,
+    /// The number of each list.
+    numbers: HashMap<Vec<Syllable>, Readings>,
     characters: Vec<(char, Readings)>,
     surnames: HashMap<char, Readings>,
     compounds: HashMap<(char, char), [Readings; 2]>,
@@ -94,7 +98,9 @@ impl Table {
         syllables.dedup();
         let mut table = Table {
             syllables,
-            lists: vec![Box::default()],
+            lists: vec![(0, 0)],
+            listed: Vec::new(),
+            numbers: HashMap::new(),
             characters: Vec::new(),
             surnames: HashMap::new(),
             compounds: HashMap::new(),
@@ -119,11 +125,23 @@ impl Table {
     }
 
     fn push(&mut self, list: Vec<Syllable>) -> Readings {
-        if let Some(same) = self.lists.iter().position(|known| **known == *list) {
-            return u16::try_from(same).map_or(Readings::NONE, Readings);
+        if list.is_empty() {
+            return Readings::NONE;
         }
-        self.lists.push(list.into_boxed_slice());
-        u16::try_from(self.lists.len() - 1).map_or(Readings::NONE, Readings)
+        if let Some(same) = self.numbers.get(&list) {
+            return *same;
+        }
+        let from = self.listed.len();
+        self.listed.extend(&list);
+        // The table is compiled in and far below the limit of sixteen bits; what were beyond it would have no reading.
+        let (Ok(from), Ok(to), Ok(number)) =
+            (u16::try_from(from), u16::try_from(self.listed.len()), u16::try_from(self.lists.len()))
+        else {
+            return Readings::NONE;
+        };
+        self.lists.push((from, to));
+        self.numbers.insert(list, Readings(number));
+        Readings(number)
     }
 
     fn add_surnames(&mut self) {
@@ -148,8 +166,12 @@ impl Table {
         let own = self.add(own);
         let usual = self.characters.binary_search_by_key(&character, |(known, _)| *known);
         let usual = usual.map_or(Readings::NONE, |at| self.characters[at].1);
-        let mut list = self.lists[usize::from(own.0)].to_vec();
-        for syllable in &self.lists[usize::from(usual.0)] {
+        let of = |readings: Readings| {
+            let (from, to) = self.lists[usize::from(readings.0)];
+            &self.listed[usize::from(from)..usize::from(to)]
+        };
+        let mut list = of(own).to_vec();
+        for syllable in of(usual) {
             if !list.contains(syllable) {
                 list.push(*syllable);
             }

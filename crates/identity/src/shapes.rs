@@ -1,5 +1,6 @@
 //! Characters that stand for one another in names: look-alikes, and simpler characters in the place of rare ones.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::readings::rows;
@@ -13,6 +14,12 @@ pub(crate) fn look_alike(a: char, b: char) -> bool {
 /// Whether one is a rare character and the other a simpler one written in its place.
 pub(crate) fn twins(a: char, b: char) -> bool {
     holds(&TWINS, a, b)
+}
+
+/// The pairs that a character is in, as a set of sixteen: two characters of one pair have a member in common.
+pub(crate) fn partners(character: char) -> u16 {
+    let at = PARTNERS.binary_search_by_key(&character, |(known, _)| *known);
+    at.map_or(0, |at| PARTNERS[at].1)
 }
 
 /// The parts that stand for a rare character where it cannot be written.
@@ -38,6 +45,15 @@ fn pairs(table: &'static str) -> Vec<(char, char)> {
 
 static LOOK_ALIKES: LazyLock<Vec<(char, char)>> = LazyLock::new(|| pairs(include_str!("../data/look-alikes.tsv")));
 static TWINS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| pairs(include_str!("../data/twins.tsv")));
+static PARTNERS: LazyLock<Vec<(char, u16)>> = LazyLock::new(|| {
+    let mut sets: BTreeMap<char, u16> = BTreeMap::new();
+    for (a, b) in LOOK_ALIKES.iter().chain(&*TWINS) {
+        let member = 1 << ((u32::from(*a) ^ u32::from(*b).rotate_left(5)) % 16);
+        *sets.entry(*a).or_default() |= member;
+        *sets.entry(*b).or_default() |= member;
+    }
+    sets.into_iter().collect()
+});
 static SPLITS: LazyLock<Vec<(char, Box<[char]>)>> = LazyLock::new(|| {
     let rare = |(rare, parts): (&'static str, &'static str)| {
         Some((simplify(rare.chars().next()?), parts.chars().map(simplify).collect()))

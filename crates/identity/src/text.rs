@@ -290,7 +290,8 @@ mod tests {
 
     #[test]
     fn folding_any_character_twice_changes_nothing_more() {
-        for c in '\0'..=char::MAX {
+        // Behind these planes is nothing that folds.
+        for c in ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}') {
             let once = fold(&format!("A{c}B"));
             assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
         }

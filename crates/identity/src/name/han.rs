@@ -3,31 +3,52 @@
 use super::foreign::Foreign;
 use super::level::{Level, NameLevel, NamePattern};
 use super::{Hash64, skeleton};
-use crate::readings::{self, Readings};
+use crate::readings::{self, Readings, Syllable};
 use crate::shapes;
 use crate::text::{is_blank, is_dot, is_han, is_hole, simplify};
 
-/// One character of a name.
+/// One character of a name, with what a comparison asks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Glyph {
     written: char,
     /// The simplified form.
     pub(super) folded: char,
     pub(super) readings: Readings,
+    /// The usual reading.
+    first: Option<Syllable>,
+    /// Whether there are others.
+    several: bool,
+    /// The characters that may stand for this one, as a set that sometimes holds one too many.
+    partners: u16,
 }
 
 impl Glyph {
     fn of(written: char) -> Glyph {
         let folded = simplify(written);
-        Glyph { written, folded, readings: Readings::of(folded) }
+        Glyph { partners: shapes::partners(folded), ..Glyph::read(written, folded, Readings::of(folded)) }
+    }
+
+    fn read(written: char, folded: char, readings: Readings) -> Glyph {
+        let several = readings.list().len() > 1;
+        Glyph { written, folded, readings, first: readings.first(), several, partners: 0 }
     }
 
     /// A syllable in letters in the place of a character: 付yan.
     fn spelled(readings: Readings) -> Glyph {
-        Glyph { written: SPELLED, folded: SPELLED, readings }
+        Glyph::read(SPELLED, SPELLED, readings)
     }
 
-    fn is_hole(self) -> bool {
+    /// A mark in the place of a character.
+    fn hole() -> Glyph {
+        Glyph::read(HOLE, HOLE, Readings::NONE)
+    }
+
+    /// The same character with other readings.
+    fn with(self, readings: Readings) -> Glyph {
+        Glyph { partners: self.partners, ..Glyph::read(self.written, self.folded, readings) }
+    }
+
+    pub(super) fn is_hole(self) -> bool {
         self.folded == HOLE
     }
 
@@ -35,22 +56,29 @@ impl Glyph {
         self.folded == other.folded && self.folded != HOLE && self.folded != SPELLED
     }
 
+    fn sounds_like(self, other: Glyph) -> bool {
+        if self.first == other.first {
+            return self.first.is_some();
+        }
+        (self.several || other.several) && self.readings.meet(other.readings)
+    }
+
     pub(super) fn level(self, other: Glyph) -> Level {
         if self.is(other) {
             return if self.written == other.written { Level::Same } else { Level::Variant };
         }
-        let replaced = self.is_hole() || other.is_hole() || shapes::twins(self.folded, other.folded);
-        let sounds = self.readings.meet(other.readings);
-        let letters = self.folded == SPELLED || other.folded == SPELLED;
-        if replaced || (sounds && letters) {
-            Level::Rare
-        } else if sounds {
-            Level::Homophone
-        } else if shapes::look_alike(self.folded, other.folded) {
-            Level::LookAlike
-        } else {
-            Level::Different
+        if self.is_hole() || other.is_hole() {
+            return Level::Rare;
         }
+        let partners = self.partners & other.partners != 0;
+        if partners && shapes::twins(self.folded, other.folded) {
+            return Level::Rare;
+        }
+        if self.sounds_like(other) {
+            let letters = self.folded == SPELLED || other.folded == SPELLED;
+            return if letters { Level::Rare } else { Level::Homophone };
+        }
+        if partners && shapes::look_alike(self.folded, other.folded) { Level::LookAlike } else { Level::Different }
     }
 }
 
@@ -95,14 +123,14 @@ impl Written {
         if let [first, second, _, ..] = &mut *self.glyphs
             && let Some(own) = readings::compound_readings(first.folded, second.folded)
         {
-            first.readings = own[0];
-            second.readings = own[1];
+            *first = first.with(own[0]);
+            *second = second.with(own[1]);
             return 2;
         }
         if let Some(first) = self.glyphs.first_mut()
             && first.folded != SPELLED
         {
-            first.readings = Readings::of_surname(first.folded);
+            *first = first.with(Readings::of_surname(first.folded));
         }
         1
     }
@@ -165,7 +193,7 @@ fn glyphs(cleaned: &str) -> (Vec<Glyph>, Option<(usize, bool)>) {
             letters.clear();
         }
         if is_hole(c) {
-            glyphs.push(Glyph { written: HOLE, folded: HOLE, readings: Readings::NONE });
+            glyphs.push(Glyph::hole());
         } else if is_han(c) {
             glyphs.push(Glyph::of(c));
         } else if !glyphs.is_empty() && parted.is_none_or(|(_, dot)| !dot) && (is_dot(c) || is_blank(c)) {
@@ -179,7 +207,7 @@ fn glyphs(cleaned: &str) -> (Vec<Glyph>, Option<(usize, bool)>) {
 /// Letters among characters: a syllable stands for a character, crosses for hidden ones, anything else says nothing.
 fn spelled_glyphs(letters: &str) -> Vec<Glyph> {
     if letters.bytes().all(|byte| byte == b'X') {
-        return vec![Glyph { written: HOLE, folded: HOLE, readings: Readings::NONE }; letters.len()];
+        return vec![Glyph::hole(); letters.len()];
     }
     Readings::spelled(letters).map(Glyph::spelled).into_iter().collect()
 }

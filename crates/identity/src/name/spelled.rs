@@ -42,6 +42,8 @@ fn parts(written: &Written, surname: &[u8], given: &[u8]) -> NameLevel {
             NamePattern::PinyinNear
         }
         (Level::Near, Level::Near) => NamePattern::BothNear,
+        (Level::Same | Level::Reading, Level::Rare) => NamePattern::GivenRare,
+        (Level::Rare, Level::Same | Level::Reading) => NamePattern::SurnameRare,
         (Level::Same | Level::Reading, _) => NamePattern::PinyinGivenDifferent,
         (_, Level::Same | Level::Reading) => NamePattern::PinyinSurnameDifferent,
         _ => NamePattern::PinyinDifferent,
@@ -79,13 +81,14 @@ fn part(glyphs: &[Glyph], letters: &[u8]) -> Level {
     if glyphs.is_empty() || letters.is_empty() {
         return Level::Missing;
     }
-    let mut usual = [0_u8; LETTERS_MAX];
-    let Some(usual) = usual_letters(glyphs, &mut usual) else { return Level::Missing };
-    if usual == letters {
+    if is_usual(glyphs, letters) {
         return Level::Same;
     }
+    if glyphs.iter().any(|glyph| glyph.is_hole()) {
+        return Level::Rare;
+    }
     if glyphs.len() > READ_MAX {
-        return if words::is_near(usual, letters) { Level::Near } else { Level::Different };
+        return if is_near_usual(glyphs, letters) { Level::Near } else { Level::Different };
     }
     if reads(glyphs, letters) {
         return Level::Reading;
@@ -95,43 +98,51 @@ fn part(glyphs: &[Glyph], letters: &[u8]) -> Level {
         [_, rest @ ..] if !rest.is_empty() && (reads(rest, letters) || reads(&glyphs[..glyphs.len() - 1], letters)) => {
             Level::Dropped
         }
-        _ if letters.len() > 3 && words::is_near(usual, letters) && !words::are_syllables(usual, letters) => {
-            Level::Near
-        }
+        _ if letters.len() > 3 && is_near_usual(glyphs, letters) => Level::Near,
         [one] if letters.len() > 3 && is_syllable_more(*one, letters) => Level::Dropped,
         _ => Level::Different,
     }
 }
 
-/// The letters of the usual readings; nothing where a character has none or they do not fit.
-fn usual_letters<'b>(glyphs: &[Glyph], buffer: &'b mut [u8; LETTERS_MAX]) -> Option<&'b [u8]> {
+/// Whether the letters are the usual readings one after another.
+fn is_usual(glyphs: &[Glyph], letters: &[u8]) -> bool {
+    let mut left = Some(letters);
+    for glyph in glyphs {
+        left = left.zip(glyph.readings.first()).and_then(|(left, syllable)| left.strip_prefix(syllable.letters()));
+    }
+    left.is_some_and(<[u8]>::is_empty)
+}
+
+/// Whether the letters are one letter away from the usual readings.
+fn is_near_usual(glyphs: &[Glyph], letters: &[u8]) -> bool {
+    let mut buffer = [0_u8; LETTERS_MAX];
     let mut end = 0;
     for glyph in glyphs {
-        let syllable = glyph.readings.first()?.letters();
-        buffer.get_mut(end..end + syllable.len())?.copy_from_slice(syllable);
+        let syllable = glyph.readings.first().map_or(&[][..], |syllable| syllable.letters());
+        let Some(room) = buffer.get_mut(end..end + syllable.len()) else { return false };
+        room.copy_from_slice(syllable);
         end += syllable.len();
     }
-    Some(&buffer[..end])
+    words::is_near(&buffer[..end], letters) && !words::are_syllables(&buffer[..end], letters)
 }
 
 /// Whether the letters are some reading of the characters one after another.
 fn reads(glyphs: &[Glyph], letters: &[u8]) -> bool {
     let [first, rest @ ..] = glyphs else { return letters.is_empty() };
-    first.readings.list().iter().any(|syllable| {
-        spellings(syllable.letters()).into_iter().any(|(head, tail)| {
-            letters.strip_prefix(head).and_then(|left| left.strip_prefix(tail)).is_some_and(|left| reads(rest, left))
-        })
+    first.readings.list().iter().map(|syllable| syllable.letters()).any(|syllable| {
+        let reads_rest = |spelling: &[u8]| letters.strip_prefix(spelling).is_some_and(|left| reads(rest, left));
+        reads_rest(syllable) || with_u(syllable).iter().any(|spelling| reads_rest(spelling))
     })
 }
 
-/// A syllable as it stands, and with ü written YU and U.
-fn spellings(syllable: &'static [u8]) -> [(&'static [u8], &'static [u8]); 3] {
+/// How else a syllable with ü is spelled.
+fn with_u(syllable: &[u8]) -> &'static [&'static [u8]] {
     match syllable {
-        b"LV" => [(b"LV", b""), (b"LYU", b""), (b"LU", b"")],
-        b"NV" => [(b"NV", b""), (b"NYU", b""), (b"NU", b"")],
-        b"LVE" => [(b"LVE", b""), (b"LYUE", b""), (b"LUE", b"")],
-        b"NVE" => [(b"NVE", b""), (b"NYUE", b""), (b"NUE", b"")],
-        _ => [(syllable, b""), (syllable, b""), (syllable, b"")],
+        b"LV" => &[b"LYU", b"LU"],
+        b"NV" => &[b"NYU", b"NU"],
+        b"LVE" => &[b"LYUE", b"LUE"],
+        b"NVE" => &[b"NYUE", b"NUE"],
+        _ => &[],
     }
 }
 

@@ -57,6 +57,7 @@ fn every_kind_of_slip_has_a_pattern_of_its_own() {
         ("欧阳畅心", "OU^YANGCHANGXIN", P::PinyinReading),
         ("KIM Anna", "KM Anna", P::LettersNear),
         ("LI^WEI", "LIU^WEI", P::LettersSurnameDifferent),
+        ("彭?", "PENG^YAN", P::GivenRare),
         ("吐尔逊·肉孜", "TURSUN^ROZI", P::Consonants),
         ("KHAN Carlos", "Carlos KHAN", P::Turned),
         ("KIM Aung", "KIM,AUNG", P::LettersSame),
