@@ -142,6 +142,11 @@ impl Policy {
         self.clients.iter().find(|known| known.id == *client).map(|known| &known.settings)
     }
 
+    /// The domains of patient numbers that any client is the source of.
+    pub fn domains(&self) -> Vec<String> {
+        self.clients.iter().flat_map(|client| client.settings.domains.iter().cloned()).collect()
+    }
+
     /// Whether the file of any client settles something so.
     pub fn any_client(&self, settles: impl Fn(&ClientSettings) -> bool) -> bool {
         self.clients.iter().any(|client| settles(&client.settings))

@@ -164,6 +164,10 @@ fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
     if kind == ResourceType::PATIENT && claimed("everything") {
         operations.push(operation("everything"));
     }
+    if kind == ResourceType::PATIENT {
+        let offered = ["match", "ihe-pix"].into_iter().filter(|name| claimed(name));
+        operations.extend(offered.map(operation));
+    }
     if kind.as_str() == "Task" && claimed("decide") {
         operations.push(operation("decide"));
     }
@@ -188,6 +192,8 @@ fn interactions(claims: &[(&'static str, &'static str)]) -> Vec<Value<'static>> 
 fn operation(name: &'static str) -> Value<'static> {
     let definition = match name {
         "everything" => "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        "match" => "http://hl7.org/fhir/OperationDefinition/Patient-match",
+        "ihe-pix" => "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
         "decide" => "https://dukou.dev/fhir/OperationDefinition/Task-decide",
         _ => "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     };

@@ -31,6 +31,10 @@ pub(crate) enum Route {
     Ingest,
     /// Documents of the caller of which something is held.
     Held,
+    /// Whom demographics may belong to.
+    Match,
+    /// The other numbers of a person.
+    CrossReference,
     /// What a person does about a finding of the review queue.
     Decide(LogicalId),
     /// Why two records are taken for one person.
@@ -109,6 +113,10 @@ fn typed(method: &Method, reads: bool, kind: ResourceType, rest: &[&str]) -> Res
         ["_search"] => only(*method == Method::POST, Route::Search(Some(kind)), "POST, OPTIONS"),
         ["_history"] => only(reads, Route::TypeHistory(kind), "GET, HEAD, OPTIONS"),
         ["$validate"] => only(*method == Method::POST, Route::Validate(Some(kind)), "POST, OPTIONS"),
+        ["$match"] if kind == ResourceType::PATIENT => only(*method == Method::POST, Route::Match, "POST, OPTIONS"),
+        ["$ihe-pix"] if kind == ResourceType::PATIENT => {
+            only(reads || *method == Method::POST, Route::CrossReference, "GET, HEAD, POST, OPTIONS")
+        }
         [operation] if operation.starts_with('$') => Err(Astray::UnknownOperation),
         [id, rest @ ..] => {
             let id = LogicalId::parse(id).ok_or(Astray::BadId { writes: !reads })?;
@@ -191,6 +199,8 @@ impl Route {
             Route::Everything(_) => 20,
             Route::Ingest => 21,
             Route::Held => 22,
+            Route::Match => 26,
+            Route::CrossReference => 27,
             Route::Decide(_) => 32,
             Route::Explain(_) => 36,
             Route::AssertLink(_) => 37,
@@ -207,6 +217,7 @@ impl Route {
             Route::PatchWhere(kind) | Route::DeleteWhere(kind) => Some(*kind),
             Route::Everything(_) | Route::Explain(_) => Some(ResourceType::PATIENT),
             Route::AssertLink(_) | Route::AssertNotSame(_) => Some(ResourceType::PATIENT),
+            Route::Match | Route::CrossReference => Some(ResourceType::PATIENT),
             Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
@@ -275,6 +286,8 @@ pub const ROUTES: &[RouteLine] = &[
     line(20, "everything", "GET", "Patient/[id]/$everything", Interaction::Operation("everything"), false),
     line(21, "ingest", "POST", "/ingest", Interaction::Ingest, true),
     line(22, "held", "GET", "/ingest", Interaction::Ingest, false),
+    line(26, "match", "POST", "Patient/$match", Interaction::Operation("match"), false),
+    line(27, "ihe-pix", "GET", "Patient/$ihe-pix", Interaction::Operation("ihe-pix"), false),
     line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
     line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),
     line(37, "assert-link", "POST", "Patient/[id]/$assert-link", Interaction::Operation("decide"), true),

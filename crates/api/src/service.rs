@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{document, operation, read, review, search, write};
+use crate::{crossref, document, matching, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -263,6 +263,14 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
                 let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
                 operation::validate(desk, ask, permit, *kind, &content)
             }
+            Route::Match => {
+                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+                matching::matching(desk, ask, permit, &content)
+            }
+            Route::CrossReference => {
+                let content = crossref::parameters(ask, body).map_err(|issue| Reply::fault(issue, ask.language))?;
+                crossref::cross_reference(desk, ask, permit, content.as_ref())
+            }
             Route::Options => Ok(permit.without_patient_data(Reply::empty(204).with(ALLOW, METHODS))),
             _ => search::search(desk, ask, permit, route),
         }),
@@ -341,12 +349,14 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         Route::Ingest => matches!(sent, Sent::Er7 | Sent::Document | Sent::FhirJson | Sent::Unsaid),
         Route::Patch(_) | Route::PatchWhere(_) => sent == Sent::JsonPatch,
         Route::Search(_) | Route::CompartmentSearch(..) => matches!(sent, Sent::Form | Sent::Unsaid) || empty,
+        Route::CrossReference => matches!(sent, Sent::Form | Sent::FhirJson | Sent::Unsaid) || empty,
         Route::Everything(_) => empty || ask.method == hyper::Method::GET,
         Route::Create(_)
         | Route::Update(_)
         | Route::UpdateWhere(_)
         | Route::Bundle
         | Route::Validate(_)
+        | Route::Match
         | Route::Decide(_) => sent == Sent::FhirJson || (sent == Sent::Unsaid && !empty),
         _ => true,
     }

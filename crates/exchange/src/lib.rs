@@ -7,11 +7,13 @@
 
 mod apply;
 mod commit;
+mod crossref;
 mod document;
 mod domains;
 mod error;
 mod ingest;
 pub mod issues;
+mod matching;
 mod patch;
 mod people;
 mod prepare;
@@ -28,14 +30,16 @@ use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
 use dukou_mapping::Program;
 use dukou_store::Store;
 
+pub use crossref::{CrossReference, CrossReferenceFault, CrossReferenced};
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};
-pub use dukou_identity::{Model, Systems};
+pub use dukou_identity::{Bits, Explanation, Grade, Model, Systems};
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
     SearchLimits, Version,
 };
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
+pub use matching::{Match, MatchQuestion, Matched};
 pub use patch::Patch;
 pub use people::People;
 pub use reported::{OnReported, ReportedPolicy};

@@ -95,7 +95,7 @@ impl People {
     }
 
     /// The calendar day of an instant here, `yyyy-MM-dd`.
-    fn day(&self, instant: Instant) -> String {
+    pub(crate) fn day(&self, instant: Instant) -> String {
         let local = Instant::from_millis(instant.as_millis() + i64::from(self.zone.minutes()) * 60_000);
         let (year, month, day, _) = local.calendar();
         format!("{year:04}-{month:02}-{day:02}")

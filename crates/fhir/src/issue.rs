@@ -1,5 +1,7 @@
 //! One fault, warning or note, with its place: what every step of the house reports.
 
+use crate::Language;
+
 /// How bad an issue is (value set issue-severity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -135,6 +137,14 @@ impl Text {
     /// The text in both languages.
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
         Text { en: en.into(), zh: zh.into() }
+    }
+
+    /// The text in one of the two languages.
+    pub fn of(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.en,
+            Language::Chinese => &self.zh,
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod bundles;
 mod claims;
+mod crossref;
 mod feeding;
 mod house;
+mod matching;
 mod reading;
 mod recording;
 mod refusing;
