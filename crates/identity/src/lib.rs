@@ -42,6 +42,7 @@ mod shapes;
 mod stated;
 pub mod systems;
 pub mod text;
+mod wording;
 
 pub use block::{BlockKey, BlockKind};
 pub use cluster::{Clusters, Constraints, Pair, Refused, cluster};
@@ -62,3 +63,4 @@ pub use review::{Review, ReviewKind};
 pub use score::{Scored, Veto, Vetoes, compare};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
 pub use systems::Systems;
+pub use wording::{WORDING_LETTERS_MAX, Wording, WordingLevel};

@@ -53,7 +53,8 @@ fn what_is_not_claimed_is_refused() {
         }
     }
     assert!(search::includes(ResourceType::PATIENT).iter().all(|include| include.starts_with("Patient:")));
-    for address in ["Patient?_filter=name eq x", "Patient?_query=x", "Patient/$no-such", "$convert", "Patient?nothing=1"]
+    for address in
+        ["Patient?_filter=name eq x", "Patient?_query=x", "Patient/$no-such", "$convert", "Patient?nothing=1"]
     {
         let status = house.ask("GET", &address.replace(' ', "%20")).done().status;
         assert!(matches!(status, 400 | 404), "{address}: {status}");
