@@ -355,7 +355,7 @@ fn grants(scopes: &[&Scope], terms: &Partner, patients: &[String]) -> Vec<Grant>
 fn narrow(rights: Rights, interactions: &[String]) -> Rights {
     let listed = |words: &[&str]| interactions.iter().any(|listed| words.contains(&listed.as_str()));
     let usable = [
-        (Right::Create, listed(&["create", "ingest", "process-message"])),
+        (Right::Create, listed(&["create", "ingest", "process-message", "capture"])),
         (
             Right::Read,
             listed(&[
@@ -372,7 +372,10 @@ fn narrow(rights: Rights, interactions: &[String]) -> Rights {
         ),
         (Right::Update, listed(&["update", "patch", "ingest", "merge", "unmerge", "process-message", "decide"])),
         (Right::Delete, listed(&["delete"])),
-        (Right::Search, listed(&["search", "history", "everything", "match", "ihe-pix", "explain"])),
+        (
+            Right::Search,
+            listed(&["search", "history", "everything", "match", "ihe-pix", "explain", "capture", "resolve-capture"]),
+        ),
     ];
     usable
         .into_iter()

@@ -6,6 +6,7 @@
 //! This crate knows no HTTP, no socket, no clock and no SQL. Start with `ingest.rs`: whoever reads it has read the product.
 
 mod apply;
+mod capture;
 mod commit;
 mod crossref;
 mod document;
@@ -30,8 +31,13 @@ use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
 use dukou_mapping::Program;
 use dukou_store::Store;
 
+pub use capture::{
+    CaptureRequest, CaptureSite, Captured, Choice, HistoryView, MaskedCandidate, MaskedCard, MaskedNumber,
+    ResolveRequest, Resolved, RevokeRequest, Revoked, Standing, TerminalGroup,
+};
 pub use crossref::{CrossReference, CrossReferenceFault, CrossReferenced};
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};
+pub use dukou_identity::capture::Medium;
 pub use dukou_identity::{Bits, Explanation, Grade, Model, Systems};
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
@@ -53,6 +59,7 @@ pub struct Exchange {
     surroundings: Surroundings,
     counters: reported::ReportedCounters,
     people: People,
+    capture: Option<CaptureSite>,
 }
 
 /// Everything from outside that the use cases need: no globals, no environment.
@@ -100,7 +107,15 @@ impl Exchange {
     /// those it began with.
     pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
         let people = People::new(&surroundings);
-        Exchange { store, program, surroundings, counters: reported::ReportedCounters::default(), people }
+        let counters = reported::ReportedCounters::default();
+        Exchange { store, program, surroundings, counters, people, capture: None }
+    }
+
+    /// The same use cases, and cards are captured.
+    #[must_use]
+    pub fn with_capture(mut self, site: CaptureSite) -> Exchange {
+        self.capture = Some(site);
+        self
     }
 
     /// What this exchange was given from outside.

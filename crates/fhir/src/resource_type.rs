@@ -9,6 +9,10 @@ pub struct ResourceType(u16);
 impl ResourceType {
     /// `Bundle`.
     pub const BUNDLE: ResourceType = ResourceType::known("Bundle");
+    /// `Consent`.
+    pub const CONSENT: ResourceType = ResourceType::known("Consent");
+    /// `Encounter`.
+    pub const ENCOUNTER: ResourceType = ResourceType::known("Encounter");
     /// `OperationOutcome`.
     pub const OPERATION_OUTCOME: ResourceType = ResourceType::known("OperationOutcome");
     /// `Patient`.
