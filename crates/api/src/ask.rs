@@ -204,6 +204,14 @@ fn find(method: &Method, path: &str, prefix: &str) -> (Result<Route, Astray>, St
         };
         return (route, "ingest".to_owned());
     }
+    if path == "/identity/capture" {
+        let route = match *method {
+            Method::POST => Ok(Route::CaptureJson),
+            Method::OPTIONS => Ok(Route::Options),
+            _ => Err(Astray::Method("POST, OPTIONS")),
+        };
+        return (route, "identity/capture".to_owned());
+    }
     let below = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     match below.map(|rest| percent::decode_path(rest.trim_start_matches('/'))) {
         Some(Some(rest)) => {

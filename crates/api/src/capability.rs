@@ -165,8 +165,8 @@ fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
         operations.push(operation("everything"));
     }
     if kind == ResourceType::PATIENT {
-        let offered = ["match", "ihe-pix"].into_iter().filter(|name| claimed(name));
-        operations.extend(offered.map(operation));
+        let offered = ["match", "ihe-pix", "capture", "resolve-capture", "revoke-capture"];
+        operations.extend(offered.into_iter().filter(|name| claimed(name)).map(operation));
     }
     if kind.as_str() == "Task" && claimed("decide") {
         operations.push(operation("decide"));
@@ -194,6 +194,9 @@ fn operation(name: &'static str) -> Value<'static> {
         "everything" => "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         "match" => "http://hl7.org/fhir/OperationDefinition/Patient-match",
         "ihe-pix" => "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+        "capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-capture",
+        "resolve-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-resolve-capture",
+        "revoke-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-revoke-capture",
         "decide" => "https://dukou.dev/fhir/OperationDefinition/Task-decide",
         _ => "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     };

@@ -18,6 +18,7 @@
 mod ask;
 mod bundle;
 mod capability;
+mod capture;
 mod crew;
 mod crossref;
 mod cursor;

@@ -35,6 +35,14 @@ pub(crate) enum Route {
     Match,
     /// The other numbers of a person.
     CrossReference,
+    /// A card is read.
+    Capture,
+    /// A token is shown in place of a card.
+    ResolveCapture,
+    /// Tokens end.
+    RevokeCapture,
+    /// A card is read by a system without FHIR.
+    CaptureJson,
     /// What a person does about a finding of the review queue.
     Decide(LogicalId),
     /// Why two records are taken for one person.
@@ -117,11 +125,24 @@ fn typed(method: &Method, reads: bool, kind: ResourceType, rest: &[&str]) -> Res
         ["$ihe-pix"] if kind == ResourceType::PATIENT => {
             only(reads || *method == Method::POST, Route::CrossReference, "GET, HEAD, POST, OPTIONS")
         }
+        [operation] if kind == ResourceType::PATIENT && capture_operation(operation).is_some() => {
+            let route = capture_operation(operation).ok_or(Astray::UnknownOperation)?;
+            only(*method == Method::POST, route, "POST, OPTIONS")
+        }
         [operation] if operation.starts_with('$') => Err(Astray::UnknownOperation),
         [id, rest @ ..] => {
             let id = LogicalId::parse(id).ok_or(Astray::BadId { writes: !reads })?;
             instance(method, reads, ResourceKey::new(kind, id), rest)
         }
+    }
+}
+
+fn capture_operation(name: &str) -> Option<Route> {
+    match name {
+        "$capture" => Some(Route::Capture),
+        "$resolve-capture" => Some(Route::ResolveCapture),
+        "$revoke-capture" => Some(Route::RevokeCapture),
+        _ => None,
     }
 }
 
@@ -201,6 +222,10 @@ impl Route {
             Route::Held => 22,
             Route::Match => 26,
             Route::CrossReference => 27,
+            Route::Capture => 23,
+            Route::ResolveCapture => 24,
+            Route::RevokeCapture => 25,
+            Route::CaptureJson => 31,
             Route::Decide(_) => 32,
             Route::Explain(_) => 36,
             Route::AssertLink(_) => 37,
@@ -218,6 +243,9 @@ impl Route {
             Route::Everything(_) | Route::Explain(_) => Some(ResourceType::PATIENT),
             Route::AssertLink(_) | Route::AssertNotSame(_) => Some(ResourceType::PATIENT),
             Route::Match | Route::CrossReference => Some(ResourceType::PATIENT),
+            Route::Capture | Route::ResolveCapture | Route::RevokeCapture | Route::CaptureJson => {
+                Some(ResourceType::PATIENT)
+            }
             Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
@@ -241,6 +269,11 @@ impl Route {
             Route::AssertLink(patient) | Route::AssertNotSame(patient) => Some(patient),
             _ => None,
         }
+    }
+
+    /// Whether it is one of one-time card capture.
+    pub(crate) fn captures(&self) -> bool {
+        matches!(self, Route::Capture | Route::ResolveCapture | Route::RevokeCapture | Route::CaptureJson)
     }
 
     /// Whether it is a search in any form.
@@ -286,8 +319,12 @@ pub const ROUTES: &[RouteLine] = &[
     line(20, "everything", "GET", "Patient/[id]/$everything", Interaction::Operation("everything"), false),
     line(21, "ingest", "POST", "/ingest", Interaction::Ingest, true),
     line(22, "held", "GET", "/ingest", Interaction::Ingest, false),
+    line(23, "capture", "POST", "Patient/$capture", Interaction::Operation("capture"), true),
+    line(24, "resolve-capture", "POST", "Patient/$resolve-capture", Interaction::Operation("resolve-capture"), true),
+    line(25, "revoke-capture", "POST", "Patient/$revoke-capture", Interaction::Operation("revoke-capture"), true),
     line(26, "match", "POST", "Patient/$match", Interaction::Operation("match"), false),
     line(27, "ihe-pix", "GET", "Patient/$ihe-pix", Interaction::Operation("ihe-pix"), false),
+    line(31, "capture-json", "POST", "/identity/capture", Interaction::Operation("capture"), true),
     line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
     line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),
     line(37, "assert-link", "POST", "Patient/[id]/$assert-link", Interaction::Operation("decide"), true),

@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{crossref, document, matching, operation, read, review, search, write};
+use crate::{capture, crossref, document, matching, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -200,9 +200,10 @@ impl Service {
             return join(self.desk.gate.read(access, move |_| Err::<_, Reply>(reply).map(never)).await);
         };
         let (desk, language, number) = (Arc::clone(&self.desk), ask.language, route.line().number);
+        let floor = tokio::time::sleep(Duration::from_millis(capture::REFUSED_AFTER_MS));
         let pending = place.hand(move || job(&desk, &ask, &route, &body, access));
         match pending.await {
-            Ok(pending) => join(pending.await),
+            Ok(pending) => refused_in_time(join(pending.await), floor).await,
             // The gate catches what panics inside; here the thread was lost before or behind it.
             Err(_) => self.summarise(connection, "lost", number, busy(language)),
         }
@@ -231,6 +232,7 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             desk.gate.write(access, |permit| write::ingest(desk, ask, permit, &arrival))
         }
         Route::Bundle => bundle(desk, ask, body, access),
+        _ if route.captures() => captures(desk, ask, route, body, access),
         Route::Decide(task) => desk.gate.write(access, |permit| {
             let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
             review::decide(desk, ask, permit, task, &content)
@@ -277,6 +279,20 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
     }
 }
 
+/// A card or a token: the desk that asks goes into the record, whatever the answer.
+fn captures(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> Pending<Reply, Reply> {
+    match write::parse(body).and_then(|content| capture::Asked::read(&content)) {
+        Ok(asked) => {
+            let access = asked.recorded(access);
+            desk.gate.write(access, |permit| capture::answer(desk, ask, permit, route, &asked))
+        }
+        Err(issue) => {
+            let reply = Reply::fault(issue, ask.language);
+            desk.gate.write(access, move |_| Err(reply))
+        }
+    }
+}
+
 /// The type of a Bundle is known only when it was read; then the policy is asked again about exactly this one.
 fn bundle(desk: &Desk, ask: &Ask, body: &Bytes, access: Access) -> Pending<Reply, Reply> {
     let read = write::parse(body).and_then(|content| write::mode(&content).map(|mode| (content, mode)));
@@ -295,6 +311,20 @@ fn bundle(desk: &Desk, ask: &Ask, body: &Bytes, access: Access) -> Pending<Reply
             desk.gate.write(*access, move |_| Err(reply))
         }
     }
+}
+
+/// A token that does not count is refused after the same time, whatever is wrong with it, and each refusal is told to the operators.
+async fn refused_in_time(answered: Answered, floor: tokio::time::Sleep) -> Answered {
+    let mut refused = false;
+    let answered = answered.map(|reply, _| {
+        refused = reply.issue == Some(capture::REFUSED);
+        reply
+    });
+    if refused {
+        tracing::warn!("a capture token was refused: unknown, ended, or of another group of terminals");
+        floor.await;
+    }
+    answered
 }
 
 fn join(answer: Answer<Reply, Reply>) -> Answered {
@@ -357,6 +387,10 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         | Route::Bundle
         | Route::Validate(_)
         | Route::Match
+        | Route::Capture
+        | Route::ResolveCapture
+        | Route::RevokeCapture
+        | Route::CaptureJson
         | Route::Decide(_) => sent == Sent::FhirJson || (sent == Sent::Unsaid && !empty),
         _ => true,
     }
