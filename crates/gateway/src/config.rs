@@ -2,6 +2,8 @@
 //!
 //! A wrong key stops the start with file, line and the nearest key. Paths are relative to the file that names them.
 
+mod identity;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use dukou_exchange::{OnReported, ReportedPolicy};
 use serde::Deserialize;
+
+pub use identity::{Identity, TerminalGroup};
 
 /// The whole of `dukou.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +34,8 @@ pub struct Config {
     /// Numbers on everything that can grow.
     #[serde(default)]
     pub limits: Limits,
+    /// One-time card capture.
+    pub identity: Option<Identity>,
     /// Logs and traces, for operators; they carry no patient data.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -293,11 +299,14 @@ impl Config {
 
     /// Parses the text of a configuration; `name` stands in errors.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
         let config: Self = toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+            let line = e.span().map_or(0, |s| line_of(s.start));
             ConfigError { file: name.to_owned(), line, text: with_nearest_key(e.message()) }
         })?;
         config.check().map_err(|text| ConfigError { file: name.to_owned(), line: 0, text })?;
+        let identity = config.identity.as_ref().map_or(Ok(()), Identity::check);
+        identity.map_err(|(at, text)| ConfigError { file: name.to_owned(), line: line_of(at), text })?;
         Ok(config)
     }
 
@@ -330,6 +339,7 @@ impl Config {
         fix(&mut self.node.keys);
         fix(&mut self.node.partners);
         self.maps.folder.iter_mut().for_each(fix);
+        self.identity.iter_mut().for_each(|identity| fix(&mut identity.key));
         let listeners = self.listen.fhir.tls.iter_mut().chain(self.mllp.iter_mut().filter_map(|m| m.tls.as_mut()));
         for tls in listeners {
             fix(&mut tls.certificate);

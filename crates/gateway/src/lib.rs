@@ -4,6 +4,7 @@
 //! opens the parts of a node in their order, and `serve.rs`, which runs and stops them.
 
 mod admin;
+mod capture;
 mod clock;
 mod command;
 pub mod config;

@@ -22,6 +22,7 @@ use dukou_store::Store;
 use dukou_store::sqlite::{self, Sqlite};
 use sha2::{Digest, Sha256};
 
+use crate::capture::{self, SiteKeyError};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
@@ -105,6 +106,9 @@ pub(crate) enum SiteError {
     /// The index of people cannot be built.
     #[error("building the index of people from what is stored")]
     People(#[source] dukou_exchange::Error),
+    /// The site's secret cannot be used.
+    #[error(transparent)]
+    SiteKey(#[from] SiteKeyError),
     /// The first record of this start could not be made.
     #[error("recording the start: the ledger is closed")]
     Record,
@@ -124,6 +128,7 @@ impl Site {
         let systems = Arc::new(maps.systems()?);
         let model = Arc::new(maps.model()?);
         let policy = load_policy(&config.node.partners)?;
+        let desks = config.identity.as_ref().map(|own| capture::site(own, &config.node.site, zone)).transpose()?;
         let audit = data.join("audit");
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
         let Opened { mut ledger, gate, seal, last_jseq, unknown_outcomes, stopped_cleanly } = opened;
@@ -134,7 +139,11 @@ impl Site {
         let store: Arc<dyn Store> = Arc::new(store);
         let program = Arc::new(ArcSwap::from_pointee(program));
         let surroundings = surroundings(config, zone, &clock, &random, systems, model);
-        let exchange = Arc::new(Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings));
+        let exchange = Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings);
+        let exchange = Arc::new(match desks {
+            Some(desks) => exchange.with_capture(desks),
+            None => exchange,
+        });
         let plans = Plans::new(config.maps.clone(), config.node.site.clone(), Arc::clone(&program));
         let site = Site {
             plans,

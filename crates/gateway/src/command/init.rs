@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dukou_audit::{Keys, KeysError, Random};
 
+use crate::capture;
 use crate::maps::MapFiles;
 
 /// Where the site goes and how it is called.
@@ -83,8 +84,11 @@ impl Init {
         println!("A site was written to {}.", self.dir.display());
         println!("  dukou.toml            what this node is and where it listens");
         println!("  partners/house.toml   who may ask what, with examples that are tried at each start");
+        println!("  partners/kiosk.toml   self-service terminals: they capture cards and can do nothing else");
         println!("  tokens/               one bearer token a client, mode 0600");
-        println!("  keys/                 keys of the ledger, mode 0600: keep a copy apart from the data");
+        println!(
+            "  keys/                 keys of the ledger and the site's secret, mode 0600: keep a copy apart from the data"
+        );
         if self.maps {
             println!(
                 "  mappings/             maps and code tables; yours go below overlay/site/{}, see mappings/README.md",
@@ -97,8 +101,8 @@ impl Init {
 }
 
 /// Names of the clients that get a token.
-pub(crate) const TOKEN_CLIENTS: [&str; 7] =
-    ["system", "clerk", "doctor", "clinic", "identity", "engineer", "compliance"];
+pub(crate) const TOKEN_CLIENTS: [&str; 8] =
+    ["system", "clerk", "doctor", "clinic", "identity", "engineer", "compliance", "kiosk"];
 
 /// Writes a whole site; refuses to touch one that is there.
 pub(crate) fn write_site(dir: &Path, plan: &Plan<'_>, random: &dyn Random) -> Result<(), InitError> {
@@ -121,6 +125,8 @@ pub(crate) fn write_site(dir: &Path, plan: &Plan<'_>, random: &dyn Random) -> Re
         .replace("{reserve}", &plan.reserve_bytes.to_string());
     let house = include_str!("../init/house.toml").replace("{site}", plan.site);
     put(&dir.join("partners/house.toml"), house.as_bytes(), 0o644)?;
+    let kiosk = include_str!("../init/kiosk.toml").replace("{site}", plan.site);
+    put(&dir.join("partners/kiosk.toml"), kiosk.as_bytes(), 0o644)?;
     for client in TOKEN_CLIENTS {
         let mut secret = [0_u8; 32];
         random.fill(&mut secret);
@@ -129,6 +135,7 @@ pub(crate) fn write_site(dir: &Path, plan: &Plan<'_>, random: &dyn Random) -> Re
     let keys = dir.join("keys");
     make_folder(&keys)?;
     Keys::create(&keys, random)?;
+    put(&capture::secret_file(dir), capture::new_secret(random).as_bytes(), 0o600)?;
     // Last, so that a site that was written only in part is not taken for one.
     put(&config, text.as_bytes(), 0o644)
 }
