@@ -17,6 +17,8 @@ pub(crate) struct House {
     /// The sections of the configuration behind `[node]`.
     pub(crate) listen: String,
     pub(crate) limits: String,
+    /// The section `[identity]`.
+    pub(crate) identity: String,
     pub(crate) log: &'static str,
 }
 
@@ -39,7 +41,7 @@ impl House {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let listen = "[listen]\nadmin = \"127.0.0.1:0\"\n[listen.fhir]\naddress = \"127.0.0.1:0\"\n\
                       [[mllp]]\nname = \"hl7\"\naddress = \"127.0.0.1:0\"\n";
-        House { folder, listen: listen.to_owned(), limits: String::new(), log: "info" }
+        House { folder, listen: listen.to_owned(), limits: String::new(), identity: IDENTITY.to_owned(), log: "info" }
     }
 
     /// A path inside the site.
@@ -55,9 +57,9 @@ impl House {
 
     fn write(&self) {
         let text = format!(
-            "[node]\nsite = \"t01\"\ndata = \"data\"\nkeys = \"keys\"\npartners = \"partners\"\n{}\n[audit]\norigin = \"t01/ledger\"\n\
+            "[node]\nsite = \"t01\"\ndata = \"data\"\nkeys = \"keys\"\npartners = \"partners\"\n{}\n{}\n[audit]\norigin = \"t01/ledger\"\n\
              segment_bytes = 1048576\nreserve_bytes = 1048576\n[limits]\n{}\n[telemetry]\nlog = \"{}\"\n",
-            self.listen, self.limits, self.log
+            self.listen, self.identity, self.limits, self.log
         );
         fs::write(self.path("dukou.toml"), text).unwrap();
     }
@@ -232,3 +234,7 @@ pub(crate) fn cases(group: &str) -> Vec<(String, PathBuf)> {
 /// Longer than the limits that the cases set.
 const PAUSE: Duration = Duration::from_millis(900);
 pub(crate) const NODE: &str = env!("CARGO_BIN_EXE_dukou-node");
+/// Two paths of desks: `A-` and `B-`.
+const IDENTITY: &str = "[identity]\nkey = \"keys/site.key\"\n\
+    [[identity.terminal_group]]\nname = \"clinic\"\nterminals = [\"A-*\"]\n\
+    [[identity.terminal_group]]\nname = \"radiology\"\nterminals = [\"B-*\"]\n";
