@@ -60,14 +60,13 @@ impl Wording {
             return WordingLevel::Same;
         }
         let limit = EDITS.iter().rposition(|least| long.letters.len() >= *least).unwrap_or(0);
-        let level = match short.edits(long, limit) {
+        match short.edits(long, limit) {
             Some(1) => WordingLevel::OneEdit,
             Some(2) => WordingLevel::TwoEdits,
             Some(_) => WordingLevel::ThreeEdits,
             None if short.letters.len() >= 3 && long.letters.starts_with(&short.letters) => WordingLevel::Cut,
             None => WordingLevel::Different,
-        };
-        level
+        }
     }
 
     /// The slips between two wordings; nothing where they are more than the limit.
