@@ -6,7 +6,7 @@ use dukou_audit::Permit;
 use dukou_fhir::{Instant, LogicalId, Offset, ResourceType, json};
 use dukou_identity::patient::{Origin, stated};
 use dukou_identity::{BLOCK_MAX, Entry, Index, Loading, Model, Record, Systems, Touched};
-use dukou_store::{self as store, Batch, JournalRow, Outcome, Version};
+use dukou_store::{self as store, Batch, JournalRow, Outcome, Put, Version};
 
 use crate::{Error, Exchange, Surroundings};
 
@@ -55,6 +55,16 @@ impl People {
         let day = self.day(version.last_updated);
         let origin = Origin { record: &version.key.id, source: "", born: born.as_millis(), day: &day };
         let (stated, _) = stated(&patient, &self.systems, &origin);
+        Some(Record::prepare(&self.model, &stated))
+    }
+
+    /// A Patient that is about to be written as a record, stored or not; none for a deletion.
+    pub(crate) fn upcoming(&self, put: &Put, now: Instant) -> Option<Record> {
+        let content = put.content()?;
+        let born = self.read().born(&put.key.id).unwrap_or(now.as_millis());
+        let day = self.day(now);
+        let origin = Origin { record: &put.key.id, source: "", born, day: &day };
+        let (stated, _) = stated(&content, &self.systems, &origin);
         Some(Record::prepare(&self.model, &stated))
     }
 

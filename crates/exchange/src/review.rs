@@ -8,16 +8,17 @@ mod pair;
 mod task;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dukou_audit::Permit;
 use dukou_fhir::search::{Options, Query};
-use dukou_fhir::{Draft, Instant, LogicalId, Object, ResourceKey, ResourceType, Text, Value};
-use dukou_identity::Review;
-use dukou_store::{Expect, How, Put, Version};
+use dukou_fhir::{Draft, Instant, LogicalId, Object, ResourceKey, ResourceType, Text, Value, json};
+use dukou_identity::{Index, Record, Review};
+use dukou_store::{self as store, Batch, Expect, How, Put, Version};
 use sha2::{Digest, Sha256};
 
+use crate::Exchange;
 use crate::ingest::hexadecimal;
-use crate::{Error, Exchange};
 
 pub use decide::Decided;
 pub use pair::Pair;
@@ -84,9 +85,31 @@ impl ReviewAction {
 }
 
 impl Exchange {
+    /// The Tasks of everything that the Patients of a batch raise: against the people who are known, and among themselves.
+    pub(crate) fn raised(&self, permit: &Permit<'_>, batch: &Batch) -> Result<Vec<Put>, store::Error> {
+        let patients = batch.puts.iter().filter(|put| put.key.kind == ResourceType::PATIENT);
+        let now = self.review_now();
+        let records: Vec<Record> = patients.filter_map(|put| self.people().upcoming(put, now)).collect();
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reviews: Vec<Review> = {
+            let index = self.people().read();
+            records.iter().flat_map(|record| index.findings(record)).collect()
+        };
+        if (2..=TOGETHER_MAX).contains(&records.len()) {
+            let mut together = Index::new(Arc::clone(self.people().model()));
+            for (seq, record) in (1..).zip(records) {
+                reviews.extend(together.findings(&record));
+                together.put(seq, record);
+            }
+        }
+        self.review_puts(permit, &reviews)
+    }
+
     /// The Tasks that these findings open, to be committed with what raised them. A finding that waits already, or that a person has
     /// decided, opens none.
-    pub fn review_puts(&self, permit: &Permit<'_>, reviews: &[Review]) -> Result<Vec<Put>, Error> {
+    pub(crate) fn review_puts(&self, permit: &Permit<'_>, reviews: &[Review]) -> Result<Vec<Put>, store::Error> {
         let mut findings: BTreeMap<LogicalId, &Review> = BTreeMap::new();
         for review in reviews.iter().take(FINDINGS_MAX) {
             findings.entry(task_id(review)).or_insert(review);
@@ -114,25 +137,30 @@ impl Exchange {
         key: &ResourceKey,
         review: &Review,
         live: Option<&Version>,
-    ) -> Result<Option<Value<'static>>, Error> {
+    ) -> Result<Option<Value<'static>>, store::Error> {
         let Some(version) = live else {
             let priority = self.review_priority(permit, review)?;
             return Ok(Some(task::open(key, review, priority, self.review_now())));
         };
-        let stored = Exchange::tree(version)?;
+        let corrupt = |_| store::Error::Corrupt { what: "versions.body" };
+        let stored = json::parse(&version.body, &json::Limits::default()).map_err(corrupt)?;
         let is_settled = stored.text_at("status") == Some("completed");
-        if is_settled || task::kind(&stored) == Some(review.kind) {
+        let says_it = task::kind(&stored) == Some(review.kind);
+        if (is_settled && !review.again) || (!is_settled && says_it) {
             return Ok(None);
         }
         let mut content = stored.into_static();
         if let Some(task) = content.as_object_mut() {
             task::finding(task, review);
+            if is_settled {
+                task.insert("status", "requested");
+            }
         }
         Ok(Some(content))
     }
 
     /// The more open encounters the records have, the sooner somebody should look.
-    fn review_priority(&self, permit: &Permit<'_>, review: &Review) -> Result<&'static str, Error> {
+    fn review_priority(&self, permit: &Permit<'_>, review: &Review) -> Result<&'static str, store::Error> {
         let mut open = 0;
         for record in std::iter::once(&review.record).chain(&review.other) {
             open += self.open_encounters(permit, record)?;
@@ -145,12 +173,12 @@ impl Exchange {
     }
 
     /// Encounters of a record that have begun and not ended: none, one, or two for more.
-    fn open_encounters(&self, permit: &Permit<'_>, record: &LogicalId) -> Result<usize, Error> {
+    fn open_encounters(&self, permit: &Permit<'_>, record: &LogicalId) -> Result<usize, store::Error> {
         let Some(kind) = ResourceType::parse("Encounter") else { return Ok(0) };
         let pairs = [("subject", format!("Patient/{record}")), ("status", OPEN.to_owned())];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
         let options = Options { site: self.search_site(), ..Options::default() };
-        let query = Query::parse(kind, &pairs, &options).map_err(Error::Invalid)?;
+        let Ok(query) = Query::parse(kind, &pairs, &options) else { return Ok(0) };
         Ok(self.store.resolve(permit, &query)?.len())
     }
 
@@ -188,6 +216,9 @@ type Members = Object<'static>;
 
 /// Statuses of an encounter that has begun and not ended (FHIR R4, encounter-status).
 const OPEN: &str = "arrived,triaged,in-progress,onleave";
+
+/// Patients of one commit that are compared among themselves.
+const TOGETHER_MAX: usize = 500;
 
 /// Findings of one commit that open Tasks; a batch that raises more is a matter for the batch tools.
 const FINDINGS_MAX: usize = 1_000;

@@ -32,6 +32,7 @@ mod number;
 pub mod patient;
 mod person;
 mod phone;
+mod place;
 mod readings;
 mod record;
 mod regroup;

@@ -75,6 +75,16 @@ impl Record {
         self.active
     }
 
+    /// The names as they are written.
+    pub(crate) fn written_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether another version says nothing else, apart from when the record came.
+    pub(crate) fn says(&self, other: &Record) -> bool {
+        *self == Record { born: self.born, ..other.clone() }
+    }
+
     /// The keys under which it is found, sorted, each once.
     pub fn block_keys(&self) -> Vec<BlockKey> {
         block::keys(self)

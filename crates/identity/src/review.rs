@@ -106,6 +106,8 @@ pub struct Review {
     pub lines: Vec<Text>,
     /// Name and hash of the model.
     pub model: String,
+    /// A number that decides has changed: the matter is asked again even where it was decided.
+    pub again: bool,
 }
 
 impl Review {
@@ -133,7 +135,16 @@ mod tests {
     fn review(kind: ReviewKind, record: &str, other: Option<&str>) -> Review {
         let id = |text: &str| LogicalId::parse(text).unwrap();
         let (grade, bits) = (Grade::Probable, Bits(9_000));
-        Review { kind, record: id(record), other: other.map(id), grade, bits, lines: Vec::new(), model: String::new() }
+        Review {
+            kind,
+            record: id(record),
+            other: other.map(id),
+            grade,
+            bits,
+            lines: Vec::new(),
+            model: String::new(),
+            again: false,
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Evidence {
         self.0 & some.0 != 0
     }
 
-    pub(crate) fn or(self, other: Evidence) -> Evidence {
+    pub(crate) const fn or(self, other: Evidence) -> Evidence {
         Evidence(self.0 | other.0)
     }
 

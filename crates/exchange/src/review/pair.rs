@@ -114,6 +114,7 @@ impl Exchange {
             bits: explanation.as_ref().map(|said| said.bits).unwrap_or_default(),
             lines,
             model: explanation.map(|said| said.model).unwrap_or_default(),
+            again: false,
         }
     }
 }

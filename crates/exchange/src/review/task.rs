@@ -120,6 +120,7 @@ mod tests {
             bits: Bits(17_250),
             lines: vec![Text::new("name 张*示: same", "姓名 张*示：相同")],
             model: "cn-1".to_owned(),
+            again: false,
         }
     }
 
