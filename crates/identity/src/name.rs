@@ -54,8 +54,9 @@ impl Name {
                 name.letters = Words::parse(&cleaned).map(Box::new).or(name.letters);
             }
         }
-        if name.standing == Standing::Empty && name.letters.is_some() {
-            name.standing = Standing::Named;
+        if let (Standing::Empty, Some(words)) = (name.standing, &name.letters) {
+            name.standing = text::standing_of_letters(words.all());
+            name.hash = words.hash();
         }
         name
     }

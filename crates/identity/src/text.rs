@@ -78,6 +78,13 @@ pub(crate) fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}' | '〇' | '々')
 }
 
+/// Letters of other scripts than Latin: Chinese characters, kana, hangul, Arabic, Cyrillic and the rest.
+pub(crate) fn is_script(c: char) -> bool {
+    is_han(c)
+        || (c.is_alphabetic()
+            && !matches!(c, '\0'..='\u{24f}' | '\u{1d00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}'))
+}
+
 /// GBK and GB 18030-2000 gave eighty characters (bytes FE 50 to FE A0) code points of private use, U+E815 to U+E864; GB 18030-2005 and
 /// -2022 give them their own. Three more stand apart.
 fn unprivate(c: char) -> char {
@@ -131,6 +138,22 @@ pub fn standing(name: &str) -> Standing {
         Standing::Newborn
     } else if folded.chars().any(is_hole) || folded.chars().skip(1).any(|c| c == '某') || hidden_by_crosses(&folded) {
         Standing::Incomplete
+    } else {
+        Standing::Named
+    }
+}
+
+/// What a name is good for that is stated in letters only, as image archives have it: `UNKNOWN^PATIENT`, `WANGFANG^ZHIZI`.
+pub(crate) fn standing_of_letters(letters: &[u8]) -> Standing {
+    let is = |words: &[&str]| words.iter().any(|word| word.as_bytes() == letters);
+    let starts = |words: &[&str]| words.iter().any(|word| letters.starts_with(word.as_bytes()));
+    // A surname and a given name of one syllable stand before the child: ten letters are WANGFANG and ZI.
+    let child =
+        letters.len() > 10 && ["ZHIZI", "ZHINV", "ZHINU", "ZHIER"].iter().any(|end| letters.ends_with(end.as_bytes()));
+    if is(&LETTER_PLACEHOLDERS) {
+        Standing::Placeholder
+    } else if child || starts(&["NEWBORN", "BABYBOY", "BABYGIRL", "BABYOF", "BOYOF", "GIRLOF"]) {
+        Standing::Newborn
     } else {
         Standing::Named
     }
@@ -215,6 +238,23 @@ const PLACEHOLDER_STARTS: [&str; 12] = [
     "姓名未",
     "不明身",
     "身份不",
+];
+
+const LETTER_PLACEHOLDERS: [&str; 14] = [
+    "UNKNOWN",
+    "UNKNOWNPATIENT",
+    "PATIENTUNKNOWN",
+    "UNKNOWNNAME",
+    "NONAME",
+    "NAMENO",
+    "ANONYMOUS",
+    "ANONYMIZED",
+    "ANONYMOUSPATIENT",
+    "WUMINGSHI",
+    "WEIZHI",
+    "TESTPATIENT",
+    "PATIENTTEST",
+    "TESTTEST",
 ];
 
 const PLACEHOLDERS: [&str; 52] = [

@@ -5,7 +5,7 @@ use super::level::{Level, NameLevel, NamePattern};
 use super::{Hash64, skeleton};
 use crate::readings::{self, Readings, Syllable};
 use crate::shapes;
-use crate::text::{is_blank, is_dot, is_han, is_hole, simplify};
+use crate::text::{is_blank, is_dot, is_hole, is_script, simplify};
 
 /// One character of a name, with what a comparison asks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +101,9 @@ pub(super) struct Written {
 pub(super) const GLYPHS_MAX: usize = 32;
 
 impl Written {
-    /// Reads a cleaned name; nothing where no Chinese character is in it.
+    /// Reads a cleaned name; nothing where no Chinese character and no letter of a script other than Latin is in it.
     pub(super) fn parse(cleaned: &str) -> Option<Written> {
-        if !cleaned.chars().any(is_han) {
+        if !cleaned.chars().any(is_script) {
             return None;
         }
         let (glyphs, parted) = glyphs(cleaned);
@@ -194,14 +194,16 @@ fn glyphs(cleaned: &str) -> (Vec<Glyph>, Option<(usize, bool)>) {
         }
         if is_hole(c) {
             glyphs.push(Glyph::hole());
-        } else if is_han(c) {
+        } else if is_script(c) || c.is_numeric() {
+            // A digit behind a name tells namesakes apart.
             glyphs.push(Glyph::of(c));
-        } else if !glyphs.is_empty() && parted.is_none_or(|(_, dot)| !dot) && (is_dot(c) || is_blank(c)) {
+        } else if !glyphs.is_empty() && (is_dot(c) || is_blank(c)) && parted.is_none_or(|(_, dot)| !dot && is_dot(c)) {
             parted = Some((glyphs.len(), is_dot(c)));
         }
     }
     glyphs.truncate(GLYPHS_MAX);
-    (glyphs, parted.filter(|(at, _)| *at < GLYPHS_MAX))
+    let parted = parted.filter(|(at, _)| *at < glyphs.len());
+    (glyphs, parted)
 }
 
 /// Letters among characters: a syllable stands for a character, crosses for hidden ones, anything else says nothing.
