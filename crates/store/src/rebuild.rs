@@ -1,7 +1,7 @@
 //! The index made anew from the versions. It is derived: dropping it changes no answer.
 
 use dukou_fhir::ResourceType;
-use dukou_fhir::search::{PostingKey, Site, last_updated_keys};
+use dukou_fhir::search::{PostingKey, Site, last_updated_keys, parameters};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -43,6 +43,7 @@ fn mark(site: Site<'_>) -> Vec<u8> {
     for kind in ResourceType::all() {
         rules.update(kind.as_str());
     }
+    parameters::tables().into_iter().for_each(|table| rules.update(table));
     let mut key = PREFIX.to_vec();
     key.extend_from_slice(&rules.finalize()[..16]);
     key

@@ -3,6 +3,7 @@
 mod bundles;
 mod claims;
 mod crossref;
+mod demographics;
 mod feeding;
 mod house;
 mod matching;

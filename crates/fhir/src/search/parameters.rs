@@ -121,6 +121,11 @@ pub fn find(kind: ResourceType, code: &str) -> Option<&'static Parameter> {
     Some(&all[at])
 }
 
+/// The tables that the parameters come from, as text: an index made by others is made anew.
+pub fn tables() -> [&'static str; 2] {
+    [TABLE_TEXT, ADDED]
+}
+
 /// One row of the published table.
 struct Row {
     number: u16,
@@ -134,7 +139,8 @@ struct Row {
 
 fn rows() -> &'static [Row] {
     static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-        let lines = TABLE_TEXT.lines().filter(|line| !line.starts_with('#'));
+        // What is added comes last: the numbers of the published ones stand in indexes.
+        let lines = TABLE_TEXT.lines().chain(ADDED.lines()).filter(|line| !line.starts_with('#'));
         lines.zip(0..).filter_map(|(line, number)| row(line, number)).collect()
     });
     &ROWS
@@ -201,4 +207,7 @@ fn component(part: &'static str, datatypes: &[&'static str]) -> Result<Component
     Ok(Component { code, programs })
 }
 
+/// Parameters on extensions that the profiles we serve ask for: PDQm (IHE ITI-78) the mother's maiden name.
+const ADDED: &str = "mothersMaidenName\tstring\tPatient\t\t\
+    Patient.extension('http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName').value.as(string)";
 const TABLE_TEXT: &str = include_str!("../../data/search-parameters.tsv");
