@@ -171,6 +171,10 @@ impl Exchange {
                 Known::Nobody if reading.in_doubt && request.choice == Choice::Open => {
                     return self.ask(permit, &reading, Standing::Ask, Vec::new());
                 }
+                Known::Unsettled => {
+                    std::thread::yield_now();
+                    continue;
+                }
                 Known::Nobody => self.registration(group, &reading, &request.choice)?,
                 Known::Person(record, standing) => {
                     let holds = self.holds_number(permit, &record, &reading)?;

@@ -43,9 +43,8 @@ impl Exchange {
             ended: ended(&content, self.surroundings.zone),
             subject: self.local(content.text_at("subject.reference")).map(|key| key.id),
         };
-        let other = |record: &LogicalId| {
-            stay.subject.as_ref().is_some_and(|subject| !self.same_person(permit, subject, record))
-        };
+        let other =
+            |record: &LogicalId| stay.subject.as_ref().is_some_and(|subject| !self.same_person(subject, record));
         if record.is_some_and(other) {
             let (en, zh) =
                 ("the encounter belongs to another patient than the card", "该就诊的患者与卡片所属人员不一致");

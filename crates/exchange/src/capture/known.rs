@@ -4,7 +4,7 @@ use dukou_audit::{Permit, Right};
 use dukou_fhir::search::Query;
 use dukou_fhir::{Draft, LogicalId, ResourceKey, ResourceType, Value, validate};
 use dukou_identity::capture::Reading;
-use dukou_identity::{Bits, Grade, text};
+use dukou_identity::{Bits, Grade, Index, Record, ResolveLimits, Veto, explain, text};
 use dukou_store::{Expect, How, Put, Version};
 
 use super::Standing;
@@ -18,6 +18,8 @@ pub(super) enum Known {
     Person(LogicalId, Standing),
     /// The desk has to choose.
     Ask(Standing, Vec<Candidate>),
+    /// Somebody was stored this moment and the index is being told: ask again.
+    Unsettled,
 }
 
 /// One whom the desk may choose.
@@ -26,35 +28,103 @@ pub(super) struct Candidate {
     pub(super) grade: Grade,
     pub(super) bits: Option<Bits>,
     pub(super) probability: Option<f32>,
+    /// What speaks for and against, field by field: level and bits; then what forbids it.
     pub(super) findings: Vec<String>,
+    /// Whether a number of the card is this person's while something else is not.
+    pub(super) holds_against: bool,
 }
 
 impl Exchange {
-    /// Asks by every number of the reading. A number that agrees while name, birth date or sex do not is somebody's else or a slip: then
-    /// a person looks, and no machine decides.
+    /// Asks the index, and looks up every number as it is stored. A number that agrees while name, birth date or sex do not is somebody
+    /// else's or a slip: then a person looks, and no machine decides.
     pub(super) fn who(&self, permit: &Permit<'_>, reading: &Reading) -> Result<Known, Error> {
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for query in self.number_queries(reading)? {
-            for key in self.store.resolve(permit, &query)? {
-                let Some(version) = self.current(permit, &key)? else { continue };
-                let record = self.survivor(permit, &key.id)?;
-                if candidates.iter().all(|candidate| candidate.record != record) {
-                    candidates.push(judged(reading, record, &Exchange::tree(&version)?));
-                }
+        let holders = self.holders(permit, reading)?;
+        if holders.iter().any(|(record, _)| self.people().read().record(record).is_none()) {
+            return Ok(Known::Unsettled);
+        }
+        // Asked after that, the index knows every holder.
+        let mut candidates = self.asked(reading);
+        for (record, patient) in holders {
+            if !self.among(&candidates, &record) {
+                candidates.push(judged(reading, record, &patient));
             }
         }
-        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.grade));
-        match candidates.as_slice() {
-            [] => Ok(Known::Nobody),
-            [only] if only.grade == Grade::Certain && !reading.in_doubt => {
-                Ok(Known::Person(only.record.clone(), Standing::Known(Grade::Certain)))
+        candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.grade), std::cmp::Reverse(candidate.bits)));
+        match candidates.first() {
+            None => Ok(Known::Nobody),
+            Some(first) if first.grade == Grade::Certain && !reading.in_doubt => {
+                Ok(Known::Person(first.record.clone(), Standing::Known(Grade::Certain)))
             }
-            [first, ..] => {
-                let standing =
-                    if first.grade == Grade::Possible { Standing::Ask } else { Standing::Known(Grade::Probable) };
+            Some(first) => {
+                let holds = candidates.iter().any(|candidate| candidate.holds_against);
+                let standing = match first.grade {
+                    _ if reading.in_doubt || holds => Standing::Ask,
+                    grade => Standing::Known(grade.min(Grade::Probable)),
+                };
                 Ok(Known::Ask(standing, candidates))
             }
         }
+    }
+
+    /// What the index says about the statement of a card. Somebody with another good number of a lifelong type is a namesake or a twin, not
+    /// a choice.
+    fn asked(&self, reading: &Reading) -> Vec<Candidate> {
+        let id = self.new_key(ResourceType::PATIENT).id;
+        let stated = reading.stated(id, &self.surroundings.site, self.now());
+        let model = self.people().model();
+        let record = Record::prepare(model, &stated);
+        let limits = ResolveLimits { people_max: CANDIDATES_MAX, ..ResolveLimits::default() };
+        let index = self.people().read();
+        let decision = index.resolve(&record, &limits);
+        let named = decision.candidates.into_iter().filter(|one| !one.vetoes.contains(Veto::LifelongNumber));
+        named
+            .map(|one| {
+                let lines = index.record(&one.record).map(|other| explain(model, &record, other).lines);
+                let said =
+                    lines.into_iter().flatten().map(|line| format!("{} {} {}", line.field, line.level, line.bits));
+                let vetoes = one.vetoes.iter().map(|veto| veto.code().to_owned());
+                Candidate {
+                    grade: one.grade,
+                    bits: Some(one.bits),
+                    probability: Some(one.probability),
+                    holds_against: one.grade == Grade::Possible && self.holds(&index, &one.record, reading),
+                    findings: said.chain(vetoes).collect(),
+                    record: one.record,
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a person's record has a number of the card that names one person.
+    fn holds(&self, index: &Index, record: &LogicalId, reading: &Reading) -> bool {
+        let person = index.records(record);
+        reading
+            .numbers
+            .iter()
+            .any(|number| index.holders(&number.system, &number.value).iter().any(|holder| person.contains(holder)))
+    }
+
+    /// Whether a record belongs to one of the people named already.
+    fn among(&self, candidates: &[Candidate], record: &LogicalId) -> bool {
+        let index = self.people().read();
+        let person = index.person(record);
+        let same = |other: &LogicalId| other == record || (person.is_some() && index.person(other) == person);
+        candidates.iter().any(|candidate| same(&candidate.record))
+    }
+
+    /// The records that hold a number of the reading as it is written, where their merges end.
+    fn holders(&self, permit: &Permit<'_>, reading: &Reading) -> Result<Vec<(LogicalId, Value<'static>)>, Error> {
+        let mut found: Vec<(LogicalId, Value<'static>)> = Vec::new();
+        for query in self.number_queries(reading)? {
+            for key in self.store.resolve(permit, &query)? {
+                let Some(version) = self.current(permit, &key)? else { continue };
+                let record = self.survivor(&key.id);
+                if found.iter().all(|(known, _)| *known != record) {
+                    found.push((record, Exchange::tree(&version)?.into_static()));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// A question for each number of a reading, under its canonical system.
@@ -70,30 +140,14 @@ impl Exchange {
     }
 
     /// Where the chain of merges of a record ends.
-    pub(super) fn survivor(&self, permit: &Permit<'_>, record: &LogicalId) -> Result<LogicalId, Error> {
-        let mut at = record.clone();
-        for _ in 0..CHAIN_MAX {
-            let key = ResourceKey::new(ResourceType::PATIENT, at.clone());
-            let Some(version) = self.current(permit, &key)? else { break };
-            match self.replaced_by(&Exchange::tree(&version)?) {
-                Some(next) if next != *record => at = next,
-                _ => break,
-            }
-        }
-        Ok(at)
-    }
-
-    fn replaced_by(&self, patient: &Value<'_>) -> Option<LogicalId> {
-        let link = patient.list_at("link").iter().find(|link| link.text_at("type") == Some("replaced-by"))?;
-        self.local(link.text_at("other.reference")).map(|key| key.id)
+    pub(super) fn survivor(&self, record: &LogicalId) -> LogicalId {
+        self.people().read().survivor(record).unwrap_or_else(|| record.clone())
     }
 
     /// Whether two records are one person's.
-    pub(super) fn same_person(&self, permit: &Permit<'_>, a: &LogicalId, b: &LogicalId) -> bool {
-        match (self.survivor(permit, a), self.survivor(permit, b)) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
-        }
+    pub(super) fn same_person(&self, a: &LogicalId, b: &LogicalId) -> bool {
+        let index = self.people().read();
+        a == b || (index.person(a).is_some() && index.person(a) == index.person(b))
     }
 
     /// The Patient of a record's person, to be shown.
@@ -102,8 +156,7 @@ impl Exchange {
         permit: &Permit<'_>,
         record: &LogicalId,
     ) -> Result<dukou_audit::Unreleased<Version>, Error> {
-        let survivor = self.survivor(permit, record)?;
-        self.read(permit, &ResourceKey::new(ResourceType::PATIENT, survivor))
+        self.read(permit, &ResourceKey::new(ResourceType::PATIENT, self.survivor(record)))
     }
 
     /// A new resource as a put.
@@ -122,7 +175,7 @@ impl Exchange {
     }
 }
 
-/// How a record with one of the card's numbers stands to the card.
+/// How a record with one of the card's numbers stands to the card where the index did not name it: never certain.
 fn judged(reading: &Reading, record: LogicalId, patient: &Value<'_>) -> Candidate {
     let names: Vec<String> = patient.list_at("name").iter().map(written).collect();
     let name = text::fold(&reading.name);
@@ -133,14 +186,10 @@ fn judged(reading: &Reading, record: LogicalId, patient: &Value<'_>) -> Candidat
     let same_sex = !matches!(sexes, (Some('1'), Some("female")) | (Some('2'), Some("male")));
     let against = [(same_name, "other-name"), (same_birth, "other-birth-date"), (same_sex, "other-sex")];
     let against: Vec<String> = against.iter().filter(|(same, _)| !same).map(|(_, code)| (*code).to_owned()).collect();
-    let named = !reading.name.is_empty() && !names.is_empty();
-    let grade = match (against.is_empty(), named) {
-        (true, true) => Grade::Certain,
-        (true, false) => Grade::Probable,
-        (false, _) => Grade::Possible,
-    };
+    let grade = if against.is_empty() { Grade::Probable } else { Grade::Possible };
+    let holds_against = !against.is_empty();
     let findings = std::iter::once("same-number".to_owned()).chain(against).collect();
-    Candidate { record, grade, bits: None, probability: None, findings }
+    Candidate { record, grade, bits: None, probability: None, findings, holds_against }
 }
 
 fn written(name: &Value<'_>) -> String {
@@ -153,5 +202,5 @@ fn written(name: &Value<'_>) -> String {
     }
 }
 
-/// Merges behind each other, at most.
-const CHAIN_MAX: usize = 32;
+/// People whom a desk can look at, at most.
+const CANDIDATES_MAX: usize = 5;

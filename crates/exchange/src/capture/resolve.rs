@@ -88,7 +88,7 @@ impl Exchange {
             _ => None,
         };
         let Some(live) = live else { return Err(refused()) };
-        let patient = self.survivor(permit, &live.kept.record)?;
+        let patient = self.survivor(&live.kept.record);
         let seen = self.seen(permit, &live.kept.record, request.history)?;
         let resolved = |history| Resolved { expires: live.expires, standing: live.kept.standing, patient, history };
         let Some(bind) = &live.bind else {
@@ -129,7 +129,7 @@ impl Exchange {
                 if !there || !permit.allows_for("Patient", Right::Read, &[record.as_str()]) {
                     return Err(Error::NotFound { key });
                 }
-                let survivor = self.survivor(permit, record)?;
+                let survivor = self.survivor(record);
                 kept::ended(kept::PERSON_ENDED, survivor.as_str().as_bytes().to_vec(), now, until)
             }
             _ => {
@@ -197,7 +197,8 @@ impl Exchange {
         if self.store.token(permit, TokenKind::Capture, kept::ENDED, &lookup, now)?.is_some() {
             return Ok(true);
         }
-        for record in self.records_of(permit, &kept.record)? {
+        let Some(records) = self.together(kept) else { return Ok(true) };
+        for record in records {
             let row =
                 self.store.token(permit, TokenKind::Capture, kept::PERSON_ENDED, record.as_str().as_bytes(), now)?;
             let at = row.and_then(|row| row.answer).and_then(|at| std::str::from_utf8(&at).ok()?.parse::<i64>().ok());
@@ -206,6 +207,19 @@ impl Exchange {
             }
         }
         Ok(kept.holds && !self.still_holds(permit, site, kept, now)?)
+    }
+
+    /// The records of a kept capture's person; none where a decision took something away from one of them since.
+    fn together(&self, kept: &Kept) -> Option<Vec<LogicalId>> {
+        let index = self.people().read();
+        let mut records = index.records(&kept.record);
+        if !records.contains(&kept.record) {
+            records.push(kept.record.clone());
+        }
+        let since =
+            |record: &LogicalId| index.severed(record).and_then(|seq| index.entry(seq)).map(|entry| entry.time_ms);
+        let severed = |record: &LogicalId| since(record).is_some_and(|time_ms| time_ms >= kept.captured.as_millis());
+        (!records.iter().any(severed)).then_some(records)
     }
 
     /// Whether the record that the card made, or that had its number, still has it and in its period: a lost or corrected card ends its
@@ -249,12 +263,6 @@ impl Exchange {
         let source = request_source(terminal);
         let row = self.store.token(permit, TokenKind::Capture, &source, request_id.as_bytes(), now)?;
         Ok(row.and_then(|row| Kept::parse(&row.answer?)))
-    }
-
-    /// The records of a record's person as far as decisions have joined them.
-    fn records_of(&self, permit: &Permit<'_>, record: &LogicalId) -> Result<Vec<LogicalId>, Error> {
-        let survivor = self.survivor(permit, record)?;
-        Ok(if survivor == *record { vec![survivor] } else { vec![survivor, record.clone()] })
     }
 }
 

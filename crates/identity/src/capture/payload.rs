@@ -2,6 +2,8 @@
 
 use dukou_fhir::{FhirDateTime, Instant, Issue, IssueType, Text, Value, json};
 
+use dukou_terminology::gb11643::{self, Refusal};
+
 use super::certificate::{self, RESIDENT};
 use super::{Counter, Medium, Mother, Reading};
 use crate::forbidden;
@@ -249,33 +251,23 @@ fn check_number(reading: &mut Reading) {
         return;
     };
     let value = reading.numbers[at].value.clone();
-    if value.len() != 18 || !value.is_ascii() {
-        return;
-    }
-    if check_digit(&value) != value.chars().next_back() {
-        let (en, zh) = ("the check digit of the identity number is wrong", "身份证号校验位错误");
-        reading.doubt("check-digit", en.to_owned(), zh.to_owned());
-        return;
-    }
-    let born = date(&value[6..14]);
-    if !reading.birth_date.is_empty() && born != reading.birth_date {
+    let read = if value.chars().count() == 15 { gb11643::upgrade(&value) } else { gb11643::parse(&value) };
+    let number = match read {
+        Ok(number) => number,
+        Err(refusal) => {
+            let code = if refusal == Refusal::Check { "check-digit" } else { "number-malformed" };
+            let text = refusal.text();
+            return reading.doubt(code, text.en, text.zh);
+        }
+    };
+    if !reading.birth_date.is_empty() && number.birth_date() != reading.birth_date {
         let (en, zh) = ("the identity number names another birth date", "身份证号与出生日期不一致");
         reading.doubt("number-other-birth-date", en.to_owned(), zh.to_owned());
     }
-    let male = value.as_bytes()[16] % 2 == 1;
-    let differs = matches!((reading.sex, male), (Some('1'), false) | (Some('2'), true));
-    if differs {
+    if matches!((reading.sex, number.sex()), (Some('1'), '2') | (Some('2'), '1')) {
         let (en, zh) = ("the identity number names the other sex", "身份证号与性别不一致");
         reading.doubt("number-other-sex", en.to_owned(), zh.to_owned());
     }
-}
-
-/// The check digit of GB 11643 (ISO 7064, MOD 11-2).
-fn check_digit(number: &str) -> Option<char> {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let digits = number.chars().zip(WEIGHTS).map(|(c, weight)| Some(c.to_digit(10)? * weight));
-    let sum: u32 = digits.sum::<Option<u32>>()?;
-    "10X98765432".chars().nth((sum % 11) as usize)
 }
 
 fn number(class: Class, system: &str, value: String, obtained: Obtained) -> StatedIdentifier {
