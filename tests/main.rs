@@ -9,6 +9,7 @@ mod documents;
 mod doors;
 mod fuzz;
 mod golden;
+mod identity;
 mod ledger;
 mod maps;
 mod node;

@@ -130,13 +130,25 @@ impl Answer {
 
 /// One HTTP request on a fresh connection; `base` is the URL that the node states.
 pub(crate) fn http(base: &str, token: &str, method: &str, path: &str, body: &[u8]) -> std::io::Result<Answer> {
+    http_typed(base, token, "application/fhir+json", method, path, body)
+}
+
+/// The same with a body of another media type.
+pub(crate) fn http_typed(
+    base: &str,
+    token: &str,
+    kind: &str,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let rest = base.strip_prefix("http://").unwrap();
     let (authority, prefix) = rest.split_once('/').unwrap();
     let mut socket = TcpStream::connect(authority)?;
     socket.set_read_timeout(Some(Duration::from_secs(20)))?;
     let head = format!(
         "{method} /{prefix}{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {token}\r\nAccept: application/fhir+json\r\n\
-         Content-Type: application/fhir+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+         Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     socket.write_all(head.as_bytes())?;

@@ -1,0 +1,197 @@
+//! Scenes of patient identity, played against a real node over real sockets: `fixtures/identity/<scene>/scene.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::ledger;
+use crate::node::{Answer, Node, Sender, http_typed};
+
+/// One scene while it is played: its folder, the node, and what earlier steps kept.
+struct Play {
+    folder: PathBuf,
+    home: tempfile::TempDir,
+    node: Option<Node>,
+    kept: BTreeMap<String, String>,
+}
+
+/// Plays a scene to its end; the ledger is sound afterwards.
+fn play(scene: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identity").join(scene);
+    let text = fs::read_to_string(folder.join("scene.json")).unwrap();
+    let script: Value = serde_json::from_str(&text).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let node = Some(Node::start(home.path()));
+    let mut play = Play { folder, home, node, kept: BTreeMap::new() };
+    for (n, step) in script["steps"].as_array().unwrap().iter().enumerate() {
+        play.step(&format!("{scene}, step {}: {}", n + 1, step["say"].as_str().unwrap()), step);
+    }
+    play.node.take().unwrap().stop();
+    ledger::assert_sound(&Node::audit_folder(play.home.path()));
+}
+
+impl Play {
+    fn step(&mut self, at: &str, step: &Value) {
+        if let Some(file) = step["ingest"].as_str() {
+            let answer = self.ingest(file);
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            self.judge(at, step, &answer, &text);
+        } else if let Some(file) = step["batch"].as_str() {
+            let mut sender = Sender::connect(&self.node().mllp).unwrap();
+            let answer = sender.send(&fs::read(self.folder.join(file)).unwrap()).unwrap();
+            assert_eq!(answer.matches("MSA|AA|").count() as u64, step["answers"].as_u64().unwrap(), "{at}\n{answer}");
+        } else if let Some(line) = step["ask"].as_str() {
+            let answer = self.ask(line, step);
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            self.judge(at, step, &answer, &text);
+        } else if let Some(arguments) = step["command"].as_array() {
+            let printed = self.command(arguments, step["stopped"] == true);
+            self.texts(at, step, &printed);
+        } else {
+            panic!("{at}: a step has ingest, batch, ask or command");
+        }
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().unwrap()
+    }
+
+    /// A file as its system would send it over HTTP.
+    fn ingest(&self, file: &str) -> Answer {
+        let body = fs::read(self.folder.join(file)).unwrap();
+        let kind = match Path::new(file).extension().unwrap().to_str().unwrap() {
+            "hl7" => "x-application/hl7-v2+er7",
+            "csv" => "text/csv",
+            "xml" => "application/xml",
+            _ => "application/json",
+        };
+        let root = self.node().fhir.rsplit_once('/').map(|(root, _)| format!("{root}/")).unwrap();
+        http_typed(&root, &self.node().token, kind, "POST", "ingest", &body).unwrap()
+    }
+
+    /// `METHOD path`, with the body of the step, as the client that it names.
+    fn ask(&self, line: &str, step: &Value) -> Answer {
+        let line = self.filled(line);
+        let (method, path) = line.split_once(' ').unwrap();
+        let body = if step["body"].is_null() { String::new() } else { self.filled(&step["body"].to_string()) };
+        let client = step["as"].as_str().unwrap_or("system");
+        let token = fs::read_to_string(self.home.path().join("site/tokens").join(client)).unwrap();
+        let root = self.node().fhir.rsplit_once('/').map(|(root, _)| root.to_owned()).unwrap();
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/fhir/{path}") };
+        let (form, fhir) = ("application/x-www-form-urlencoded", "application/fhir+json");
+        let (kind, body) = match step["form"].as_str() {
+            Some(form_text) => (form, self.filled(form_text)),
+            None => (fhir, body),
+        };
+        http_typed(&format!("{root}/"), token.trim(), kind, method, path.trim_start_matches('/'), body.as_bytes())
+            .unwrap()
+    }
+
+    /// The command line, on the running node or on its folder while it is stopped.
+    fn command(&mut self, arguments: &[Value], stopped: bool) -> String {
+        let site = self.home.path().join("site");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dukou-node"));
+        command.arg("identity").args(arguments.iter().map(|one| self.filled(one.as_str().unwrap())));
+        command.arg("--config").arg(site.join("dukou.toml"));
+        if stopped {
+            self.node.take().unwrap().stop();
+        } else {
+            command.arg("--url").arg(&self.node().fhir);
+        }
+        let output = command.output().unwrap();
+        if stopped {
+            self.node = Some(Node::start(self.home.path()));
+        }
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn judge(&mut self, at: &str, step: &Value, answer: &Answer, text: &str) {
+        let status = step["status"].as_u64().unwrap_or(200);
+        assert_eq!(u64::from(answer.status), status, "{at}\n{text}");
+        self.texts(at, step, text);
+        let json: Value = serde_json::from_str(text).unwrap_or_default();
+        for (pointer, expected) in step["expect"].as_object().into_iter().flatten() {
+            let expected: Value = serde_json::from_str(&self.filled(&expected.to_string())).unwrap();
+            let found = json.pointer(pointer).unwrap_or(&Value::Null);
+            assert!(fits(&expected, found), "{at}\n{pointer} is {found}, expected {expected}\n{text}");
+        }
+        for (name, pointer) in step["keep"].as_object().into_iter().flatten() {
+            let found = json.pointer(pointer.as_str().unwrap());
+            let found = found.and_then(Value::as_str).unwrap_or_else(|| panic!("{at}: nothing at {pointer}\n{text}"));
+            self.kept.insert(name.clone(), found.to_owned());
+        }
+    }
+
+    fn texts(&self, at: &str, step: &Value, text: &str) {
+        let list = |name: &str| step[name].as_array().cloned().unwrap_or_default();
+        for part in list("holds") {
+            assert!(text.contains(&self.filled(part.as_str().unwrap())), "{at}: lacks {part}\n{text}");
+        }
+        for part in list("lacks") {
+            assert!(!text.contains(&self.filled(part.as_str().unwrap())), "{at}: holds {part}\n{text}");
+        }
+    }
+
+    /// A text with `${name}` replaced by what was kept under the name.
+    fn filled(&self, text: &str) -> String {
+        self.kept.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+    }
+}
+
+/// Whether a value is as expected. `{"$size": n}` counts a list, `{"$any": x}` wants one that fits, `{"$none": x}` wants none; an object fits
+/// one that has at least its members.
+fn fits(expected: &Value, found: &Value) -> bool {
+    match expected {
+        Value::Object(members) if members.len() == 1 && members.keys().all(|key| key.starts_with('$')) => {
+            let (word, wanted) = members.iter().next().unwrap();
+            let list = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            match word.as_str() {
+                "$size" => wanted.as_u64() == Some(list.len() as u64),
+                "$any" => list.iter().any(|one| fits(wanted, one)),
+                "$none" => !list.iter().any(|one| fits(wanted, one)),
+                "$not" => !fits(wanted, found),
+                other => panic!("{other} is no test of a scene"),
+            }
+        }
+        Value::Object(members) => members.iter().all(|(name, wanted)| fits(wanted, &found[name])),
+        Value::Array(wanted) => found.as_array().is_some_and(|list| {
+            list.len() == wanted.len() && wanted.iter().zip(list).all(|(wanted, found)| fits(wanted, found))
+        }),
+        other => other == found,
+    }
+}
+
+#[test]
+fn the_same_digits_under_two_tables_are_two_identifiers_and_join_nobody() {
+    play("same-code-two-tables");
+}
+
+#[test]
+fn registrations_keyed_after_an_outage_make_no_second_person_and_no_second_visit() {
+    play("manual-fallback");
+}
+
+#[test]
+fn a_finding_is_opened_once_and_settled_by_people() {
+    play("review-queue");
+}
+
+#[test]
+fn look_ups_that_find_nobody_one_after_another_raise_an_alert_without_data() {
+    let home = tempfile::tempdir().unwrap();
+    let node = Node::start(home.path());
+    for n in 0..40 {
+        assert_eq!(node.get(&format!("/Patient/nobody-{n}")).status, 404);
+    }
+    let info: Value = serde_json::from_str(&fs::read_to_string(home.path().join("info.json")).unwrap()).unwrap();
+    let metrics =
+        http_typed(&format!("{}/", info["admin"].as_str().unwrap()), "", "text/plain", "GET", "metrics", b"").unwrap();
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    assert!(metrics.contains("dukou_identity_enumeration_alerts_total 1"), "{metrics}");
+    assert_eq!(node.stop(), Some(0));
+    let log = fs::read_to_string(home.path().join("node.log")).unwrap();
+    assert!(log.contains("find nobody") && !log.contains("nobody-"), "{log}");
+}
