@@ -38,6 +38,7 @@ mod epochs;
 mod frame;
 mod gate;
 mod keeper;
+mod kept;
 mod keys;
 mod ledger;
 pub mod mask;
@@ -67,6 +68,7 @@ pub use access::{
 };
 pub use clock::{Clock, ManualClock, Random, SeededRandom};
 pub use gate::{Admin, Failure, Gate, Intent, Permit, RecordDraft, StoreSeal, Summary};
+pub use kept::Kept;
 pub use keys::{Keys, KeysError};
 pub use ledger::{CompleteError, Ledger, Metrics, Opened, StopError};
 pub use options::{Options, PoisonSignal};
