@@ -15,6 +15,7 @@ impl Exchange {
         let settled = self.store.commit(permit, batch)?;
         Ok(settled.map(|outcome| {
             self.people.follow(&outcome, deciding);
+            self.forget_cards(&outcome);
             outcome
         }))
     }

@@ -7,6 +7,7 @@
 
 mod apply;
 mod capture;
+pub mod cards;
 mod commit;
 mod crossref;
 mod document;
@@ -14,6 +15,7 @@ mod domains;
 mod error;
 mod ingest;
 pub mod issues;
+mod lookup;
 mod matching;
 mod patch;
 mod people;
@@ -23,11 +25,12 @@ mod reported;
 mod review;
 mod submit;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use dukou_audit::{Clock, Random};
 use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
+use dukou_identity::SiteKey;
 use dukou_mapping::Program;
 use dukou_store::Store;
 
@@ -45,6 +48,7 @@ pub use dukou_store::{
 };
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
+pub use lookup::CardFound;
 pub use matching::{Match, MatchQuestion, Matched};
 pub use patch::Patch;
 pub use people::People;
@@ -60,6 +64,8 @@ pub struct Exchange {
     counters: reported::ReportedCounters,
     people: People,
     capture: Option<CaptureSite>,
+    cards: cards::Cards,
+    card_key: OnceLock<SiteKey>,
 }
 
 /// Everything from outside that the use cases need: no globals, no environment.
@@ -108,13 +114,22 @@ impl Exchange {
     pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
         let people = People::new(&surroundings);
         let counters = reported::ReportedCounters::default();
-        Exchange { store, program, surroundings, counters, people, capture: None }
+        let cards = cards::Cards::new(cards::CardLimits::default());
+        let card_key = OnceLock::new();
+        Exchange { store, program, surroundings, counters, people, capture: None, cards, card_key }
     }
 
     /// The same use cases, and cards are captured.
     #[must_use]
     pub fn with_capture(mut self, site: CaptureSite) -> Exchange {
         self.capture = Some(site);
+        self
+    }
+
+    /// The same use cases with other numbers on the cards that are held.
+    #[must_use]
+    pub fn with_cards(mut self, limits: cards::CardLimits) -> Exchange {
+        self.cards = cards::Cards::new(limits);
         self
     }
 

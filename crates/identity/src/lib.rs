@@ -28,7 +28,7 @@ pub mod mask;
 mod measure;
 mod model;
 mod name;
-mod number;
+pub mod number;
 pub mod patient;
 mod person;
 mod phone;

@@ -1,5 +1,7 @@
 //! Numbers and cards, compared within one system only.
 
+use std::borrow::Cow;
+
 use crate::stated::{Class, Obtained, StatedIdentifier};
 
 /// One number of a record, prepared for comparison.
@@ -33,15 +35,7 @@ pub(crate) enum Standing {
 impl Number {
     /// The number as it takes part in matching. None: a placeholder, a visit number, or nothing.
     pub(crate) fn prepare(stated: &StatedIdentifier, placeholders: &[String]) -> Option<Number> {
-        let value: String = stated
-            .value
-            .trim_start_matches(['\'', '＇', ' '])
-            .chars()
-            .filter_map(half_width)
-            .filter(|c| !c.is_whitespace() && !c.is_control())
-            .flat_map(char::to_uppercase)
-            .take(VALUE_CHARACTERS_MAX)
-            .collect();
+        let value = normal(&stated.value);
         if stated.class == Class::Visit || value.is_empty() || is_placeholder(&value, placeholders) {
             return None;
         }
@@ -55,7 +49,7 @@ impl Number {
             standing,
             key,
             system,
-            value: value.into(),
+            value: value.into_owned().into(),
             repairs: Box::default(),
         })
     }
@@ -129,6 +123,26 @@ fn check_character(body: &str) -> char {
 fn is_placeholder(value: &str, placeholders: &[String]) -> bool {
     let same = value.len() > 3 && value.bytes().all(|b| Some(b) == value.bytes().next());
     same || value.starts_with("123456789") && value.len() < 18 || placeholders.iter().any(|known| known == value)
+}
+
+/// A number as it is compared: half width, no blanks, capitals, no apostrophe in front. What came is kept as it came.
+pub fn normal(value: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    if value.len() <= VALUE_CHARACTERS_MAX && value.bytes().all(plain) {
+        return Cow::Borrowed(value);
+    }
+    let value = value.trim_start_matches(['\'', '＇', ' ']).chars().filter_map(half_width);
+    let value = value.filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_uppercase);
+    Cow::Owned(value.take(VALUE_CHARACTERS_MAX).collect())
+}
+
+/// A number as it is looked up: [`normal`], and a resident number of 15 digits brought to 18.
+pub fn sought(class: Class, value: &str) -> Cow<'_, str> {
+    let value = normal(value);
+    match class {
+        Class::Resident => resident(&value).1.map_or(value, Cow::Owned),
+        _ => value,
+    }
 }
 
 /// A character in half width; None for zero-width characters.
