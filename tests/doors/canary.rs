@@ -1,5 +1,6 @@
 //! What people wrote about a patient appears in no log, no metric and no refusal, whatever goes wrong.
 
+use super::capture::chip;
 use super::house::House;
 use crate::node::Sender;
 
@@ -8,78 +9,21 @@ fn canary(n: usize) -> String {
     format!("{MARK}{n:03}")
 }
 
-/// Every field that text can stand in, each with a word of its own.
+/// A text in which each `@` is a word of its own, numbered from `first` on.
+fn filled(template: &str, first: usize) -> String {
+    let mut parts = template.split('@');
+    let head = parts.next().unwrap_or("").to_owned();
+    parts.enumerate().fold(head, |text, (n, part)| text + &canary(first + n) + part)
+}
+
+/// A Patient with a word of its own in every field that text can stand in.
 fn patient(id: &str, gender: &str) -> String {
-    let word = |n| canary(n);
-    format!(
-        r##"{{"resourceType":"Patient","id":"{id}","text":{{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">{}</div>"}},
-        "extension":[{{"url":"http://example.org/{}","valueString":"{}"}}],
-        "identifier":[{{"system":"urn:s","value":"{}","assigner":{{"display":"{}"}}}}],
-        "name":[{{"text":"{}","family":"{}","given":["{}"],"prefix":["{}"]}}],
-        "telecom":[{{"system":"phone","value":"{}"}}],"gender":"{gender}","birthDate":"1958-03-12",
-        "address":[{{"text":"{}","line":["{}"],"city":"{}","district":"{}"}}],
-        "maritalStatus":{{"coding":[{{"system":"urn:s","code":"{}","display":"{}"}}],"text":"{}"}},
-        "contact":[{{"name":{{"family":"{}"}},"telecom":[{{"system":"phone","value":"{}"}}]}}],
-        "managingOrganization":{{"reference":"#o","display":"{}"}},
-        "contained":[{{"resourceType":"Organization","id":"o","name":"{}","alias":["{}"]}}]}}"##,
-        word(0),
-        word(1),
-        word(2),
-        word(3),
-        word(4),
-        word(5),
-        word(6),
-        word(7),
-        word(8),
-        word(9),
-        word(10),
-        word(11),
-        word(12),
-        word(13),
-        word(14),
-        word(15),
-        word(16),
-        word(17),
-        word(18),
-        word(19),
-        word(20),
-        word(21),
-    )
+    filled(PATIENT, 0).replace("<id>", id).replace("<gender>", gender)
 }
 
 /// A message with a word in every field that can take one.
 fn message(header: &str, control_id: &str) -> String {
-    let word = |n: usize| canary(100 + n);
-    format!(
-        "{header}|^~\\&|HIS|H1|DUKOU|H1|20261120081500+0800||ORU^R01^ORU_R01|{control_id}|P|2.5.1||||||UNICODE UTF-8\r\
-         PID|1|{}|{}^^^H1^MR|{}|{}^{}|{}|{}|M|{}||{}^^{}||{}|||S||{}|{}\r\
-         OBR|1||{}^LIS|{}^{}^L|||20261120080000+0800|||||||||{}^{}|||||||||F\r\
-         OBX|1|ST|{}^{}^L||{}||||||F\rOBX|2|NM|X^X^L||{}||||||F\rNTE|1||{}\rZZ9|{}\r",
-        word(0),
-        word(1),
-        word(2),
-        word(3),
-        word(4),
-        word(5),
-        word(6),
-        word(7),
-        word(8),
-        word(9),
-        word(10),
-        word(11),
-        word(12),
-        word(13),
-        word(14),
-        word(15),
-        word(16),
-        word(17),
-        word(18),
-        word(19),
-        word(20),
-        word(21),
-        word(22),
-        word(23),
-    )
+    header.to_owned() + &filled(MESSAGE, 100).replace("<control>", control_id)
 }
 
 fn hits(text: &str) -> Vec<&str> {
@@ -170,4 +114,157 @@ fn words_about_a_patient_stay_out_of_logs_metrics_and_refusals() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Every door that takes the numbers of a person: method, path, content type, body, and whether it is to be taken.
+fn doors_for_numbers() -> Vec<(&'static str, &'static str, &'static str, String, bool)> {
+    let fhir = "application/fhir+json";
+    let system = "https://dukou.dev/fhir/system/CHN-resident-identity-card";
+    let patient = format!(
+        r#"{{"resourceType":"Patient","identifier":[{{"system":"{system}","value":"{NUMBER}"}}],"name":[{{"text":"{NAME}"}}],"gender":"male","birthDate":"1990-12-31"}}"#
+    );
+    let matched = format!(
+        r#"{{"resourceType":"Parameters","parameter":[{{"name":"resource","resource":{patient}}},{{"name":"count","valueInteger":3}}]}}"#
+    );
+    let desk = |request: &str, medium: &str, payload: String| {
+        serde_json::json!({"request-id": request, "medium": medium, "payload": payload, "terminal": "A-1", "operator": "0231",
+            "purpose": "TREAT"})
+        .to_string()
+    };
+    let wrong = chip(NUMBER, NAME, "男", "1990-12-30");
+    let resolve = format!(
+        r#"{{"resourceType":"Parameters","parameter":[{{"name":"request-id","valueString":"r"}},{{"name":"token","valueString":"{NUMBER}"}},
+        {{"name":"terminal","valueString":"A-1"}},{{"name":"purpose","valueCode":"TREAT"}}]}}"#
+    );
+    let message = format!(
+        "MSH|^~\\&|HIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|N1|P|2.5.1||||||UNICODE UTF-8\rEVN|A04|20261120081500\r\
+         PID|1||{CARD}^^^H1^MR~{NUMBER}^^^PRC^NNCHN||{NAME}||19901231|M\rPV1|1|O\r"
+    );
+    let rows = format!("<order><patientid>{CARD}</patientid><sfzh>{NUMBER}</sfzh><xm>{NAME}</xm></order>");
+    let number = format!("identifier={system}%7C{NUMBER}");
+    vec![
+        (
+            "POST",
+            "/identity/capture",
+            "application/json",
+            desk("1", "resident-card", chip(NUMBER, NAME, "男", "1990-12-31")),
+            true,
+        ),
+        ("POST", "/identity/capture", "application/json", desk("2", "resident-card", wrong), true),
+        ("POST", "/identity/capture", "application/json", desk("3", "visit-card", CARD.to_owned()), false),
+        ("POST", "/identity/capture", "application/json", desk("4", NUMBER, NAME.to_owned()), false),
+        ("POST", "/identity/capture", "application/json", desk(NAME, "resident-card", CARD.to_owned()), false),
+        ("POST", "/fhir/Patient/$resolve-capture", fhir, resolve, false),
+        ("POST", "/ingest", "x-application/hl7-v2+er7", message, true),
+        ("POST", "/ingest", "application/xml", rows, false),
+        ("POST", "/ingest", "application/json", format!(r#"{{"userName":"{NAME}","idNo":"{NUMBER}""#), false),
+        ("POST", "/fhir/Patient", fhir, patient.clone(), true),
+        ("POST", "/fhir/Patient", fhir, patient.replace("1990-12-31", NAME), false),
+        ("POST", "/fhir/Patient/_search", "application/x-www-form-urlencoded", number.clone(), true),
+        ("POST", "/fhir/Patient/$match", fhir, matched.clone(), true),
+        ("POST", "/fhir/Patient/$match", fhir, matched.replace("valueInteger\":3", "valueInteger\":\"x\""), false),
+        (
+            "GET",
+            "/fhir/Patient?identifier=86010119901231019X&name=%E5%BD%AD%E6%B8%A1%E5%8F%A3",
+            fhir,
+            String::new(),
+            true,
+        ),
+        ("GET", "/fhir/Patient/86010119901231019X", fhir, String::new(), false),
+    ]
+}
+
+#[test]
+fn a_marked_number_that_comes_in_through_every_door_is_in_no_log_no_metric_and_no_refusal() {
+    let mut house = House::new();
+    house.log = "debug";
+    let doors = house.open();
+    let mut wrong = Vec::new();
+    let marks = [NUMBER, NAME, CARD, "%E5%BD%AD%E6%B8%A1"];
+    let told = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| marks.iter().any(|mark| line.contains(mark))).map(str::to_owned).collect()
+    };
+    for (method, path, kind, body, taken) in doors_for_numbers() {
+        let lines = format!("Authorization: Bearer {}\r\nContent-Type: {kind}\r\n", doors.token);
+        let answer = doors.request(method, path, &lines, body.as_bytes()).unwrap();
+        if (answer.status < 300) != taken {
+            wrong.push(format!("{method} {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+        }
+        if answer.status >= 300 {
+            let text = format!("{}\n{}", answer.head, String::from_utf8_lossy(&answer.body));
+            wrong.extend(told(&text).into_iter().map(|line| format!("{method} {path}: {line}")));
+        }
+    }
+    let metrics = doors.metrics();
+    assert_eq!(doors.stop(), Some(0));
+    assert!(house.printed().contains("DEBUG") && !house.found_on_disk(&[NUMBER.as_bytes()]).is_empty());
+    for (place, text) in [("log", &house.printed()), ("metrics", &metrics)] {
+        wrong.extend(told(text).into_iter().map(|line| format!("{place}: {line}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_a_card_may_not_leave_behind_is_nowhere_on_the_disk_whichever_door_it_came_by() {
+    let house = House::new();
+    let doors = house.open();
+    let insured = r#"{"request":{"cainfo":"FORBIDDENca","sign_no":"FORBIDDENsign","input":{"data":{"mdtrt_cert_type":"01",
+        "mdtrt_cert_no":"FORBIDDENtoken","psn_cert_type":"01","certno":"86010119901231019X","psn_name":"彭渡口"}}},
+        "response":{"infcode":"0","output":{"baseinfo":{"psn_no":"9901","psn_cert_type":"01","certno":"86010119901231019X",
+        "psn_name":"彭渡口","gend":"1","brdy":"1990-12-31"},"insuinfo":[{"balc":"FORBIDDENbalance","emp_name":"FORBIDDEN单位"}]}}}"#;
+    let credential = r#"{"code":0,"data":{"userName":"彭渡口","idNo":"86010119901231019X","idType":"01","ecToken":"FORBIDDENec",
+        "gender":"男","birthday":"1990-12-31"}}"#;
+    let chip = chip("86010119901231019X", "彭渡口", "男", "1990-12-31").replacen('{', "{\"PIN\":\"FORBIDDENpin\",", 1);
+    let lines = format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", doors.token);
+    let mut dropped = Vec::new();
+    for (number, (medium, payload)) in
+        [("insurance-card", insured), ("insurance-credential", credential), ("resident-card", &chip)]
+            .into_iter()
+            .enumerate()
+    {
+        let desk = serde_json::json!({"request-id": number.to_string(), "medium": medium, "payload": payload, "terminal": "A-1",
+            "purpose": "TREAT"});
+        let answer = doors.request("POST", "/identity/capture", &lines, desk.to_string().as_bytes()).unwrap();
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(answer.status == 200 && !text.contains("FORBIDDEN"), "{text}");
+        let body: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let issues = body["issue"]["issue"].as_array().unwrap();
+        let told = issues.iter().find(|issue| issue["details"]["coding"][0]["code"] == "dropped-forbidden").unwrap();
+        dropped.push(told["details"]["text"].as_str().unwrap()[..1].to_owned());
+        // A payload that cannot be read is refused, and nothing of it stays either.
+        let half = serde_json::json!({"request-id": "h", "medium": medium, "payload": payload[..payload.len() / 2], "terminal": "A-1",
+            "purpose": "TREAT"});
+        assert_eq!(
+            doors.request("POST", "/identity/capture", &lines, half.to_string().as_bytes()).unwrap().status,
+            422
+        );
+        let status = doors.request("POST", "/ingest", &lines, payload.as_bytes()).unwrap().status;
+        assert!(status < 500, "{medium}");
+    }
+    assert_eq!(dropped, ["5", "1", "1"]);
+    assert!(!house.found_on_disk(&["彭渡口".as_bytes()]).is_empty(), "what is kept is found");
+    // While it runs the values could still stand in the log of the store; afterwards in the store, the ledger or a cache.
+    assert_eq!(house.found_on_disk(&[b"FORBIDDEN"]), Vec::<String>::new());
+    assert_eq!(doors.stop(), Some(0));
+    assert_eq!(house.found_on_disk(&[b"FORBIDDEN"]), Vec::<String>::new());
+}
+
 const MARK: &str = "CANARYZQX";
+/// A number, a name and a card that nobody has.
+const NUMBER: &str = "86010119901231019X";
+const NAME: &str = "彭渡口";
+const CARD: &str = "K860000017";
+
+const PATIENT: &str = r##"{"resourceType":"Patient","id":"<id>","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">@</div>"},
+        "extension":[{"url":"http://example.org/@","valueString":"@"}],
+        "identifier":[{"system":"urn:s","value":"@","assigner":{"display":"@"}}],
+        "name":[{"text":"@","family":"@","given":["@"],"prefix":["@"]}],
+        "telecom":[{"system":"phone","value":"@"}],"gender":"<gender>","birthDate":"1958-03-12",
+        "address":[{"text":"@","line":["@"],"city":"@","district":"@"}],
+        "maritalStatus":{"coding":[{"system":"urn:s","code":"@","display":"@"}],"text":"@"},
+        "contact":[{"name":{"family":"@"},"telecom":[{"system":"phone","value":"@"}]}],
+        "managingOrganization":{"reference":"#o","display":"@"},
+        "contained":[{"resourceType":"Organization","id":"o","name":"@","alias":["@"]}]}"##;
+
+const MESSAGE: &str = "|^~\\&|HIS|H1|DUKOU|H1|20261120081500+0800||ORU^R01^ORU_R01|<control>|P|2.5.1||||||UNICODE UTF-8\r\
+         PID|1|@|@^^^H1^MR|@|@^@|@|@|M|@||@^^@||@|||S||@|@\r\
+         OBR|1||@^LIS|@^@^L|||20261120080000+0800|||||||||@^@|||||||||F\r\
+         OBX|1|ST|@^@^L||@||||||F\rOBX|2|NM|X^X^L||@||||||F\rNTE|1||@\rZZ9|@\r";

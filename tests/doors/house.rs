@@ -99,6 +99,26 @@ impl House {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
+    /// The files of the site that hold one of these marks: store, its log, ledger, caches, whatever lies there.
+    pub(crate) fn found_on_disk(&self, marks: &[&[u8]]) -> Vec<String> {
+        let mut folders = vec![self.path("")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = fs::read(&path).unwrap();
+                let holds = |mark: &&[u8]| bytes.windows(mark.len()).any(|part| part == *mark);
+                if marks.iter().any(holds) {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+        found
+    }
+
     /// The ledger of a stopped site, after both verifiers found it whole and without a crash.
     pub(crate) fn trail(&self) -> Trail {
         Trail::of(&self.path("data/audit"))
