@@ -81,6 +81,10 @@ impl Store for Contest {
         self.store.standing(permit, kind, after, count)
     }
 
+    fn referrers(&self, permit: &Permit<'_>, target: &ResourceKey, count: usize) -> Result<Vec<Version>, Error> {
+        self.store.referrers(permit, target, count)
+    }
+
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error> {
         self.store.resolve(permit, query)
     }

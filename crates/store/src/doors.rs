@@ -25,7 +25,7 @@ use crate::tables::{Stored, View};
 use crate::version::{
     Basis, Cursor, HistoryPage, HistoryQuery, JournalEntry, Outcome, Page, SearchLimits, Standing, Version,
 };
-use crate::{Store, deliver};
+use crate::{Store, deliver, referrers};
 
 /// What an engine offers to the methods of the store.
 pub(crate) trait Engine: Send + Sync {
@@ -129,6 +129,11 @@ impl<E: Engine> Store for E {
         may_write(permit)?;
         let found = self.view(false, |view| view.standing(kind, after, count))?;
         Ok(found.into_iter().map(|(stored, born)| Standing { version: stored.version, born }).collect())
+    }
+
+    fn referrers(&self, permit: &Permit<'_>, target: &ResourceKey, count: usize) -> Result<Vec<Version>, Error> {
+        may_write(permit)?;
+        self.view(true, |view| referrers::all(view, target, count))
     }
 
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error> {

@@ -105,6 +105,10 @@ pub trait Store: Send + Sync {
         count: usize,
     ) -> Result<Vec<Standing>, Error>;
 
+    /// Live resources that refer to another one, at most `count`: what a change of that one may have to change as well. It is not an
+    /// answer and needs a permit to write; what is then written is checked like any other write.
+    fn referrers(&self, permit: &Permit<'_>, target: &ResourceKey, count: usize) -> Result<Vec<Version>, Error>;
+
     /// The live resources that match a condition, at most two; the batch tests it again as a [`Condition`]. Needs a permit to write.
     fn resolve(&self, permit: &Permit<'_>, query: &Query) -> Result<Vec<ResourceKey>, Error>;
 

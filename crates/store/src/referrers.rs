@@ -8,6 +8,7 @@ use dukou_fhir::ResourceKey;
 use crate::error::Error;
 use crate::prepare::Ready;
 use crate::tables::View;
+use crate::version::Version;
 
 /// The posting key under which every referrer of a resource stands.
 pub(crate) fn key(target: &ResourceKey) -> Vec<u8> {
@@ -52,6 +53,23 @@ pub(crate) fn of(
             _ => return Ok(found),
         }
     }
+}
+
+/// Live resources that refer to `target`, in the order of their numbers, at most `count`.
+pub(crate) fn all(view: &dyn View, target: &ResourceKey, count: usize) -> Result<Vec<Version>, Error> {
+    let key = key(target);
+    let mut found = Vec::new();
+    let mut from = 0;
+    while found.len() < count {
+        let mut numbers = Vec::with_capacity(BLOCK);
+        view.seek(&key, from, BLOCK.min(count - found.len()), &mut numbers)?;
+        let Some(last) = numbers.last() else { break };
+        from = last + 1;
+        for res in &numbers {
+            found.extend(view.load(*res)?.map(|stored| stored.version).filter(|version| !version.is_deleted()));
+        }
+    }
+    Ok(found)
 }
 
 /// No resource type has this number, so no search parameter's key begins with it.
