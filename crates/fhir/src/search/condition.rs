@@ -3,7 +3,7 @@
 use super::parameters::Parameter;
 use super::posting::{Form, KeyRange, PostingKey};
 use super::values::{Union, Wanted};
-use super::{compartment, reference};
+use super::{compartment, persons, reference};
 use crate::{LogicalId, ResourceKey, ResourceType, Value};
 
 /// One of the conditions that must all hold.
@@ -22,8 +22,8 @@ pub(crate) enum Test {
     Missing { parameter: &'static Parameter, missing: bool },
     /// The logical id is one of these, or with `negated` none of them.
     Ids { ids: Vec<LogicalId>, negated: bool },
-    /// The resource stands in the compartment of this patient.
-    Compartment { patient: LogicalId, base: Option<Box<str>> },
+    /// The resource stands in the compartment of one of these patients, who are one person.
+    Compartment { patients: Vec<LogicalId>, base: Option<Box<str>> },
     /// The resource is joined with others that are searched on their own.
     Join(Join),
 }
@@ -78,7 +78,9 @@ impl Condition {
     /// What tells a condition that the client did not write from others.
     pub(crate) fn identity(&self) -> String {
         match &self.test {
-            Test::Compartment { patient, .. } => format!("{} {patient}", self.name),
+            Test::Compartment { patients, .. } => {
+                patients.iter().fold(self.name.clone(), |name, patient| format!("{name} {patient}"))
+            }
             _ => self.name.clone(),
         }
     }
@@ -99,16 +101,31 @@ impl Condition {
                 let any = parameter.program().is_some_and(|program| {
                     program.any(resource, |item| wanted.iter().any(|one| one.matches(parameter, resource, &item)))
                 });
-                any != *negated
+                (any || self.meets_in_doubt(resource)) != *negated
             }
             Test::Missing { parameter, missing } => is_present(parameter, resource) != *missing,
             Test::Ids { ids, negated } => {
                 let own = resource.text_at("id");
                 ids.iter().any(|id| Some(id.as_str()) == own) != *negated
             }
-            Test::Compartment { patient, base } => compartment::patients(resource, base.as_deref()).contains(patient),
+            Test::Compartment { patients, base } => {
+                compartment::patients(resource, base.as_deref()).iter().any(|patient| patients.contains(patient))
+            }
             Test::Join(_) => true,
         }
+    }
+
+    /// Whether the other patient of a resource in doubt is asked for by a reference.
+    fn meets_in_doubt(&self, resource: &Value<'_>) -> bool {
+        let Test::Any { parameter, wanted, .. } = &self.test else { return false };
+        let asked = |other: &LogicalId| {
+            wanted.iter().any(|one| matches!(one, Wanted::Reference(reference) if reference.names_patient(other)))
+        };
+        persons::other_in_doubt(resource).is_some_and(|other| asked(&other))
+            && persons::is_membership(self.kind, parameter)
+            && parameter
+                .program()
+                .is_some_and(|program| program.any(resource, |item| persons::names_a_patient(&item, None)))
     }
 
     /// Where the resources that match stand in the index.
@@ -139,8 +156,9 @@ impl Condition {
             }
             Test::Ids { ids, negated: false } => (Lookup::Ids(ids.clone()), false),
             Test::Ids { negated: true, .. } => (Lookup::All, true),
-            Test::Compartment { patient, .. } => {
-                (Lookup::Keys(vec![PostingKey::in_compartment(self.kind, patient.as_str())]), false)
+            Test::Compartment { patients, .. } => {
+                let key = |patient: &LogicalId| PostingKey::in_compartment(self.kind, patient.as_str());
+                (Lookup::Keys(patients.iter().map(key).collect()), false)
             }
             Test::Join(_) => (Lookup::All, false),
         }

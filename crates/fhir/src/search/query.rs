@@ -138,6 +138,37 @@ impl Query {
         &self.ignored
     }
 
+    /// All that meets one condition, asked by the house itself.
+    pub(crate) fn of_condition(condition: Condition) -> Query {
+        Query {
+            kind: condition.kind,
+            conditions: vec![condition],
+            sort: Vec::new(),
+            includes: Vec::new(),
+            count: u32::MAX,
+            total: None,
+            summary: None,
+            elements: Vec::new(),
+            used: Vec::new(),
+            ignored: Vec::new(),
+            surroundings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn take_shape(&mut self, other: &Query) {
+        self.sort.clone_from(&other.sort);
+        self.includes.clone_from(&other.includes);
+        self.count = other.count;
+        self.total = other.total;
+        self.summary = other.summary;
+        self.elements.clone_from(&other.elements);
+        self.used.clone_from(&other.used);
+    }
+
+    pub(crate) fn conditions_mut(&mut self) -> &mut [Condition] {
+        &mut self.conditions
+    }
+
     /// Adds a condition that the client did not write: a compartment, the limit of its rights.
     pub fn narrow(&mut self, condition: Condition) {
         self.surroundings.push(condition.identity());

@@ -1,5 +1,6 @@
 //! References: to resources of this server by type and id, to others by URL (search, 3.1.1.5.6).
 
+use super::persons::{SamePerson, all_of};
 use super::posting::{Form, PostingKey, digest};
 use super::token;
 use super::values::{Postings, Union};
@@ -69,6 +70,24 @@ impl Wanted {
             }
             _ => false,
         }
+    }
+
+    /// Lets each Patient stand for all records of the person.
+    pub(crate) fn widen_patients(&mut self, same: &SamePerson<'_>) {
+        let WantedPlace::Local(keys) = &mut self.place else { return };
+        let patients: Vec<LogicalId> =
+            keys.iter().filter(|key| key.kind == ResourceType::PATIENT).map(|key| key.id.clone()).collect();
+        if patients.is_empty() || self.version.is_some() {
+            return;
+        }
+        keys.retain(|key| key.kind != ResourceType::PATIENT);
+        keys.extend(all_of(&patients, same).into_iter().map(|id| ResourceKey::new(ResourceType::PATIENT, id)));
+    }
+
+    /// Whether a Patient is asked for.
+    pub(crate) fn names_patient(&self, id: &LogicalId) -> bool {
+        let WantedPlace::Local(keys) = &self.place else { return false };
+        self.version.is_none() && keys.iter().any(|key| key.kind == ResourceType::PATIENT && key.id == *id)
     }
 
     /// Without a version every version is meant.
