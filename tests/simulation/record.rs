@@ -150,7 +150,7 @@ fn tree(version: &Version) -> Value<'static> {
     json::parse(&version.body, &json::Limits::default()).unwrap().into_static()
 }
 
-/// The body without the time at which it was stored.
+/// The body without the time at which it was stored, or at which the node opened it for a person.
 fn content(version: &Version) -> Option<Value<'static>> {
     if version.is_deleted() {
         return None;
@@ -158,6 +158,9 @@ fn content(version: &Version) -> Option<Value<'static>> {
     let mut body = tree(version);
     if let Some(meta) = body.get_mut("meta").and_then(Value::as_object_mut) {
         meta.remove("lastUpdated");
+    }
+    if let Some(task) = body.as_object_mut().filter(|_| version.key.kind.as_str() == "Task") {
+        task.remove("authoredOn");
     }
     Some(body)
 }

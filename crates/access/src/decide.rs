@@ -223,8 +223,13 @@ impl Chain<'_> {
             (None, Some("Patient"), Some(id)) => Some(id),
             _ => None,
         };
-        let open =
-            |patient: &str| self.grants.iter().any(|grant| grant.patient.as_deref().is_none_or(|only| only == patient));
+        // A merged record is the same patient under another id.
+        let same = |only: &str, patient: &str| {
+            only == patient || (self.request.merged)(only).iter().any(|merged| merged == patient)
+        };
+        let open = |patient: &str| {
+            self.grants.iter().any(|grant| grant.patient.as_deref().is_none_or(|only| same(only, patient)))
+        };
         if let Some(patient) = named
             && needs_listing(self.request.interaction)
             && self.request.interaction != Interaction::Search
@@ -237,10 +242,21 @@ impl Chain<'_> {
         Ok(())
     }
 
+    /// The grants as they reach: what is granted for a patient is granted for each id that a merge has given to that patient. Links that a
+    /// machine has made widen nothing.
+    fn reaching(&self) -> Vec<Grant> {
+        let mut grants: Vec<Grant> = Vec::with_capacity(self.grants.len());
+        for grant in &self.grants {
+            grants.push((*grant).clone());
+            let merged = grant.patient.as_deref().map(self.request.merged).unwrap_or_default();
+            grants.extend(merged.into_iter().map(|patient| Grant { patient: Some(patient), ..(*grant).clone() }));
+        }
+        grants
+    }
+
     fn access(&mut self, refused: Option<Code>) -> Access {
         let request = self.request;
-        let grants =
-            if refused.is_some() { Vec::new() } else { self.grants.iter().map(|grant| (*grant).clone()).collect() };
+        let grants = if refused.is_some() { Vec::new() } else { self.reaching() };
         let partner = &self.policy.partners[self.client.partner];
         Access {
             request: request.request,

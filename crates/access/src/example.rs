@@ -59,6 +59,7 @@ fn run(
         certificate: None,
         channel: Channel::Loopback,
         peer: Peer { address: address.unwrap_or_default(), port: 0, terminal: None },
+        merged: &|_| Vec::new(),
         purpose: example.purpose.as_deref(),
         user: None,
         query: None,

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub channel: Channel,
     /// The other end; its address is text of an IP address, anything else counts as loopback only on [`Channel::Loopback`].
     pub peer: Peer,
+    /// The other ids that merges have given to the patient of an id: a permission for one of them is a permission for all.
+    pub merged: &'a dyn Fn(&str) -> Vec<String>,
     /// Purpose of use codes as the caller states them, separated by commas or spaces.
     pub purpose: Option<&'a str>,
     /// The person behind the request, as the caller states it.

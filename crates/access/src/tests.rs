@@ -288,6 +288,7 @@ fn decide(policy: &Policy, case: &Case, meter: &Meter) -> Result<dukou_audit::Ac
             port: 40_000,
             terminal: None,
         },
+        merged: &|_| Vec::new(),
         purpose: case.purpose.as_deref(),
         user: case.user.as_ref().map(|subject| User {
             issuer: "site".into(),

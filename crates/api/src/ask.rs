@@ -105,6 +105,7 @@ impl Ask {
         desk: &'a Desk,
         connection: &'a Connection,
         basic: &'a Option<(String, String)>,
+        merged: &'a dyn Fn(&str) -> Vec<String>,
     ) -> Request<'a> {
         let route = self.route.as_ref().ok();
         Request {
@@ -121,6 +122,7 @@ impl Ask {
                 .map(|shown| Certificate { sha256: shown.sha256, subject_dn: &shown.subject_dn }),
             channel: connection.channel,
             peer: connection.peer.clone(),
+            merged,
             purpose: self.header(&PURPOSE),
             user: self.user(),
             query: Some(self.request_line()),

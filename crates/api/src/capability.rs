@@ -165,7 +165,7 @@ fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
         operations.push(operation("everything"));
     }
     if kind == ResourceType::PATIENT {
-        let offered = ["match", "ihe-pix", "capture", "resolve-capture", "revoke-capture"];
+        let offered = ["match", "ihe-pix", "capture", "resolve-capture", "revoke-capture", "merge", "unmerge"];
         operations.extend(offered.into_iter().filter(|name| claimed(name)).map(operation));
     }
     if kind.as_str() == "Task" && claimed("decide") {
@@ -197,6 +197,8 @@ fn operation(name: &'static str) -> Value<'static> {
         "capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-capture",
         "resolve-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-resolve-capture",
         "revoke-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-revoke-capture",
+        "merge" => "http://hl7.org/fhir/OperationDefinition/Patient-merge",
+        "unmerge" => "https://dukou.dev/fhir/OperationDefinition/Patient-unmerge",
         "decide" => "https://dukou.dev/fhir/OperationDefinition/Task-decide",
         _ => "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     };

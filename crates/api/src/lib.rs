@@ -31,6 +31,7 @@ mod finish;
 mod gzip;
 mod link;
 mod matching;
+mod merge;
 mod misses;
 mod negotiate;
 mod operation;

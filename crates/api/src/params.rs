@@ -17,6 +17,8 @@ pub(crate) struct Params {
     /// `_count`, lowered to the maximum.
     pub(crate) count: Option<usize>,
     pub(crate) cursor: Option<String>,
+    /// `include-inactive`: records that were merged into others are shown as well.
+    pub(crate) include_inactive: bool,
     /// The door's own parameters that a link to the same answer must repeat, `_count` and the cursor apart.
     pub(crate) repeated: Vec<(String, String)>,
 }
@@ -46,6 +48,7 @@ impl Params {
             "_format" => self.format = Some(value.clone()),
             "_pretty" => self.shape.pretty = value == "true",
             "_summary" => self.shape.summary = Summary::parse(&value)?,
+            "include-inactive" => self.include_inactive = value == "true",
             "_elements" => self.shape.add_elements(&value),
             "_count" => {
                 let count = value

@@ -43,6 +43,10 @@ pub(crate) enum Route {
     RevokeCapture,
     /// A card is read by a system without FHIR.
     CaptureJson,
+    /// Two records become one.
+    Merge,
+    /// A merge is taken back.
+    Unmerge,
     /// What a person does about a finding of the review queue.
     Decide(LogicalId),
     /// Why two records are taken for one person.
@@ -129,6 +133,8 @@ fn typed(method: &Method, reads: bool, kind: ResourceType, rest: &[&str]) -> Res
             let route = capture_operation(operation).ok_or(Astray::UnknownOperation)?;
             only(*method == Method::POST, route, "POST, OPTIONS")
         }
+        ["$merge"] if kind == ResourceType::PATIENT => only(*method == Method::POST, Route::Merge, "POST, OPTIONS"),
+        ["$unmerge"] if kind == ResourceType::PATIENT => only(*method == Method::POST, Route::Unmerge, "POST, OPTIONS"),
         [operation] if operation.starts_with('$') => Err(Astray::UnknownOperation),
         [id, rest @ ..] => {
             let id = LogicalId::parse(id).ok_or(Astray::BadId { writes: !reads })?;
@@ -226,6 +232,8 @@ impl Route {
             Route::ResolveCapture => 24,
             Route::RevokeCapture => 25,
             Route::CaptureJson => 31,
+            Route::Merge => 28,
+            Route::Unmerge => 29,
             Route::Decide(_) => 32,
             Route::Explain(_) => 36,
             Route::AssertLink(_) => 37,
@@ -242,10 +250,10 @@ impl Route {
             Route::PatchWhere(kind) | Route::DeleteWhere(kind) => Some(*kind),
             Route::Everything(_) | Route::Explain(_) => Some(ResourceType::PATIENT),
             Route::AssertLink(_) | Route::AssertNotSame(_) => Some(ResourceType::PATIENT),
-            Route::Match | Route::CrossReference => Some(ResourceType::PATIENT),
             Route::Capture | Route::ResolveCapture | Route::RevokeCapture | Route::CaptureJson => {
                 Some(ResourceType::PATIENT)
             }
+            Route::Match | Route::CrossReference | Route::Merge | Route::Unmerge => Some(ResourceType::PATIENT),
             Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
@@ -324,6 +332,8 @@ pub const ROUTES: &[RouteLine] = &[
     line(25, "revoke-capture", "POST", "Patient/$revoke-capture", Interaction::Operation("revoke-capture"), true),
     line(26, "match", "POST", "Patient/$match", Interaction::Operation("match"), false),
     line(27, "ihe-pix", "GET", "Patient/$ihe-pix", Interaction::Operation("ihe-pix"), false),
+    line(28, "merge", "POST", "Patient/$merge", Interaction::Merge, true),
+    line(29, "unmerge", "POST", "Patient/$unmerge", Interaction::Unmerge, true),
     line(31, "capture-json", "POST", "/identity/capture", Interaction::Operation("capture"), true),
     line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
     line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),

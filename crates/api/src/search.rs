@@ -113,7 +113,7 @@ fn queries(
         if let Some(patient) = patient {
             query.narrow(search::in_compartment(*kind, patient.clone(), options.site));
         }
-        queries.push(query);
+        queries.extend(desk.exchange.about_people(permit, query, ask.params.include_inactive)?);
     }
     Ok(queries)
 }
@@ -141,8 +141,9 @@ fn answer(desk: &Desk, ask: &Ask, permit: &Permit<'_>, queries: &[Query]) -> Sho
     let start = Position::read(&trail).ok_or_else(|| Reply::fault(bad_cursor(), ask.language))?;
     let mut walk = Walk { desk, permit, count, found: permit.without_patient_data(Gathered::default()), left: count };
     let next = walk.run(queries, start).map_err(refuse)?;
-    let total_known =
-        queries.len() == 1 || counts_only || queries.iter().any(|query| query.total() == Some(Total::Accurate));
+    let total_known = queries.windows(2).all(|two| two[0].kind() == two[1].kind())
+        || counts_only
+        || queries.iter().any(|query| query.total() == Some(Total::Accurate));
     let missing = total_known && queries.len() > 1;
     if missing {
         walk.count_all(queries).map_err(refuse)?;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dukou_access::{Refusal, Step};
 use dukou_audit::{Access, Answer, Interaction, Pending, Released, Summary};
 use dukou_exchange::{Arrival, HistoryScope, Mode, ReviewAction};
-use dukou_fhir::{IssueType, Language, ResourceType};
+use dukou_fhir::{IssueType, Language, LogicalId, ResourceType};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_ENCODING, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{capture, crossref, document, matching, operation, read, review, search, write};
+use crate::{capture, crossref, document, matching, merge, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -137,7 +137,12 @@ impl Service {
 
     fn decide(&self, ask: &Ask, connection: &Connection) -> Result<Access, Refusal> {
         let basic = ask.basic();
-        self.desk.policy.load().decide(&ask.decided_by(&self.desk, connection, &basic))
+        let exchange = &self.desk.exchange;
+        let merged = |patient: &str| match LogicalId::parse(patient) {
+            Some(id) => exchange.merged_with(&id).into_iter().map(|other| other.to_string()).collect(),
+            None => Vec::new(),
+        };
+        self.desk.policy.load().decide(&ask.decided_by(&self.desk, connection, &basic, &merged))
     }
 
     async fn refused(&self, ask: &Ask, connection: &Connection, refusal: Refusal) -> Answered {
@@ -233,6 +238,11 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
         }
         Route::Bundle => bundle(desk, ask, body, access),
         _ if route.captures() => captures(desk, ask, route, body, access),
+        Route::Merge | Route::Unmerge => desk.gate.write(access, |permit| {
+            let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+            let operation = if *route == Route::Merge { merge::merge } else { merge::unmerge };
+            operation(desk, ask, permit, &content)
+        }),
         Route::Decide(task) => desk.gate.write(access, |permit| {
             let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
             review::decide(desk, ask, permit, task, &content)
@@ -391,6 +401,8 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         | Route::ResolveCapture
         | Route::RevokeCapture
         | Route::CaptureJson
+        | Route::Merge
+        | Route::Unmerge
         | Route::Decide(_) => sent == Sent::FhirJson || (sent == Sent::Unsaid && !empty),
         _ => true,
     }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use dukou_audit::Permit;
-use dukou_fhir::{
-    Draft, FhirDateTime, Instant, Issue, IssueType, LogicalId, Object, ResourceKey, ResourceType, Text, Value, json,
-};
-use dukou_mapping::{Change, Mapped, Program, Told};
-use dukou_store::{Expect, How, Put, Version};
+use dukou_fhir::{Draft, FhirDateTime, Instant, Issue, IssueType, Object, ResourceKey, Text, Value, json};
+use dukou_identity::{Decided, Review};
+use dukou_mapping::{Change, Mapped, Program};
+use dukou_store::{Condition, Expect, How, JournalRow, Put, Version};
 
-use crate::{Error, Exchange};
+use crate::{Error, Exchange, told};
 
 /// The puts of one message, or of the records of one document, prepared on the versions that stand now.
 pub(crate) struct Applied {
@@ -19,11 +18,25 @@ pub(crate) struct Applied {
     pub(crate) news: Vec<bool>,
     /// Resources that cannot be stored.
     pub(crate) refused: Vec<ResourceKey>,
+    /// What is decided about identity.
+    pub(crate) journal: Vec<JournalRow>,
+    /// What was looked up while preparing; looked up again by the writer.
+    pub(crate) conditions: Vec<Condition>,
+    /// What a person should look at.
+    pub(crate) reviews: Vec<Review>,
 }
 
 impl Applied {
     pub(crate) fn nothing() -> Applied {
-        Applied { puts: Vec::new(), issues: Vec::new(), news: Vec::new(), refused: Vec::new() }
+        Applied {
+            puts: Vec::new(),
+            issues: Vec::new(),
+            news: Vec::new(),
+            refused: Vec::new(),
+            journal: Vec::new(),
+            conditions: Vec::new(),
+            reviews: Vec::new(),
+        }
     }
 
     /// Whether the content is at fault, so that nothing may be applied.
@@ -37,8 +50,17 @@ impl Exchange {
     /// made them, so that the message can be followed through the same maps later.
     pub(crate) fn apply(&self, permit: &Permit<'_>, mapped: &Mapped<'_>, program: &Program) -> Result<Applied, Error> {
         let mut sheet = self.sheet(permit, &[mapped], program)?;
-        sheet.take(mapped)?;
-        Ok(sheet.finish())
+        let barred = sheet.barred(&mapped.facts.told)?;
+        let mut applied = if barred.is_empty() {
+            sheet.take(mapped)?;
+            sheet.finish()
+        } else {
+            let conditions = sheet.applied.conditions;
+            Applied { issues: vec![told::veto_conflict()], reviews: barred, conditions, ..Applied::nothing() }
+        };
+        let opened = self.review_puts(permit, &applied.reviews)?;
+        applied.puts.extend(opened);
+        Ok(applied)
     }
 
     /// The same for the records of a document, one after another: a later one finds what an earlier one has said. Says of each
@@ -59,7 +81,12 @@ impl Exchange {
         Ok(sheet.finish())
     }
 
-    fn sheet(&self, permit: &Permit<'_>, said: &[&Mapped<'_>], program: &Program) -> Result<Sheet<'_>, Error> {
+    fn sheet<'e>(
+        &'e self,
+        permit: &'e Permit<'e>,
+        said: &[&Mapped<'_>],
+        program: &Program,
+    ) -> Result<Sheet<'e>, Error> {
         let mut keys: Vec<ResourceKey> = Vec::new();
         let mut places: HashMap<ResourceKey, usize> = HashMap::new();
         let mut add = |key: ResourceKey| {
@@ -70,16 +97,17 @@ impl Exchange {
         };
         for mapped in said {
             mapped.changes.iter().for_each(|change| add(change.key.clone()));
-            let merged =
-                mapped.facts.told.iter().filter_map(merged).flat_map(|(survivor, retired)| [survivor, retired]);
-            merged.for_each(|key| add(key.clone()));
         }
         let basis = self.store.basis(permit, &keys)?;
         let row = |(key, current)| Row { key, current, content: None, event_time: None };
         Ok(Sheet {
             exchange: self,
+            permit,
             plan: program.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
             event_time: None,
+            event_text: None,
+            reason: String::new(),
+            evidence: String::new(),
             rows: keys.into_iter().zip(basis.versions).map(row).collect(),
             places,
             compared: None,
@@ -99,32 +127,115 @@ impl Exchange {
 }
 
 /// The resources a message touches, side by side with what is stored.
-struct Sheet<'e> {
-    exchange: &'e Exchange,
+pub(crate) struct Sheet<'e> {
+    pub(crate) exchange: &'e Exchange,
+    pub(crate) permit: &'e Permit<'e>,
     /// The hash of the maps in use, in hex.
     plan: String,
-    event_time: Option<Instant>,
-    rows: Vec<Row>,
-    places: HashMap<ResourceKey, usize>,
+    pub(crate) event_time: Option<Instant>,
+    /// The same as the message tells it.
+    pub(crate) event_text: Option<String>,
+    /// Why, and on what it rests, where a person decides.
+    reason: String,
+    evidence: String,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) places: HashMap<ResourceKey, usize>,
     /// Whether the record that is being taken has said anything new so far; nothing where nobody asks.
     compared: Option<bool>,
-    applied: Applied,
+    pub(crate) applied: Applied,
 }
 
-struct Row {
+/// One resource: as it is stored, and as it will be.
+pub(crate) struct Row {
     key: ResourceKey,
-    current: Option<Version>,
-    content: Option<Value<'static>>,
+    pub(crate) current: Option<Version>,
+    pub(crate) content: Option<Value<'static>>,
     /// The newest event that this message or document tells of it.
     event_time: Option<Instant>,
+}
+
+impl<'e> Sheet<'e> {
+    /// A sheet for what a person decides: no message, no maps.
+    pub(crate) fn blank(exchange: &'e Exchange, permit: &'e Permit<'e>, reason: &str, evidence: &str) -> Sheet<'e> {
+        Sheet {
+            exchange,
+            permit,
+            plan: String::new(),
+            event_time: None,
+            event_text: None,
+            reason: reason.to_owned(),
+            evidence: evidence.to_owned(),
+            rows: Vec::new(),
+            places: HashMap::new(),
+            compared: None,
+            applied: Applied::nothing(),
+        }
+    }
 }
 
 impl Sheet<'_> {
     /// Takes what one message or record says.
     fn take(&mut self, mapped: &Mapped<'_>) -> Result<(), Error> {
         self.event_time = mapped.facts.event_time.as_deref().and_then(|text| self.exchange.instant(text));
+        self.event_text.clone_from(&mapped.facts.event_time);
+        self.carry_over(&mapped.facts.told)?;
         mapped.changes.iter().try_for_each(|change| self.change(change))?;
-        mapped.facts.told.iter().filter_map(merged).try_for_each(|(survivor, retired)| self.merge(survivor, retired))
+        self.decide(&mapped.facts.told)
+    }
+
+    /// The place of a resource on the sheet; read from the store where nobody has spoken of it yet.
+    pub(crate) fn place(&mut self, key: &ResourceKey) -> Result<usize, Error> {
+        if let Some(place) = self.places.get(key) {
+            return Ok(*place);
+        }
+        let current = self.exchange.store.basis(self.permit, std::slice::from_ref(key))?.versions.pop().flatten();
+        Ok(self.add(key.clone(), current))
+    }
+
+    /// Puts a version on the sheet that was read already.
+    pub(crate) fn take_in(&mut self, version: Version) {
+        if !self.places.contains_key(&version.key) {
+            self.add(version.key.clone(), Some(version));
+        }
+    }
+
+    fn add(&mut self, key: ResourceKey, current: Option<Version>) -> usize {
+        self.places.insert(key.clone(), self.rows.len());
+        self.rows.push(Row { key, current, content: None, event_time: None });
+        self.rows.len() - 1
+    }
+
+    /// A resource as the message leaves it so far; none where there is nothing live.
+    pub(crate) fn peek(&mut self, key: &ResourceKey) -> Result<Option<Value<'static>>, Error> {
+        let at = self.place(key)?;
+        match &self.rows[at].content {
+            Some(content) => Ok(Some(content.clone())),
+            None => self.stored(key),
+        }
+    }
+
+    /// A resource as it was before the message.
+    pub(crate) fn stored(&mut self, key: &ResourceKey) -> Result<Option<Value<'static>>, Error> {
+        let at = self.place(key)?;
+        let live = self.rows[at].current.as_ref().filter(|version| !version.is_deleted());
+        Ok(live.map(Exchange::tree).transpose()?.map(Value::into_static))
+    }
+
+    /// Changes a resource; one that is not there begins as a stub.
+    pub(crate) fn edit(&mut self, key: &ResourceKey, change: impl FnOnce(&mut Value<'static>)) -> Result<(), Error> {
+        let mut content = self.peek(key)?.unwrap_or_else(|| told::stub(key.kind));
+        change(&mut content);
+        let at = self.place(key)?;
+        let row = &mut self.rows[at];
+        row.content = Some(content);
+        row.event_time = row.event_time.max(self.event_time);
+        Ok(())
+    }
+
+    /// Notes a decision for the journal.
+    pub(crate) fn journal(&mut self, decided: Decided) {
+        let row = crate::journal::row(self.permit, decided, &self.reason, &self.evidence);
+        self.applied.journal.push(row);
     }
 
     fn change(&mut self, change: &Change<'_>) -> Result<(), Error> {
@@ -154,32 +265,7 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    /// A merge is two links: the survivor replaces the retired record, which is no longer active (FHIR R4, Patient.link).
-    fn merge(&mut self, survivor: &ResourceKey, retired: &ResourceKey) -> Result<(), Error> {
-        self.link(survivor, "replaces", &retired.id)?;
-        self.link(retired, "replaced-by", &survivor.id)
-    }
-
-    fn link(&mut self, from: &ResourceKey, kind: &'static str, to: &LogicalId) -> Result<(), Error> {
-        let Some(row) = self.places.get(from).map(|place| &mut self.rows[*place]) else { return Ok(()) };
-        let mut content = match (row.content.take(), row.current.as_ref().filter(|version| !version.is_deleted())) {
-            (Some(content), _) => content,
-            (None, Some(version)) => Exchange::tree(version)?.into_static(),
-            // The record that a merge names may never have been sent: a stub holds its place and its link.
-            (None, None) => Value::Object(Object::new().with("resourceType", "Patient")),
-        };
-        if let Some(patient) = content.as_object_mut() {
-            add_link(patient, kind, &format!("Patient/{to}"));
-            if kind == "replaced-by" {
-                patient.insert("active", false);
-            }
-        }
-        row.content = Some(content);
-        row.event_time = row.event_time.max(self.event_time);
-        Ok(())
-    }
-
-    fn finish(self) -> Applied {
+    pub(crate) fn finish(self) -> Applied {
         let Sheet { exchange, rows, mut applied, .. } = self;
         for row in rows {
             let Some(content) = row.content else { continue };
@@ -200,31 +286,6 @@ impl Sheet<'_> {
             }
         }
         applied
-    }
-}
-
-/// The patients who became one, in the words of the merge: survivor and retired. A changed key is a new record in place of an old one.
-fn merged(told: &Told) -> Option<(&ResourceKey, &ResourceKey)> {
-    let (survivor, retired) = match told {
-        Told::Merge { survivor, retired } => (survivor, &retired.key),
-        Told::Change { of, old, .. } => (of, &old.key),
-        _ => return None,
-    };
-    (survivor.kind == ResourceType::PATIENT && survivor != retired).then_some((survivor, retired))
-}
-
-fn add_link(patient: &mut Object<'static>, kind: &'static str, to: &str) {
-    let there = |link: &Value<'_>| link.text_at("type") == Some(kind) && link.text_at("other.reference") == Some(to);
-    if patient.get("link").and_then(Value::as_array).is_some_and(|links| links.iter().any(there)) {
-        return;
-    }
-    let other = Object::new().with("reference", to.to_owned());
-    let link = Value::Object(Object::new().with("other", other).with("type", kind));
-    match patient.get_mut("link").and_then(Value::as_array_mut) {
-        Some(links) => links.push(link),
-        None => {
-            patient.insert("link", vec![link]);
-        }
     }
 }
 

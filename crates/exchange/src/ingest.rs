@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::Applied;
 use crate::reported::Reported;
+use crate::told::VETO_CONFLICT;
 use crate::{Error, Exchange};
 
 /// The link a message came over: what was agreed with its sender.
@@ -188,6 +189,8 @@ impl Exchange {
             let written: Vec<ResourceKey> = applied.puts.iter().map(|put| put.key.clone()).collect();
             let batch = Batch {
                 puts: applied.puts,
+                journal: applied.journal,
+                conditions: applied.conditions,
                 inbox: Some(inbox),
                 integrity: store::Integrity::Warn,
                 ..self.batch(permit, code)
@@ -285,7 +288,12 @@ impl Exchange {
 
     fn acknowledge(&self, message: &Message<'_>, code: AckCode, wire: &[dukou_wire::Issue], issues: &[Issue]) -> Bytes {
         let (control_id, time) = self.stamp();
-        let errors = if code.is_success() { Vec::new() } else { crate::issues::for_ack(wire, issues) };
+        // The one thing that a sender must hear even of a success: what it decided waits for a person.
+        let told: Vec<Issue> = issues.iter().filter(|issue| issue.code == VETO_CONFLICT).cloned().collect();
+        let errors = match code.is_success() {
+            true => crate::issues::for_ack(&[], &told),
+            false => crate::issues::for_ack(wire, issues),
+        };
         Bytes::from(ack::build(message, code, &errors, &control_id, &time))
     }
 

@@ -15,8 +15,14 @@ mod domains;
 mod error;
 mod ingest;
 pub mod issues;
+mod journal;
+mod kin;
+mod linked;
+mod links;
 mod lookup;
 mod matching;
+mod merge;
+mod moves;
 mod patch;
 mod people;
 mod prepare;
@@ -24,6 +30,8 @@ mod read;
 mod reported;
 mod review;
 mod submit;
+mod told;
+mod unmerge;
 
 use std::sync::{Arc, OnceLock};
 
@@ -50,11 +58,13 @@ pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
 pub use lookup::CardFound;
 pub use matching::{Match, MatchQuestion, Matched};
+pub use merge::{MergeAsked, Merged, Party};
 pub use patch::Patch;
 pub use people::People;
 pub use reported::{OnReported, ReportedPolicy};
 pub use review::{Decided, Pair, ReviewAction};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};
+pub use unmerge::{UnmergeAsked, Unmerged};
 
 /// The use cases over one store, one set of maps and one surrounding.
 pub struct Exchange {

@@ -7,16 +7,19 @@ use dukou_fhir::search::{self, Query};
 use dukou_fhir::{
     Draft, Issue, IssueType, LogicalId, ResourceKey, ResourceType, Text, Value, VersionId, reference, validate,
 };
-use dukou_store::{Condition, Expect, How, Put, SearchLimits, Version};
+use dukou_store::{Condition, Expect, How, JournalRow, Put, SearchLimits, Version};
 
+use crate::linked::Relinked;
 use crate::submit::{Done, Entry, Mode, Operation};
-use crate::{Error, Exchange};
+use crate::{Error, Exchange, links};
 
 /// Everything one commit needs, and how its results belong to the entries.
 pub(crate) struct Prepared {
     pub(crate) steps: Vec<Step>,
     pub(crate) puts: Vec<Put>,
     pub(crate) conditions: Vec<Condition>,
+    /// What links of Patients decide about identity.
+    pub(crate) journal: Vec<JournalRow>,
     pub(crate) reads: Unreleased<Vec<Done>>,
 }
 
@@ -89,7 +92,10 @@ impl Prepared {
             let deletes = matches!(entry.operation, Operation::Delete { .. } | Operation::DeleteWhere { .. });
             steps[index] = Some(Step { interaction: interaction(&entry.operation), key, deletes, plan });
         }
+        let applied = exchange.relink(permit, &work.relinked, &work.puts)?;
+        work.puts.extend(applied.puts);
         Ok(Prepared {
+            journal: applied.journal,
             steps: steps.into_iter().flatten().collect(),
             puts: work.puts,
             conditions: work.conditions,
@@ -128,6 +134,7 @@ struct Work<'w> {
     names: HashMap<String, String>,
     puts: Vec<Put>,
     conditions: Vec<Condition>,
+    relinked: Vec<Relinked>,
     reads: Unreleased<Vec<Done>>,
     reads_len: usize,
 }
@@ -142,6 +149,7 @@ impl<'w> Work<'w> {
             names: HashMap::new(),
             puts: Vec::new(),
             conditions: Vec::new(),
+            relinked: Vec::new(),
             reads,
             reads_len: 0,
         }
@@ -206,7 +214,7 @@ impl<'w> Work<'w> {
             (_, Target::Nothing) => Ok(Plan::Nothing),
             (_, Target::Found(key)) => self.show(|e, p| Ok(e.read(p, &key)?.map(Done::Found))),
             (Operation::Create { content, .. } | Operation::UpdateWhere { content, .. }, Target::New(key)) => {
-                self.write(key, How::Create, Expect::Absent, content.clone())
+                self.write(key, How::Create, Expect::Absent, content.clone(), None)
             }
             (Operation::Update { content, if_match, create_allowed, .. }, Target::Existing(key)) => {
                 self.update(key, content.clone(), *if_match, *create_allowed)
@@ -224,7 +232,7 @@ impl<'w> Work<'w> {
             }
             (Operation::Search { query, count }, _) => {
                 let limits = SearchLimits { count: *count, ..SearchLimits::default() };
-                self.show(|e, p| Ok(e.search(p, query, &limits, None)?.map(Done::Searched)))
+                self.show(|e, p| Ok(e.search_people(p, query, &limits)?.map(Done::Searched)))
             }
             // A target is made by the operation itself, so the other pairs do not occur.
             _ => Ok(Plan::Nothing),
@@ -260,7 +268,7 @@ impl<'w> Work<'w> {
         match current {
             Some(current) => self.rewrite(&current, content),
             None if !create_allowed => Err(Error::IdNotAllowed),
-            None => self.write(key, How::Update, Expect::Absent, content),
+            None => self.write(key, How::Update, Expect::Absent, content, None),
         }
     }
 
@@ -279,7 +287,8 @@ impl<'w> Work<'w> {
     fn rewrite(&mut self, current: &Version, content: Value<'static>) -> Result<Plan, Error> {
         self.may(Right::Update, current.key.kind, &current.patients)?;
         self.exchange.may_give_numbers(self.permit, Some(current), Some(&content))?;
-        let plan = self.write(current.key.clone(), How::Update, Expect::Version(current.version), content)?;
+        let before = Exchange::replaced_before(current)?;
+        let plan = self.write(current.key.clone(), How::Update, Expect::Version(current.version), content, before)?;
         if let (Plan::Put(_), Some(put)) = (&plan, self.puts.last_mut()) {
             put.event_time = current.event_time;
         }
@@ -312,6 +321,7 @@ impl<'w> Work<'w> {
         how: How,
         expect: Expect,
         mut content: Value<'static>,
+        before: Option<LogicalId>,
     ) -> Result<Plan, Error> {
         if content.resource_type() != Some(key.kind.as_str()) {
             return Err(Error::Invalid(vec![other_type(key.kind)]));
@@ -323,6 +333,14 @@ impl<'w> Work<'w> {
         let issues = validate::validate(&content, &validate::Options::default());
         if issues.iter().any(|issue| issue.severity.is_error()) {
             return Err(Error::Invalid(issues));
+        }
+        let after = if key.kind == ResourceType::PATIENT { links::replaced_by(&content) } else { None };
+        if after != before {
+            if let Some(survivor) = &after {
+                self.exchange.may_replace(&key.id, survivor)?;
+                links::add(&mut content, "replaced-by", survivor);
+            }
+            self.relinked.push(Relinked { key: key.clone(), before, after });
         }
         let draft = Draft::new(&content, key.clone()).map_err(|_| Error::Invalid(vec![other_type(key.kind)]))?;
         let put = Put::write(key, how, expect, &content, draft, self.exchange.search_site());

@@ -40,6 +40,30 @@ impl Exchange {
         Ok(self.store.search(permit, query, limits, cursor)?)
     }
 
+    /// The first page of a search as it stands in a Bundle: what it asks of people is widened first.
+    pub(crate) fn search_people(
+        &self,
+        permit: &Permit<'_>,
+        query: &Query,
+        limits: &SearchLimits,
+    ) -> Result<Unreleased<Page>, Error> {
+        let mut pages = permit.without_patient_data(Page::default());
+        for query in self.about_people(permit, query.clone(), false)? {
+            let page = self.search(permit, &query, limits, None)?;
+            pages = pages.and(page).map(|(mut all, page)| {
+                let is_first = all.matches.is_empty() && all.total.is_none();
+                all.total = if is_first { page.total } else { all.total.zip(page.total).map(|(a, b)| a + b) };
+                all.next = all.next.or(page.next);
+                all.includes.extend(page.includes);
+                all.includes_cut |= page.includes_cut;
+                all.matches.extend(page.matches);
+                all.matches.truncate(limits.count.max(1));
+                all
+            });
+        }
+        Ok(pages)
+    }
+
     /// Every fault of a resource, as `$validate` answers it. Shows nothing that is stored.
     pub fn validate(&self, permit: &Permit<'_>, content: &Value<'_>) -> Unreleased<Vec<Issue>> {
         permit.without_patient_data(validate::validate(content, &validate::Options::default()))

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use dukou_audit::Permit;
 use dukou_fhir::search::{Options, Query};
 use dukou_fhir::{Draft, Instant, LogicalId, Object, ResourceKey, ResourceType, Text, Value, json};
-use dukou_identity::{Index, Record, Review};
+use dukou_identity::{Decided as Decision, Entry, Index, Record, Review};
 use dukou_store::{self as store, Batch, Expect, How, Put, Version};
 use sha2::{Digest, Sha256};
 
@@ -104,6 +104,16 @@ impl Exchange {
                 together.put(seq, record);
             }
         }
+        // Of two about whom the batch itself decides nobody is asked.
+        let entries = batch.journal.iter().filter_map(|row| Entry::parse(0, 0, &row.kind, &row.body).ok());
+        let decided: Vec<Decision> = entries.map(|entry| entry.decided).collect();
+        let settles = |review: &Review| {
+            let other = review.other.as_ref();
+            let pair =
+                other.map(|other| (review.record.clone().min(other.clone()), review.record.clone().max(other.clone())));
+            pair.is_some_and(|(a, b)| decided.iter().any(|decided| decided.pair() == Some((&a, &b))))
+        };
+        reviews.retain(|review| !settles(review));
         self.review_puts(permit, &reviews)
     }
 

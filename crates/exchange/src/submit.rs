@@ -187,15 +187,21 @@ impl Exchange {
         // Entries of a batch that the writer refused: the others go on without them.
         let mut refused: BTreeMap<usize, Error> = BTreeMap::new();
         while left > 0 {
-            let Prepared { mut steps, puts, conditions, reads } = Prepared::of(self, permit, mode, entries, &refused)?;
+            let Prepared { mut steps, puts, conditions, journal, reads } =
+                Prepared::of(self, permit, mode, entries, &refused)?;
             let alone: BTreeSet<usize> = refused.keys().copied().collect();
             refused.into_iter().for_each(|(index, error)| steps[index].plan = Plan::Failed(error));
             let mut record = permit.draft();
             let reads = record.carry(reads);
             let lines = lines(&steps, statuses);
             let verdict = Box::new(move |outcome: &store::Outcome| verdict(lines, mode, statuses, outcome));
-            let batch =
-                Batch { puts, conditions, integrity: self.surroundings.integrity, ..Batch::new(record, verdict) };
+            let batch = Batch {
+                puts,
+                conditions,
+                journal,
+                integrity: self.surroundings.integrity,
+                ..Batch::new(record, verdict)
+            };
             let found = match self.commit(permit, batch) {
                 Ok(settled) => return Ok(settled.with(reads).map(|(outcome, reads)| results(steps, &outcome, &reads))),
                 Err(store::Error::Conflict { .. } | store::Error::ConditionFailed { .. }) => None,

@@ -295,6 +295,7 @@ impl Door {
             certificate,
             channel: caller.channel,
             peer: caller.peer.clone(),
+            merged: &|_| Vec::new(),
             purpose: None,
             user: None,
             query: None,

@@ -85,6 +85,11 @@ impl Record {
         *self == Record { born: self.born, ..other.clone() }
     }
 
+    /// Whether it stands for somebody whose name is not known, who is no newborn.
+    pub fn is_anonymous(&self) -> bool {
+        self.marks.anonymous && !self.marks.newborn
+    }
+
     /// The keys under which it is found, sorted, each once.
     pub fn block_keys(&self) -> Vec<BlockKey> {
         block::keys(self)

@@ -23,11 +23,13 @@ pub enum ReviewKind {
     InDoubt,
     /// One source holds two records of one person.
     DuplicateInSource,
+    /// A source says that a person was registered in error.
+    DeletedAtSource,
 }
 
 impl ReviewKind {
     /// All kinds, as they are listed.
-    pub const ALL: [ReviewKind; 8] = [
+    pub const ALL: [ReviewKind; 9] = [
         ReviewKind::ProbableLink,
         ReviewKind::VetoConflict,
         ReviewKind::RefusedUnion,
@@ -36,6 +38,7 @@ impl ReviewKind {
         ReviewKind::DamagedName,
         ReviewKind::InDoubt,
         ReviewKind::DuplicateInSource,
+        ReviewKind::DeletedAtSource,
     ];
 
     /// The code in `Task.reasonCode`.
@@ -49,6 +52,7 @@ impl ReviewKind {
             ReviewKind::DamagedName => "damaged-name",
             ReviewKind::InDoubt => "in-doubt",
             ReviewKind::DuplicateInSource => "duplicate-in-source",
+            ReviewKind::DeletedAtSource => "deleted-at-source",
         }
     }
 
@@ -84,6 +88,9 @@ impl ReviewKind {
             }
             ReviewKind::DuplicateInSource => {
                 Text::new("one source holds two records of one person", "同一来源系统中同一人有两份记录")
+            }
+            ReviewKind::DeletedAtSource => {
+                Text::new("the source says that this person was registered in error", "来源系统表示此人登记有误")
             }
         }
     }

@@ -7,6 +7,7 @@ mod demographics;
 mod feeding;
 mod house;
 mod matching;
+mod merging;
 mod reading;
 mod recording;
 mod refusing;
