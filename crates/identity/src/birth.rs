@@ -42,6 +42,11 @@ impl BirthDate {
         self.month == 1 && self.day == 1
     }
 
+    /// Another date, and not one slip of a digit away.
+    pub(crate) fn is_apart(self, other: BirthDate) -> bool {
+        self.compare(other, u16::MAX) == BirthLevel::Different
+    }
+
     /// Days since a fixed day, for distances.
     fn days(self) -> i32 {
         let (year, month) = (i32::from(self.year), i32::from(self.month));

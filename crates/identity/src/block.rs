@@ -18,6 +18,8 @@ pub enum BlockKind {
     NameYear,
     /// Birth date and sex.
     BirthSex,
+    /// Name and birth date: what is left to meet in where blocks of the two kinds before are over the limit.
+    NameBirth,
 }
 
 impl BlockKey {
@@ -41,7 +43,8 @@ impl BlockKey {
             0 => BlockKind::Number,
             1 => BlockKind::Phone,
             2 => BlockKind::NameYear,
-            _ => BlockKind::BirthSex,
+            3 => BlockKind::BirthSex,
+            _ => BlockKind::NameBirth,
         }
     }
 }
@@ -55,10 +58,14 @@ pub(crate) fn keys(record: &Record) -> Vec<BlockKey> {
     }
     keys.extend(record.phones.iter().map(|phone| BlockKey::new(BlockKind::Phone, hash(*phone, b"phone"))));
     if let Some(birth) = record.birth {
-        let year = u64::from(birth.year());
-        keys.extend(record.names.iter().map(|name| BlockKey::new(BlockKind::NameYear, hash(year, name.as_bytes()))));
+        let (year, day) = (u64::from(birth.year()), u64::from(birth.number()));
+        for name in record.names.iter().filter(|name| name.standing().names_somebody()) {
+            name.block_keys(|sound| {
+                keys.push(BlockKey::new(BlockKind::NameYear, hash(sound, &year.to_le_bytes())));
+                keys.push(BlockKey::new(BlockKind::NameBirth, hash(sound, &day.to_le_bytes())));
+            });
+        }
         if let Some(sex) = record.sex {
-            let day = u64::from(birth.number());
             keys.push(BlockKey::new(BlockKind::BirthSex, hash(day, &[sex as u8])));
         }
     }

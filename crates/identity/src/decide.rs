@@ -2,7 +2,8 @@
 
 use dukou_fhir::LogicalId;
 
-use crate::model::Model;
+use crate::cluster::{Constraints, Pair, cluster};
+use crate::model::{Model, bits_of};
 use crate::person::{Bits, Grade, PersonId};
 use crate::record::Record;
 use crate::score::{Scored, Veto, Vetoes, compare};
@@ -58,47 +59,98 @@ pub struct Found<'a> {
 }
 
 /// Decides between the people found. `limit`: how many candidates are named; `cut`: the search for people was cut short.
+///
+/// Certain are the people whom the cluster rule would unite with the candidate if it were stored: usually one; several where the candidate
+/// itself shows that they are one. Nobody is certain where anybody else comes within the margin.
 pub fn decide(model: &Model, candidate: &Record, found: &[Found<'_>], limit: usize, cut: Option<Unproven>) -> Decision {
-    let mut candidates: Vec<Candidate> = found.iter().filter_map(|person| judge(model, candidate, person)).collect();
+    let mut judged: Vec<Judged<'_>> = found.iter().filter_map(|person| judge(model, candidate, person)).collect();
+    unite(model, candidate, &mut judged);
+    let margin = bits_of(model.file().grades.margin);
+    let best = judged.iter().filter(|person| person.united).map(|person| person.scored.bits).max();
+    let near = |person: &Judged<'_>| !person.united && best.is_some_and(|best| person.scored.bits + margin > best);
+    let mut unproven = cut;
+    if judged.iter().any(near) {
+        unproven = unproven.or(Some(Unproven::SecondPerson));
+    }
+    let mut candidates: Vec<Candidate> =
+        judged.iter().map(|person| person.candidate(model, unproven.is_some())).collect();
+    candidates.retain(|candidate| candidate.grade > Grade::None);
     candidates.sort_by(|a, b| {
         b.grade.cmp(&a.grade).then(b.bits.cmp(&a.bits)).then_with(|| a.person.leader().cmp(b.person.leader()))
     });
-    let margin = crate::model::bits_of(model.file().grades.margin);
-    let mut unproven = cut;
-    if let Some(best) = candidates.first().cloned()
-        && best.grade == Grade::Certain
-        && candidates[1..].iter().any(|other| other.grade == Grade::Certain || other.bits + margin > best.bits)
-    {
-        unproven = unproven.or(Some(Unproven::SecondPerson));
-    }
-    if unproven.is_some() {
-        for candidate in candidates.iter_mut().filter(|candidate| candidate.grade == Grade::Certain) {
-            candidate.grade = Grade::Probable;
-        }
-    }
     candidates.truncate(limit);
     Decision { candidates, unproven, model: model.version().to_owned() }
 }
 
-fn judge(model: &Model, candidate: &Record, found: &Found<'_>) -> Option<Candidate> {
-    let scored: Vec<(&Record, Scored)> =
-        found.records.iter().map(|record| (*record, compare(model, candidate, record))).collect();
+/// A person beside the candidate.
+struct Judged<'a> {
+    found: &'a Found<'a>,
+    /// The record that agrees best, and how.
+    record: &'a Record,
+    scored: Scored,
+    /// Of all records.
+    vetoes: Vetoes,
+    /// The cluster rule would unite the person with the candidate.
+    united: bool,
+}
+
+impl Judged<'_> {
+    fn candidate(&self, model: &Model, unproven: bool) -> Candidate {
+        let grade = match (self.united && !unproven, self.vetoes.is_empty()) {
+            (true, _) => Grade::Certain,
+            (false, true) => self.scored.grade(model).min(Grade::Probable).max(if self.united {
+                Grade::Probable
+            } else {
+                Grade::None
+            }),
+            (false, false) => self.scored.grade(model).min(Grade::Possible),
+        };
+        Candidate {
+            person: self.found.person.clone(),
+            record: self.record.id().clone(),
+            grade,
+            bits: self.scored.bits,
+            probability: model.probability(self.scored.bits) as f32,
+            vetoes: self.vetoes,
+        }
+    }
+}
+
+fn judge<'a>(model: &Model, candidate: &Record, found: &'a Found<'a>) -> Option<Judged<'a>> {
+    let scored = found.records.iter().map(|record| (*record, compare(model, candidate, record)));
+    let scored: Vec<(&Record, Scored)> = scored.collect();
     let vetoes = scored.iter().flat_map(|(_, scored)| scored.vetoes.iter()).fold(Vetoes::default(), Vetoes::with);
     let vetoes = if found.not_same { vetoes.with(Veto::NotSame) } else { vetoes };
-    let (record, best) = scored
-        .iter()
-        .max_by(|(a, x), (b, y)| {
-            x.grade(model).cmp(&y.grade(model)).then(x.bits.cmp(&y.bits)).then_with(|| b.id().cmp(a.id()))
-        })
-        .copied()?;
-    let grade = best.grade(model);
-    let grade = if vetoes.is_empty() { grade } else { grade.min(Grade::Possible) };
-    (grade > Grade::None).then(|| Candidate {
-        person: found.person.clone(),
-        record: record.id().clone(),
-        grade,
-        bits: best.bits,
-        probability: model.probability(best.bits) as f32,
-        vetoes,
-    })
+    let best = scored.iter().max_by(|(a, x), (b, y)| {
+        x.grade(model).cmp(&y.grade(model)).then(x.bits.cmp(&y.bits)).then_with(|| b.id().cmp(a.id()))
+    });
+    best.map(|(record, scored)| Judged { found, record, scored: *scored, vetoes, united: false })
 }
+
+/// Marks the people whom the cluster rule unites with the candidate.
+fn unite(model: &Model, candidate: &Record, judged: &mut [Judged<'_>]) {
+    let mut records = vec![candidate];
+    let mut constraints = Constraints::default();
+    let mut tied: Vec<(usize, usize)> = Vec::new();
+    for (n, person) in judged.iter().enumerate() {
+        if !person.vetoes.is_empty() || !person.scored.ties(model) || records.len() > RECORDS_MAX {
+            continue;
+        }
+        let first = records.len();
+        tied.push((n, first));
+        records.extend(person.found.records.iter().copied());
+        constraints.same.extend((first + 1..records.len()).map(|place| (first, place)));
+    }
+    let pairs: Vec<Pair> = (1..records.len())
+        .map(|place| Pair { a: 0, b: place, scored: compare(model, candidate, records[place]) })
+        .filter(|pair| pair.scored.ties(model))
+        .collect();
+    let clusters = cluster(model, &records, &pairs, &constraints);
+    let own = clusters.persons.iter().find(|places| places.contains(&0));
+    for (n, first) in tied {
+        judged[n].united = own.is_some_and(|places| places.contains(&first));
+    }
+}
+
+/// So many records beside the candidate are weighed together; nobody beyond them is certain.
+const RECORDS_MAX: usize = 200;

@@ -88,7 +88,7 @@ fn line(field: &str, label: Text, bits: Bits) -> Line {
 fn shown(field: &Field, a: &Record, b: &Record) -> (String, String) {
     let each = |show: fn(&Record) -> String| (show(a), show(b));
     match &field.measure {
-        Measure::Name => each(|record| record.names.first().map(|name| mask::name(name)).unwrap_or_default()),
+        Measure::Name => each(|record| record.shown.to_string()),
         Measure::Birth => each(|record| record.birth.map(|date| format!("{:04}", date.year())).unwrap_or_default()),
         Measure::Sex => each(|record| record.sex.map(String::from).unwrap_or_default()),
         Measure::Phone => {

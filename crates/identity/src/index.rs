@@ -161,7 +161,7 @@ impl Index {
         for (class, _) in Class::NAMES {
             let (system, value) = (system.to_owned(), value.to_owned());
             let stated = StatedIdentifier { class, system, value, obtained: Obtained::Feed, in_period: true };
-            let Some(number) = Number::prepare(&stated, &[]) else { continue };
+            let Some(number) = Number::prepare(&stated, &[], None, None) else { continue };
             let is_it = |own: &Number| own.key == number.key && own.system == number.system;
             self.blocks.each(BlockKey::of_number(number.key).hash(), |place| {
                 let slot = &self.slots[place as usize];

@@ -8,12 +8,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 mod address;
+pub mod batch;
 mod birth;
 mod block;
 mod blocks;
 pub mod capture;
 mod cluster;
 mod decide;
+mod evidence;
 mod explain;
 mod fold;
 pub mod forbidden;
@@ -43,6 +45,7 @@ mod shapes;
 mod stated;
 pub mod systems;
 pub mod text;
+mod train;
 mod wording;
 
 pub use block::{BlockKey, BlockKind};
@@ -64,4 +67,5 @@ pub use review::{Review, ReviewKind};
 pub use score::{Scored, Veto, Vetoes, compare};
 pub use stated::{Class, Marks, Obtained, Stated, StatedIdentifier, StatedName};
 pub use systems::Systems;
+pub use train::{TrainLimits, train};
 pub use wording::{WORDING_LETTERS_MAX, Wording, WordingLevel};

@@ -1,7 +1,10 @@
 //! How the values of one field are compared: the levels of agreement and which of them two records reach.
 
+use std::sync::LazyLock;
+
 use crate::address::AddressLevel;
 use crate::birth::BirthLevel;
+use crate::name::{self, NameLevel, NamePattern};
 use crate::number::{Number, NumberLevel};
 use crate::phone::{self, PhoneLevel};
 use crate::record::Record;
@@ -43,7 +46,7 @@ impl Measure {
     /// The names of the levels, best first.
     pub(crate) fn levels(&self) -> &'static [&'static str] {
         match self {
-            Measure::Name => &["written", "different"],
+            Measure::Name => &NAME_LEVELS,
             Measure::Birth => BirthLevel::NAMES,
             Measure::Sex => &["equal", "different"],
             Measure::Number(_) => NumberLevel::NAMES,
@@ -55,12 +58,7 @@ impl Measure {
     /// The level that two records reach. None: one of them states nothing.
     pub(crate) fn compare(&self, a: &Record, b: &Record, lunar_until: u16) -> Option<usize> {
         match self {
-            Measure::Name => {
-                if a.names.is_empty() || b.names.is_empty() {
-                    return None;
-                }
-                Some(usize::from(!a.names.iter().any(|name| b.names.contains(name))))
-            }
+            Measure::Name => names(a, b).map(NameLevel::index),
             Measure::Birth => Some(a.birth?.compare(b.birth?, lunar_until) as usize),
             Measure::Sex => Some(usize::from(a.sex? != b.sex?)),
             Measure::Number(classes) => numbers(a, b, classes).map(|(_, _, level)| level as usize),
@@ -69,6 +67,18 @@ impl Measure {
         }
     }
 }
+
+/// The best agreement between the names of two records. None: one of them has no name that says who somebody is.
+pub(crate) fn names(a: &Record, b: &Record) -> Option<NameLevel> {
+    let pairs = a.names.iter().flat_map(|left| b.names.iter().map(move |right| name::compare(left, right)));
+    pairs.filter(|level| level.is_compared()).min_by_key(|level| level.pattern)
+}
+
+/// The patterns of names that are compared at all.
+static NAME_LEVELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let compared = NamePattern::ALL.iter().take_while(|pattern| **pattern != NamePattern::NoNameSame);
+    compared.map(|pattern| pattern.code()).collect()
+});
 
 /// The best agreement between numbers of one system, with the two numbers. None: no system holds a number of both.
 pub(crate) fn numbers<'a>(

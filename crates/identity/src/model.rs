@@ -104,6 +104,8 @@ pub(crate) struct Grades {
     pub(crate) phone_holders_max: usize,
     /// Last year of birth for which a lunar date may stand for the solar one.
     pub(crate) lunar_until: u16,
+    /// A block of more records is passed over.
+    pub(crate) block_max: usize,
 }
 
 /// Values that stand where none is known.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use dukou_terminology::gb11643;
+
+use crate::birth::BirthDate;
 use crate::stated::{Class, Obtained, StatedIdentifier};
 
 /// One number of a record, prepared for comparison.
@@ -10,7 +13,7 @@ pub(crate) struct Number {
     pub(crate) class: Class,
     pub(crate) obtained: Obtained,
     pub(crate) in_period: bool,
-    pub(crate) standing: Standing,
+    pub(crate) soundness: Soundness,
     /// The system and the number as one hash; equal numbers of one system have equal keys.
     pub(crate) key: u64,
     /// The system alone.
@@ -19,11 +22,15 @@ pub(crate) struct Number {
     pub(crate) value: Box<str>,
     /// Keys of the numbers that this one may have been before one slip; empty where it is good.
     pub(crate) repairs: Box<[u64]>,
+    /// Whether the number checks itself, so that two good ones are never a slip apart.
+    pub(crate) checked: bool,
+    /// The birth date that a good identity number tells.
+    pub(crate) birth: Option<BirthDate>,
 }
 
 /// What a number is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Soundness {
     /// A good number, or one of a kind that cannot be checked.
     Good,
     /// A good number of 15 digits, brought to 18.
@@ -34,29 +41,40 @@ pub(crate) enum Standing {
 
 impl Number {
     /// The number as it takes part in matching. None: a placeholder, a visit number, or nothing.
-    pub(crate) fn prepare(stated: &StatedIdentifier, placeholders: &[String]) -> Option<Number> {
+    pub(crate) fn prepare(
+        stated: &StatedIdentifier,
+        placeholders: &[String],
+        birth: Option<BirthDate>,
+        sex: Option<char>,
+    ) -> Option<Number> {
         let value = normal(&stated.value);
         if stated.class == Class::Visit || value.is_empty() || is_placeholder(&value, placeholders) {
             return None;
         }
-        let system = hash(stated.class as u64, stated.system.as_bytes());
-        let (standing, full) = if stated.class == Class::Resident { resident(&value) } else { (Standing::Good, None) };
+        let system = hash(0, stated.system.as_bytes());
+        let (soundness, full, repairs) = match stated.class {
+            Class::Resident => resident(&value, birth, sex),
+            _ => (Soundness::Good, None, Vec::new()),
+        };
+        let told = full.as_deref().and_then(|full| BirthDate::parse(&full[6..14]));
         let key = hash(system, full.as_deref().unwrap_or(&value).as_bytes());
         Some(Number {
             class: stated.class,
             obtained: stated.obtained,
             in_period: stated.in_period,
-            standing,
+            soundness,
             key,
             system,
             value: value.into_owned().into(),
-            repairs: Box::default(),
+            checked: full.is_some(),
+            birth: told,
+            repairs: repairs.iter().map(|number| hash(system, number.as_bytes())).collect(),
         })
     }
 
     /// How two numbers of one system agree.
     pub(crate) fn compare(&self, other: &Number) -> NumberLevel {
-        let broken = self.standing == Standing::Broken || other.standing == Standing::Broken;
+        let broken = self.soundness == Soundness::Broken || other.soundness == Soundness::Broken;
         if self.key == other.key {
             let linked = self.value.len() != other.value.len();
             return match (broken, linked) {
@@ -70,6 +88,8 @@ impl Number {
             NumberLevel::Slip
         } else if broken {
             NumberLevel::Unclear
+        } else if !self.checked && one_slip(self.value.as_bytes(), other.value.as_bytes()) {
+            NumberLevel::Slip
         } else {
             NumberLevel::Different
         }
@@ -98,31 +118,38 @@ impl NumberLevel {
     pub(crate) const NAMES: &'static [&'static str] = &["equal", "linked", "same-slip", "slip", "different", "unclear"];
 }
 
-/// The standing of a resident number, and its form of 18 digits where it came with 15.
-fn resident(value: &str) -> (Standing, Option<String>) {
-    let digits = value.bytes().all(|b| b.is_ascii_digit());
-    match value.len() {
-        15 if digits => {
-            let body = format!("{}19{}", &value[..6], &value[6..]);
-            let full = format!("{body}{}", check_character(&body));
-            (Standing::Upgraded, Some(full))
-        }
-        18 if value[..17].bytes().all(|b| b.is_ascii_digit()) && value.ends_with(check_character(&value[..17])) => {
-            (Standing::Good, None)
-        }
-        _ => (Standing::Broken, None),
+/// The soundness of a resident number, its form of 18 characters, and the numbers that a broken one may have been.
+fn resident(value: &str, birth: Option<BirthDate>, sex: Option<char>) -> (Soundness, Option<String>, Vec<String>) {
+    if let Ok(number) = gb11643::parse(value) {
+        return (Soundness::Good, Some(number.as_str().to_owned()), Vec::new());
     }
-}
-
-/// The check character of 17 digits (GB 11643, ISO 7064 MOD 11-2).
-fn check_character(body: &str) -> char {
-    let sum: u32 = body.bytes().fold(0, |sum, digit| (sum + u32::from(digit - b'0')) * 2 % 11);
-    char::from(b"10X98765432"[sum as usize % 11])
+    if let Ok(number) = gb11643::upgrade(value) {
+        return (Soundness::Upgraded, Some(number.as_str().to_owned()), Vec::new());
+    }
+    let birth = birth.map(|date| date.to_string());
+    let mut repairs = gb11643::repairs(value, birth.as_deref(), sex);
+    if repairs.is_empty() {
+        repairs = gb11643::repairs(value, None, None);
+    }
+    (Soundness::Broken, None, repairs.iter().take(REPAIRS_MAX).map(|number| number.as_str().to_owned()).collect())
 }
 
 fn is_placeholder(value: &str, placeholders: &[String]) -> bool {
     let same = value.len() > 3 && value.bytes().all(|b| Some(b) == value.bytes().next());
     same || value.starts_with("123456789") && value.len() < 18 || placeholders.iter().any(|known| known == value)
+}
+
+/// Whether two numbers of one length differ in one character, or in two neighbours that changed places.
+fn one_slip(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() || a.len() < SLIP_CHARACTERS_MIN {
+        return false;
+    }
+    let mut differ = (0..a.len()).filter(|at| a[*at] != b[*at]);
+    match (differ.next(), differ.next(), differ.next()) {
+        (Some(_), None, _) => true,
+        (Some(first), Some(second), None) => second == first + 1 && a[first] == b[second] && a[second] == b[first],
+        _ => false,
+    }
 }
 
 /// A number as it is compared: half width, no blanks, capitals, no apostrophe in front. What came is kept as it came.
@@ -140,7 +167,7 @@ pub fn normal(value: &str) -> Cow<'_, str> {
 pub fn sought(class: Class, value: &str) -> Cow<'_, str> {
     let value = normal(value);
     match class {
-        Class::Resident => resident(&value).1.map_or(value, Cow::Owned),
+        Class::Resident => resident(&value, None, None).1.map_or(value, Cow::Owned),
         _ => value,
     }
 }
@@ -164,5 +191,9 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     sum ^ (sum >> 32)
 }
 
+/// In shorter numbers one slip says nothing.
+const SLIP_CHARACTERS_MIN: usize = 7;
+/// So many numbers that a broken one may have been are looked for.
+const REPAIRS_MAX: usize = 40;
 /// A number is read so far.
 const VALUE_CHARACTERS_MAX: usize = 64;

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use dukou_fhir::{LogicalId, Text};
 
+use crate::evidence::Evidence;
 use crate::explain::explain;
 use crate::index::Index;
+use crate::name::Name;
 use crate::number::Number;
 use crate::person::{Bits, Grade};
 use crate::record::Record;
 use crate::review::{Review, ReviewKind};
-use crate::score::{Evidence, Scored, Veto, Vetoes, compare};
-use crate::text::{Standing, standing};
+use crate::score::{Scored, Veto, Vetoes, compare};
+use crate::text::Standing;
 
 impl Index {
     /// The findings that this version of a record raises, the weightiest first. The record may be in the index already, as it was before;
@@ -70,16 +72,16 @@ impl Index {
             return (!are_one).then_some(ReviewKind::ProbableLink);
         }
         let evidence = scored.evidence;
-        let names_agree = evidence.has(Evidence::NAME_NEAR) || evidence.any(Evidence::NAME_PINYIN);
+        let names_agree = evidence.has(Evidence::NAME_NEAR);
         let by_placeholder = scored.vetoes.contains(Veto::NoName);
         if grade == Grade::Certain || by_placeholder && !evidence.any(STRONG) || !evidence.any(STRONG) {
             return None;
         }
         Some(match () {
-            () if evidence.has(Evidence::STRONG_PERSONAL) && !names_agree && evidence.has(Evidence::BIRTH_EQUAL) => {
+            () if evidence.has(Evidence::NUMBER) && !names_agree && evidence.has(Evidence::BIRTH_EQUAL) => {
                 ReviewKind::BorrowedNumber
             }
-            () if evidence.has(Evidence::STRONG_PERSONAL) && !names_agree => ReviewKind::RelativesNumber,
+            () if evidence.has(Evidence::NUMBER) && !names_agree => ReviewKind::RelativesNumber,
             () if scored.vetoes.is_empty() => return None,
             () => ReviewKind::VetoConflict,
         })
@@ -139,13 +141,13 @@ impl Index {
 
 /// Whether no name of the record is whole and one has lost characters.
 fn is_damaged(record: &Record) -> bool {
-    let standings = || record.written_names().map(standing);
+    let standings = || record.names.iter().map(Name::standing);
     standings().any(|one| matches!(one, Standing::Damaged | Standing::Incomplete))
         && !standings().any(|one| one == Standing::Named)
 }
 
 /// Agreement in a number of a person or of a card.
-const STRONG: Evidence = Evidence::STRONG_PERSONAL.or(Evidence::STRONG_CARD);
+const STRONG: Evidence = Evidence::STRONG;
 
 /// Findings of one version, at most: whoever resembles more people is a matter for the batch tools.
 const FINDINGS_MAX: usize = 20;

@@ -7,10 +7,13 @@ use dukou_fhir::LogicalId;
 use crate::address::Address;
 use crate::birth::BirthDate;
 use crate::block::{self, BlockKey};
+use crate::mask;
 use crate::model::Model;
-use crate::number::Number;
+use crate::name::Name;
+use crate::number::{Number, hash};
 use crate::phone;
-use crate::stated::{Marks, Stated};
+use crate::stated::{Marks, Stated, StatedName};
+use crate::text::Standing;
 
 /// One patient as one source knows it, ready to be compared. `Debug` shows its id only.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,35 +23,48 @@ pub struct Record {
     pub(crate) born: i64,
     active: bool,
     pub(crate) marks: Marks,
-    pub(crate) names: Box<[Box<str>]>,
+    pub(crate) names: Box<[Name]>,
+    /// The first name as it may be shown.
+    pub(crate) shown: Box<str>,
     pub(crate) sex: Option<char>,
     pub(crate) birth: Option<BirthDate>,
     pub(crate) numbers: Box<[Number]>,
     pub(crate) phones: Box<[u64]>,
     pub(crate) address: Address,
+    digest: u64,
 }
 
 impl Record {
     /// Normalises what a source states. Broken and placeholder values take no part; the stated ones are not changed.
     pub fn prepare(model: &Model, stated: &Stated) -> Record {
         let placeholders = &model.file().placeholders;
-        let mut numbers: Vec<Number> =
-            stated.identifiers.iter().filter_map(|number| Number::prepare(number, &placeholders.numbers)).collect();
-        numbers.truncate(VALUES_MAX);
         let mut phones: Vec<u64> =
             stated.phones.iter().filter_map(|text| phone::parse(text)).take(VALUES_MAX).collect();
         phones.sort_unstable();
         phones.dedup();
-        let names = stated.names.iter().map(|name| name.written.as_str()).filter(|name| !name.is_empty());
+        let names = stated.names.iter().map(|name| Name::prepare(&name.written, &name.pinyin));
+        let names: Vec<Name> = names.filter(|name| name.standing() != Standing::Empty).take(NAMES_MAX).collect();
+        let birth = BirthDate::parse(&stated.birth_date);
+        let sex = stated.sex.filter(|sex| matches!(sex, '1' | '2'));
+        let number = |stated| Number::prepare(stated, &placeholders.numbers, birth, sex);
+        let mut numbers: Vec<Number> = stated.identifiers.iter().take(VALUES_MAX).filter_map(number).collect();
+        numbers.sort_by(|a, b| (a.class, &a.value, a.key).cmp(&(b.class, &b.value, b.key)));
+        let mut digest = hash(birth.map_or(0, |date| u64::from(date.number())), stated.source.as_bytes());
+        let sounds = names.iter().flat_map(|name| [name.frequency_keys().written, name.frequency_keys().pinyin]);
+        for part in sounds.flatten().chain(numbers.iter().map(|number| number.key)).chain(phones.iter().copied()) {
+            digest = hash(digest, &part.to_le_bytes());
+        }
         Record {
+            digest,
             id: stated.record.clone(),
             source: stated.source.as_str().into(),
             born: stated.born,
             active: stated.active,
             marks: stated.marks,
-            names: names.map(Into::into).collect(),
-            sex: stated.sex.filter(|sex| matches!(sex, '1' | '2')),
-            birth: BirthDate::parse(&stated.birth_date),
+            shown: stated.names.first().map(shown).unwrap_or_default().into(),
+            names: names.into(),
+            sex,
+            birth,
             numbers: numbers.into(),
             phones: phones.into(),
             address: Address::parse(&stated.address),
@@ -75,9 +91,21 @@ impl Record {
         self.active
     }
 
-    /// The names as they are written.
-    pub(crate) fn written_names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(AsRef::as_ref)
+    /// Whether what stands for its name is a placeholder, or the name of the mother.
+    pub(crate) fn has_no_name(&self) -> bool {
+        let none = |name: &Name| matches!(name.standing(), Standing::Placeholder | Standing::Newborn);
+        self.marks.newborn || self.marks.anonymous || self.names.iter().any(none)
+    }
+
+    /// Whether an identity number on it tells another birth date than the one that is stated: perhaps a relative's.
+    pub(crate) fn is_suspect(&self) -> bool {
+        let stated = |birth: BirthDate| self.birth.is_some_and(|stated| stated.is_apart(birth));
+        self.numbers.iter().any(|number| number.birth.is_some_and(stated))
+    }
+
+    /// What stands on it as one number, for orders that must not depend on how records are called.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// Whether another version says nothing else, apart from when the record came.
@@ -102,5 +130,11 @@ impl fmt::Debug for Record {
     }
 }
 
+fn shown(name: &StatedName) -> String {
+    mask::name(if name.written.is_empty() { &name.pinyin } else { &name.written })
+}
+
+/// So many names of one record take part.
+const NAMES_MAX: usize = 4;
 /// So many numbers, and so many telephones, of one record take part.
 const VALUES_MAX: usize = 32;

@@ -3,11 +3,11 @@
 use dukou_fhir::Text;
 
 use crate::birth::BirthLevel;
+use crate::evidence::{self, Evidence};
 use crate::measure::{self, Measure};
 use crate::model::Model;
-use crate::number::{NumberLevel, Standing};
+use crate::number::{Number, NumberLevel, Soundness};
 use crate::person::{Bits, Grade};
-use crate::phone::PhoneLevel;
 use crate::record::Record;
 
 /// What comparing two records gives: small, and enough to grade them.
@@ -92,40 +92,6 @@ impl Vetoes {
     }
 }
 
-/// What a score consists of, as far as grades ask for it. Ordered: equal evidence grades equally.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Evidence(u32);
-
-impl Evidence {
-    pub(crate) const NAME_WRITTEN: Evidence = Evidence(1);
-    pub(crate) const NAME_PINYIN: Evidence = Evidence(1 << 1);
-    pub(crate) const NAME_NEAR: Evidence = Evidence(1 << 2);
-    pub(crate) const BIRTH_EQUAL: Evidence = Evidence(1 << 3);
-    pub(crate) const BIRTH_NEAR: Evidence = Evidence(1 << 4);
-    pub(crate) const SEX_CONFLICT: Evidence = Evidence(1 << 5);
-    pub(crate) const SEX_EQUAL: Evidence = Evidence(1 << 6);
-    pub(crate) const PHONE: Evidence = Evidence(1 << 7);
-    pub(crate) const STRONG_PERSONAL: Evidence = Evidence(1 << 8);
-    pub(crate) const STRONG_CARD: Evidence = Evidence(1 << 9);
-    pub(crate) const NUMBER_SLIP: Evidence = Evidence(1 << 10);
-
-    pub(crate) fn has(self, all: Evidence) -> bool {
-        self.0 & all.0 == all.0
-    }
-
-    pub(crate) fn any(self, some: Evidence) -> bool {
-        self.0 & some.0 != 0
-    }
-
-    pub(crate) const fn or(self, other: Evidence) -> Evidence {
-        Evidence(self.0 | other.0)
-    }
-
-    fn add(&mut self, other: Evidence) {
-        self.0 |= other.0;
-    }
-}
-
 /// Compares two records: cheap, and the same whichever comes first.
 pub fn compare(model: &Model, a: &Record, b: &Record) -> Scored {
     let mut bits = model.prior;
@@ -141,38 +107,12 @@ pub fn compare(model: &Model, a: &Record, b: &Record) -> Scored {
         if field.measure == Measure::Birth {
             birth = Some(level);
         }
-        note(model, field, level, a, b, &mut evidence);
+        evidence.add(evidence::of_level(model, field, level, a, b));
     }
     for ((_, cap), sum) in model.caps.iter().zip(capped) {
         bits += sum.min(*cap);
     }
     Scored { bits, vetoes: vetoes(model, a, b, birth), evidence }
-}
-
-/// What a level of a field says for the grades.
-fn note(model: &Model, field: &crate::model::Field, level: usize, a: &Record, b: &Record, evidence: &mut Evidence) {
-    match &field.measure {
-        Measure::Name if level == 0 => evidence.add(Evidence::NAME_WRITTEN.or(Evidence::NAME_NEAR)),
-        Measure::Birth if level == BirthLevel::Equal as usize || level == BirthLevel::Weak as usize => {
-            evidence.add(Evidence::BIRTH_EQUAL.or(Evidence::BIRTH_NEAR));
-        }
-        Measure::Birth if level < BirthLevel::Different as usize => evidence.add(Evidence::BIRTH_NEAR),
-        Measure::Sex => evidence.add(if level == 0 { Evidence::SEX_EQUAL } else { Evidence::SEX_CONFLICT }),
-        Measure::Phone if level == PhoneLevel::Equal as usize => evidence.add(Evidence::PHONE),
-        Measure::Number(classes) => {
-            let Some((left, right, agreement)) = measure::numbers(a, b, classes) else { return };
-            let good = left.standing != Standing::Broken && left.in_period && right.in_period;
-            match agreement {
-                NumberLevel::Equal | NumberLevel::Linked if good && model.strong.contains(&left.class) => {
-                    let personal = model.personal.contains(&left.class);
-                    evidence.add(if personal { Evidence::STRONG_PERSONAL } else { Evidence::STRONG_CARD });
-                }
-                NumberLevel::SameSlip | NumberLevel::Slip => evidence.add(Evidence::NUMBER_SLIP),
-                _ => {}
-            }
-        }
-        _ => {}
-    }
 }
 
 fn vetoes(model: &Model, a: &Record, b: &Record, birth: Option<usize>) -> Vetoes {
@@ -185,31 +125,31 @@ fn vetoes(model: &Model, a: &Record, b: &Record, birth: Option<usize>) -> Vetoes
             _ => {}
         }
     }
-    if a.marks.newborn || b.marks.newborn || a.marks.anonymous || b.marks.anonymous {
+    if a.has_no_name() || b.has_no_name() {
         vetoes = vetoes.with(Veto::NoName);
     }
     if let (Some(left), Some(right)) = (a.marks.birth_order, b.marks.birth_order)
-        && left != right
+        && (left != right || left == 0)
+        && !same_number(model, a, b)
     {
         vetoes = vetoes.with(Veto::BirthOrder);
     }
     vetoes
 }
 
+/// Whether a good number that lasts a life is the same on both: what no twin has.
+fn same_number(model: &Model, a: &Record, b: &Record) -> bool {
+    let same = |(left, _, level): (&Number, &Number, NumberLevel)| {
+        left.soundness != Soundness::Broken && matches!(level, NumberLevel::Equal | NumberLevel::Linked)
+    };
+    measure::numbers(a, b, &model.lifelong).is_some_and(same)
+}
+
 impl Scored {
     /// How sure two records alone are one person; whether a second person comes near is for `decide`.
     pub fn grade(&self, model: &Model) -> Grade {
-        let e = self.evidence;
-        let strong = Evidence::STRONG_PERSONAL.or(Evidence::STRONG_CARD);
-        let name = e.any(Evidence::NAME_WRITTEN.or(Evidence::NAME_PINYIN));
-        let plain = e.has(Evidence::BIRTH_EQUAL) && !e.has(Evidence::SEX_CONFLICT);
-        let certain = plain && (e.any(strong) && name)
-            || plain && e.has(strong.or(Evidence::NAME_NEAR))
-            || plain && e.has(Evidence::NAME_WRITTEN.or(Evidence::SEX_EQUAL).or(Evidence::PHONE));
-        let probable = e.any(strong) && e.has(Evidence::NAME_NEAR)
-            || e.has(Evidence::STRONG_CARD.or(Evidence::BIRTH_EQUAL))
-            || name && e.has(Evidence::BIRTH_EQUAL) && e.any(Evidence::PHONE.or(Evidence::NUMBER_SLIP));
-        let listed = self.bits >= crate::model::bits_of(model.file().grades.possible) || e.any(strong);
+        let (certain, probable) = (self.evidence.is_certain(), self.evidence.is_probable());
+        let listed = self.bits >= crate::model::bits_of(model.file().grades.possible);
         match self.vetoes.is_empty() {
             true if certain => Grade::Certain,
             true if probable => Grade::Probable,
@@ -220,6 +160,8 @@ impl Scored {
 
     /// Whether the pair holds two records in one component: only records that such pairs connect can come to be one person.
     pub fn ties(&self, model: &Model) -> bool {
-        self.grade(model) >= Grade::Probable
+        let e = self.evidence;
+        let near = e.has(Evidence::NAME_NEAR) && !e.has(Evidence::BIRTH_APART) && e.has_piece();
+        self.vetoes.is_empty() && near || self.grade(model) >= Grade::Probable
     }
 }
