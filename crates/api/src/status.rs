@@ -7,7 +7,7 @@ use dukou_fhir::{Issue, IssueType};
 pub(crate) fn of_issue(issue: &Issue) -> u16 {
     match (issue.kind, issue.code) {
         (_, "version-mismatch") => 412,
-        (_, "id-not-allowed" | "method-not-allowed") => 405,
+        (_, "id-not-allowed" | "method-not-allowed" | "unmerge-not-here") => 405,
         (_, "not-acceptable") => 406,
         (_, "media-type") => 415,
         (_, "url-too-long") => 414,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use dukou_audit::{Permit, Unreleased};
-use dukou_fhir::search::Options;
+use dukou_fhir::search::{Options, Query};
 use dukou_fhir::{LogicalId, Object, ResourceKey, ResourceType, Value};
 use dukou_identity::systems::{Beside, Written};
 use dukou_identity::{Class, PersonId};
@@ -119,10 +119,7 @@ impl Exchange {
             let known = id.filter(|id| self.people().read().person(id).is_some());
             return Ok(known.into_iter().collect());
         }
-        let value = format!("{}|{}", escaped(asked.system), escaped(asked.value));
-        let pairs = [("identifier".to_owned(), value)];
-        let options = Options { site: self.search_site(), ..Options::default() };
-        let query = self.query(ResourceType::PATIENT, &pairs, &options)?;
+        let query = self.patients_with(asked.system, asked.value)?;
         let limits = SearchLimits { count: HOLDERS_MAX, ..SearchLimits::default() };
         let page = self.store.search(permit, &query, &limits, None)?;
         let mut found = Vec::new();
@@ -133,6 +130,13 @@ impl Exchange {
             found = self.people().read().holders(&systems.canonical_uri(asked.system), asked.value);
         }
         Ok(found)
+    }
+
+    /// The Patients with a number, under any name of its system; without a value, those with any number of it.
+    pub(crate) fn patients_with(&self, system: &str, value: &str) -> Result<Query, Error> {
+        let pairs = [("identifier".to_owned(), format!("{}|{}", escaped(system), escaped(value)))];
+        let options = Options { site: self.search_site(), ..Options::default() };
+        self.query(ResourceType::PATIENT, &pairs, &options)
     }
 
     /// Whether a domain is known: by the files, as a domain of a partner, or because a Patient has a number of it.
@@ -148,9 +152,7 @@ impl Exchange {
         {
             return Ok(true);
         }
-        let pairs = [("identifier".to_owned(), format!("{}|", escaped(system)))];
-        let options = Options { site: self.search_site(), ..Options::default() };
-        let query = self.query(ResourceType::PATIENT, &pairs, &options)?;
+        let query = self.patients_with(system, "")?;
         let limits = SearchLimits { count: 1, work_max: DOMAIN_WORK_MAX, ..SearchLimits::default() };
         let mut known = false;
         match self.store.search(permit, &query, &limits, None) {

@@ -9,6 +9,25 @@ pub(crate) fn replaced_by(patient: &Value<'_>) -> Option<LogicalId> {
     (key.kind == dukou_fhir::ResourceType::PATIENT).then_some(key.id)
 }
 
+/// The number by which a link names the record that goes on, where it names it by number alone (IHE PIXm, ITI-104).
+pub(crate) fn replaced_by_number(patient: &Value<'_>) -> Option<(String, String)> {
+    let link = patient.list_at("link").iter().find(|link| link.text_at("type") == Some("replaced-by"))?;
+    if link.text_at("other.reference").is_some() {
+        return None;
+    }
+    let text = |path: &str| link.text_at(path).map(str::to_owned);
+    Some((text("other.identifier.system")?, text("other.identifier.value")?))
+}
+
+/// Writes the record that goes on into the link that named it by number.
+pub(crate) fn name_survivor(patient: &mut Value<'static>, survivor: &ResourceKey) {
+    let Some(links) = patient.get_mut("link").and_then(Value::as_array_mut) else { return };
+    let replaced = links.iter_mut().find(|link| link.text_at("type") == Some("replaced-by"));
+    if let Some(other) = replaced.and_then(|link| link.get_mut("other")).and_then(Value::as_object_mut) {
+        other.insert("reference", survivor.to_string());
+    }
+}
+
 /// Whether the Patient has this link.
 pub(crate) fn has(patient: &Value<'_>, kind: &str, to: &LogicalId) -> bool {
     let to = format!("Patient/{to}");

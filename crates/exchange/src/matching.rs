@@ -92,7 +92,9 @@ impl Exchange {
         let mut named: Vec<Named> = Vec::new();
         for found in decision.candidates.iter().filter(|found| wanted(found.grade)) {
             let others = index.records(&found.record).into_iter().filter(|other| *other != found.record);
-            for record in std::iter::once(found.record.clone()).chain(others) {
+            let mut records: Vec<LogicalId> = std::iter::once(found.record.clone()).chain(others).collect();
+            records.sort_by_key(|record| index.survivor(record).is_some());
+            for record in records {
                 let Some(known) = index.record(&record) else { continue };
                 let explanation = question.explained.then(|| explain(people.model(), candidate, known));
                 named.push(Named {

@@ -220,6 +220,7 @@ impl<'w> Work<'w> {
                 self.update(key, content.clone(), *if_match, *create_allowed)
             }
             (Operation::UpdateWhere { content, .. }, Target::Existing(key)) => {
+                self.no_way_back(&key, content)?;
                 self.update(key, content.clone(), None, false)
             }
             (Operation::Patch { patch, if_match, .. }, Target::Existing(key)) => self.patch(key, patch, *if_match),
@@ -330,6 +331,7 @@ impl<'w> Work<'w> {
             self.exchange.may_give_numbers(self.permit, None, Some(&content))?;
         }
         self.resolve_references(&mut content)?;
+        self.name_survivor(key.kind, &mut content)?;
         let issues = validate::validate(&content, &validate::Options::default());
         if issues.iter().any(|issue| issue.severity.is_error()) {
             return Err(Error::Invalid(issues));
@@ -347,6 +349,23 @@ impl<'w> Work<'w> {
         let right = if how == How::Create { Right::Create } else { Right::Update };
         self.may(right, put.key.kind, put.patients())?;
         self.push(put)
+    }
+
+    /// A link that names the record that goes on by its number alone names it by reference from now on.
+    fn name_survivor(&mut self, kind: ResourceType, content: &mut Value<'static>) -> Result<(), Error> {
+        let named = if kind == ResourceType::PATIENT { links::replaced_by_number(content) } else { None };
+        let Some((system, value)) = named else { return Ok(()) };
+        let query = self.exchange.patients_with(&system, &value)?;
+        let survivor = self.only_match(&query)?.ok_or_else(|| Error::Invalid(vec![survivor_unknown()]))?;
+        links::name_survivor(content, &survivor);
+        Ok(())
+    }
+
+    /// A source that revises a record by number says what it knows of it, not that a merge was wrong: that is `$unmerge`.
+    fn no_way_back(&self, key: &ResourceKey, content: &Value<'_>) -> Result<(), Error> {
+        let retired = key.kind == ResourceType::PATIENT && self.exchange.survivor_of(&key.id).is_some();
+        let says_so = links::replaced_by(content).is_some() || links::replaced_by_number(content).is_some();
+        if retired && !says_so { Err(Error::Invalid(vec![unmerge_not_here()])) } else { Ok(()) }
     }
 
     fn push(&mut self, put: Put) -> Result<Plan, Error> {
@@ -449,6 +468,20 @@ fn interaction(operation: &Operation) -> &'static str {
 fn other_type(kind: ResourceType) -> Issue {
     let text = Text::new(format!("the content is not a {kind}"), format!("内容不是 {kind}"));
     Issue::error(IssueType::Structure, "other-type", text).at("resourceType")
+}
+
+fn survivor_unknown() -> Issue {
+    let text = Text::new("the record that goes on is not here; send it first", "保留的记录尚不存在，请先发送");
+    Issue::error(IssueType::BusinessRule, "survivor-unknown", text).at("Patient.link.other")
+}
+
+/// The issue of a write that would end a merge without saying so.
+pub(crate) fn unmerge_not_here() -> Issue {
+    let text = Text::new(
+        "this record is merged into another, and this write cannot undo that: use $unmerge",
+        "该记录已合并，不能以此方式撤销合并，请使用 $unmerge",
+    );
+    Issue::error(IssueType::NotSupported, "unmerge-not-here", text).at("Patient.link")
 }
 
 fn unresolved(expression: String) -> Issue {

@@ -72,3 +72,76 @@ fn a_source_that_writes_to_another_domain_is_refused_by_every_way() {
     assert_eq!(blue("PUT", &format!("Patient/{id}"), &kept), 200, "what stays is no change");
     assert_eq!(feed(&house, "blue.token", "PUT", BLUE, "IHEBLUE-994", &body(BLUE, "IHEBLUE-994", "ALICE")).status, 201);
 }
+
+/// What a source says of a record that another one of its domain goes on for.
+fn duplicate(number: &str, survivor: &str) -> String {
+    let link = format!(
+        r#","link":[{{"other":{{"identifier":{{"system":"{RED}","value":"{survivor}"}}}},"type":"replaced-by"}}]}}"#
+    );
+    let body = body(RED, number, "MAIDEN");
+    format!("{}{link}", &body[..body.len() - 1])
+}
+
+fn read(house: &House, id: &str) -> serde_json::Value {
+    house.get(&format!("Patient/{id}")).json()
+}
+
+#[test]
+fn a_source_resolves_a_duplicate_by_number_and_the_cross_reference_follows() {
+    let house = House::new();
+    let add = |number: &str| {
+        let added = feed(&house, "red.token", "PUT", RED, number, &body(RED, number, "ALICE"));
+        added.json()["id"].as_str().unwrap().to_owned()
+    };
+    let (retired, survivor) = (add("IHERED-m94"), add("IHERED-994"));
+    let resolved = feed(&house, "red.token", "PUT", RED, "IHERED-m94", &duplicate("IHERED-m94", "IHERED-994"));
+    assert_eq!(resolved.status, 200, "{}", resolved.text());
+    let (old, new) = (read(&house, &retired), read(&house, &survivor));
+    assert_eq!(
+        (&old["active"], &old["link"][0]["other"]["reference"]),
+        (&false.into(), &format!("Patient/{survivor}").into())
+    );
+    assert_eq!(
+        (&new["link"][0]["type"], &new["link"][0]["other"]["reference"]),
+        (&"replaces".into(), &format!("Patient/{retired}").into())
+    );
+    let asked = house.get(&format!("Patient/$ihe-pix?sourceIdentifier={RED}%7CIHERED-m94")).json().to_string();
+    assert!(
+        asked.contains("IHERED-994") && !asked.contains(&retired),
+        "the old number leads to the one that goes on: {asked}"
+    );
+    let again = feed(&house, "red.token", "PUT", RED, "IHERED-m94", &duplicate("IHERED-m94", "IHERED-994"));
+    assert_eq!(again.status, 200, "said twice, done once");
+    assert_eq!(read(&house, &survivor)["meta"]["versionId"], "2");
+}
+
+#[test]
+fn a_write_that_leaves_the_link_of_a_retired_record_out_is_not_allowed() {
+    let house = House::new();
+    for number in ["IHERED-m94", "IHERED-994"] {
+        feed(&house, "red.token", "PUT", RED, number, &body(RED, number, "ALICE"));
+    }
+    feed(&house, "red.token", "PUT", RED, "IHERED-m94", &duplicate("IHERED-m94", "IHERED-994"));
+    let revised = feed(&house, "red.token", "PUT", RED, "IHERED-m94", &body(RED, "IHERED-m94", "ALICE"));
+    assert_eq!(revised.verdict(), (405, "unmerge-not-here".to_owned()));
+}
+
+#[test]
+fn a_duplicate_is_not_resolved_against_what_forbids_it_nor_with_nobody_nor_in_a_circle() {
+    let house = House::new();
+    let resident = "https://dukou.dev/fhir/system/CHN-resident-identity-card";
+    let with = |number: &str, card: &str| {
+        body(RED, number, "ALICE").replacen('[', &format!(r#"[{{"system":"{resident}","value":"{card}"}},"#), 1)
+    };
+    let add = |number: &str, body: &str| assert_eq!(feed(&house, "red.token", "PUT", RED, number, body).status, 201);
+    add("1", &with("1", "860202198507140329"));
+    add("2", &with("2", "860203198507140464"));
+    add("3", &body(RED, "3", "ALICE"));
+    let forbidden =
+        duplicate("1", "2").replacen('[', &format!(r#"[{{"system":"{resident}","value":"860202198507140329"}},"#), 1);
+    assert_eq!(feed(&house, "red.token", "PUT", RED, "1", &forbidden).verdict(), (422, "merge-vetoed".to_owned()));
+    let nobody = feed(&house, "red.token", "PUT", RED, "3", &duplicate("3", "99"));
+    assert_eq!(nobody.verdict(), (422, "survivor-unknown".to_owned()));
+    let itself = feed(&house, "red.token", "PUT", RED, "3", &duplicate("3", "3"));
+    assert_eq!(itself.verdict(), (422, "merge-circle".to_owned()));
+}

@@ -156,6 +156,27 @@ fn pdqm_case_8_a_deprecated_record_is_left_out() {
 }
 
 #[test]
+fn pdqm_case_8_a_merged_record_is_shown_on_request_beside_the_one_that_goes_on_and_never_alone() {
+    let house = House::new();
+    let content = person("罗渡口", "1985-07-14", &number(NUMBER));
+    let (retired, survivor) = (house.create(&content), house.create(&content));
+    let link = format!(
+        r#"{{"id":"{retired}","link":[{{"other":{{"reference":"Patient/{survivor}"}},"type":"replaced-by"}}],"#
+    );
+    assert_eq!(house.put(&format!("Patient/{retired}"), &content.replacen('{', &link, 1)).status, 200);
+    let found = matches(&ask(&house, &content, ""));
+    assert_eq!(
+        found.iter().map(|entry| entry["resource"]["id"].clone()).collect::<Vec<_>>(),
+        std::slice::from_ref(&survivor)
+    );
+    let found = matches(&ask(&house, &content, r#",{"name":"include-inactive","valueBoolean":true}"#));
+    let shown: Vec<&str> = found.iter().map(|entry| entry["resource"]["id"].as_str().unwrap()).collect();
+    assert_eq!(shown, [survivor.as_str(), retired.as_str()], "the one that goes on comes first");
+    let old = &found[1]["resource"];
+    assert_eq!((&old["active"], &old["link"][0]["type"]), (&false.into(), &"replaced-by".into()));
+}
+
+#[test]
 fn pdqm_case_9_too_few_properties_are_named_and_other_faults_refused() {
     let house = House::new();
     let lacking = [
