@@ -10,6 +10,7 @@ mod contest;
 mod fault;
 mod heard;
 mod node;
+mod people;
 mod promises;
 mod record;
 mod rows;

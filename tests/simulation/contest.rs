@@ -18,11 +18,17 @@ pub(crate) type Rival = Box<dyn FnOnce() + Send>;
 pub(crate) struct Contest {
     store: Arc<dyn Store>,
     rival: Mutex<Option<Rival>>,
+    behind: Mutex<Option<Rival>>,
 }
 
 impl Contest {
     pub(crate) fn over(store: Arc<dyn Store>) -> Contest {
-        Contest { store, rival: Mutex::new(None) }
+        Contest { store, rival: Mutex::default(), behind: Mutex::default() }
+    }
+
+    /// Lets this run just behind the next commit, before anybody hears of it; `None` takes it back.
+    pub(crate) fn set_behind(&self, behind: Option<Rival>) {
+        *self.behind.lock().unwrap() = behind;
     }
 
     /// Lets this request run just before the next commit; `None` takes it back.
@@ -37,7 +43,12 @@ impl Store for Contest {
         if let Some(rival) = rival {
             rival();
         }
-        self.store.commit(permit, batch)
+        let settled = self.store.commit(permit, batch);
+        let behind = self.behind.lock().unwrap().take();
+        if let Some(behind) = behind {
+            behind();
+        }
+        settled
     }
 
     fn read(&self, permit: &Permit<'_>, key: &ResourceKey) -> Result<Unreleased<Option<Version>>, Error> {

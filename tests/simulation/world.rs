@@ -284,6 +284,15 @@ impl World {
         }
     }
 
+    /// The process is killed, and started again without further faults.
+    pub(crate) fn kill(&mut self) {
+        self.disk = self.disk.killed();
+        let left = self.rows.left(&[]);
+        self.node = None;
+        self.rows = left;
+        self.start(false);
+    }
+
     /// The process ends without a word. The page cache may live on, or power may fail.
     fn crash(&mut self) {
         self.crashes += 1;
@@ -360,11 +369,7 @@ impl World {
     fn finish(&mut self) {
         self.disk.limit(None);
         self.full_for = 0;
-        self.disk = self.disk.killed();
-        let left = self.rows.left(&[]);
-        self.node = None;
-        self.rows = left;
-        self.start(false);
+        self.kill();
         for at in 0..self.senders.len() {
             let node = Arc::clone(self.node());
             let sender = &mut self.senders[at];

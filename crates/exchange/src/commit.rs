@@ -16,11 +16,26 @@ impl Exchange {
         let opened: HashSet<ResourceKey> = batch.puts.iter().map(|put| put.key.clone()).collect();
         batch.puts.extend(raised.into_iter().filter(|put| !opened.contains(&put.key)));
         let deciding = self.people.deciding(&batch)?;
-        let settled = self.store.commit(permit, batch)?;
-        Ok(settled.map(|outcome| {
-            self.people.follow(&outcome, deciding);
-            self.forget_cards(&outcome);
-            outcome
-        }))
+        let passage = self.people.concerns(&batch).then(|| self.in_flight.enter());
+        let settled = self.store.commit(permit, batch).map(|settled| {
+            settled.map(|outcome| {
+                self.people.follow(&outcome, deciding);
+                self.forget_cards(&outcome);
+                outcome
+            })
+        });
+        drop(passage);
+        match &settled {
+            // Somebody else has done it, perhaps just now.
+            Ok(Settled::Unchanged(_)) | Err(store::Error::Duplicate { .. }) => self.catch_up()?,
+            _ => {}
+        }
+        settled
+    }
+
+    /// Returns when everything that stood in the store at the call is known to what is derived from it. Whoever answers with what another
+    /// request has done waits here first.
+    pub(crate) fn catch_up(&self) -> Result<(), store::Error> {
+        if self.in_flight.wait() { Ok(()) } else { Err(store::Error::Busy) }
     }
 }

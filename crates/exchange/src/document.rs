@@ -95,6 +95,7 @@ impl Exchange {
     /// Takes one document in. `Err` only where store or ledger cannot accept: then no answer may leave and the sender keeps it.
     pub fn take(&self, permit: &Permit<'_>, document: &Document<'_>) -> Result<Settled<Taken>, Error> {
         if let Some(row) = self.store.inbox(permit, &key(document))? {
+            self.catch_up()?;
             return Ok(replay(permit, row));
         }
         let program = self.program.load();

@@ -134,7 +134,10 @@ impl Exchange {
         match (&kept, step) {
             (Some(row), _) if row.sha256 != arrival.sha256 => return Ok(self.conflict(permit, message, step)),
             (Some(row), IngestStep::Apply) if row.state.is_unfinished() => {}
-            (Some(row), _) => return Ok(replay(permit, step, row, Some(message))),
+            (Some(row), _) => {
+                self.catch_up()?;
+                return Ok(replay(permit, step, row, Some(message)));
+            }
             (None, IngestStep::Accept) => return self.accept(permit, arrival, message, key),
             (None, _) => {}
         }
@@ -206,6 +209,7 @@ impl Exchange {
                 // Another connection, or the start, has carried this message on meanwhile.
                 Err(store::Error::InboxState { .. }) => match self.store.inbox(permit, &place.key)? {
                     Some(row) if !row.state.is_unfinished() => {
+                        self.catch_up()?;
                         return Ok(replay(permit, place.step, &row, Some(message)));
                     }
                     _ => {}

@@ -13,6 +13,7 @@ mod crossref;
 mod document;
 mod domains;
 mod error;
+mod in_flight;
 mod ingest;
 pub mod issues;
 mod journal;
@@ -73,6 +74,7 @@ pub struct Exchange {
     surroundings: Surroundings,
     counters: reported::ReportedCounters,
     people: People,
+    in_flight: in_flight::InFlight,
     capture: Option<CaptureSite>,
     cards: cards::Cards,
     card_key: OnceLock<SiteKey>,
@@ -124,9 +126,10 @@ impl Exchange {
     pub fn new(store: Arc<dyn Store>, program: Arc<ArcSwap<Program>>, surroundings: Surroundings) -> Exchange {
         let people = People::new(&surroundings);
         let counters = reported::ReportedCounters::default();
+        let in_flight = in_flight::InFlight::default();
         let cards = cards::Cards::new(cards::CardLimits::default());
         let card_key = OnceLock::new();
-        Exchange { store, program, surroundings, counters, people, capture: None, cards, card_key }
+        Exchange { store, program, surroundings, counters, people, in_flight, capture: None, cards, card_key }
     }
 
     /// The same use cases, and cards are captured.

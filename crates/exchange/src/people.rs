@@ -75,10 +75,15 @@ impl People {
         read.map(Deciding).map_err(|_| store::Error::Corrupt { what: "a row for the identity journal" })
     }
 
+    /// Whether a batch may change who is who.
+    pub(crate) fn concerns(&self, batch: &Batch) -> bool {
+        !batch.journal.is_empty() || batch.puts.iter().any(|put| put.key.kind == ResourceType::PATIENT)
+    }
+
     /// Tells the index what a commit has changed. Commits may come here in another order than they were numbered.
     pub(crate) fn follow(&self, outcome: &Outcome, deciding: Deciding) -> Touched {
         let versions = outcome.puts.iter().filter(|put| put.changed).filter_map(|put| put.version.as_ref());
-        let patients: Vec<&Version> = versions.filter(|version| version.key.kind == patient_type()).collect();
+        let patients: Vec<&Version> = versions.filter(|version| version.key.kind == ResourceType::PATIENT).collect();
         if patients.is_empty() && deciding.0.is_empty() {
             return Touched::default();
         }
@@ -124,7 +129,7 @@ impl Exchange {
         let mut loading = Loading::new(Arc::clone(&self.people.model), BLOCK_MAX);
         let mut after: Option<LogicalId> = None;
         loop {
-            let page = self.store.standing(permit, patient_type(), after.as_ref(), PAGE)?;
+            let page = self.store.standing(permit, ResourceType::PATIENT, after.as_ref(), PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.version.key.id.clone());
             for store::Standing { version, born } in &page {
@@ -159,10 +164,6 @@ impl Exchange {
 /// When the record of a version began.
 fn born(index: &Index, version: &Version) -> Instant {
     index.born(&version.key.id).map_or(version.last_updated, Instant::from_millis)
-}
-
-fn patient_type() -> ResourceType {
-    ResourceType::parse("Patient").unwrap_or_else(|| unreachable!("R4 has the type Patient"))
 }
 
 /// Rows read at a time.
