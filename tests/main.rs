@@ -7,6 +7,7 @@ mod coverage;
 mod crossing;
 mod documents;
 mod doors;
+mod febrl;
 mod fuzz;
 mod golden;
 mod identity;

@@ -2,6 +2,7 @@
 
 use crate::number::hash;
 use crate::record::Record;
+use crate::wording::Wording;
 
 /// A key under which records are found, with its kind in the upper bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,8 @@ pub enum BlockKind {
     BirthSex,
     /// Name and birth date: what is left to meet in where blocks of the two kinds before are over the limit.
     NameBirth,
+    /// Further texts that the model names together.
+    Texts,
 }
 
 impl BlockKey {
@@ -44,7 +47,8 @@ impl BlockKey {
             1 => BlockKind::Phone,
             2 => BlockKind::NameYear,
             3 => BlockKind::BirthSex,
-            _ => BlockKind::NameBirth,
+            4 => BlockKind::NameBirth,
+            _ => BlockKind::Texts,
         }
     }
 }
@@ -69,7 +73,32 @@ pub(crate) fn keys(record: &Record) -> Vec<BlockKey> {
             keys.push(BlockKey::new(BlockKind::BirthSex, hash(day, &[sex as u8])));
         }
     }
+    keys.extend(record.text_keys.iter().map(|key| BlockKey::new(BlockKind::Texts, *key)));
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The keys of the texts that the model names together; a text that is not stated leaves its keys out.
+pub(crate) fn text_keys(blocks: &[TextBlock], texts: &[Option<Wording>]) -> Box<[u64]> {
+    let key = |(number, block): (usize, &TextBlock)| {
+        let mut parts = Vec::with_capacity(block.texts.len());
+        for text in &block.texts {
+            parts.push(texts.get(*text)?.as_ref()?.key());
+        }
+        if block.any_order {
+            parts.sort_unstable();
+        }
+        Some(parts.iter().fold(number as u64, |sum, part| hash(sum, &part.to_le_bytes())))
+    };
+    blocks.iter().enumerate().filter_map(key).collect()
+}
+
+/// Texts that records have in common where they meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextBlock {
+    /// Their places among the texts of the model.
+    pub(crate) texts: Vec<usize>,
+    /// Whether they may have changed places.
+    pub(crate) any_order: bool,
 }

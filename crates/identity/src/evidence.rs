@@ -162,6 +162,7 @@ pub(crate) fn of_level(model: &Model, field: &Field, level: usize, a: &Record, b
         Measure::Address if level == AddressLevel::Dwelling as usize => Evidence::DWELLING,
         Measure::Address => when(level == AddressLevel::House as usize, Evidence::HOUSE),
         Measure::Number(classes) => of_numbers(model, classes, a, b),
+        Measure::Text { .. } => Evidence::default(),
     }
 }
 

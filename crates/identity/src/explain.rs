@@ -9,6 +9,7 @@ use crate::model::{Field, Model};
 use crate::person::{Bits, Grade};
 use crate::record::Record;
 use crate::score::{Scored, Vetoes, compare};
+use crate::wording::Wording;
 
 /// Two records side by side, every value masked.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +96,10 @@ fn shown(field: &Field, a: &Record, b: &Record) -> (String, String) {
             each(|record| record.phones.first().map(|phone| mask::phone(&phone.to_string())).unwrap_or_default())
         }
         Measure::Address => each(|record| record.address.district().to_owned()),
+        Measure::Text { at, .. } => {
+            let text = |record: &Record| record.text(*at).map(Wording::masked).unwrap_or_default();
+            (text(a), text(b))
+        }
         Measure::Number(classes) => match measure::numbers(a, b, classes) {
             Some((left, right, _)) => (mask::number(&left.value), mask::number(&right.value)),
             None => (String::new(), String::new()),

@@ -4,6 +4,7 @@ use dukou_fhir::Text;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::block::TextBlock;
 use crate::measure::Measure;
 use crate::person::Bits;
 use crate::stated::Class;
@@ -19,6 +20,9 @@ pub struct Model {
     pub(crate) strong: Vec<Class>,
     pub(crate) personal: Vec<Class>,
     pub(crate) caps: Vec<(String, Bits)>,
+    /// Further texts of the records that are compared, by name.
+    pub(crate) texts: Vec<String>,
+    pub(crate) blocks: Vec<TextBlock>,
 }
 
 /// A field as it is compared.
@@ -75,6 +79,9 @@ pub(crate) struct ModelFile {
     pub(crate) caps: std::collections::BTreeMap<String, f64>,
     #[serde(rename = "field")]
     pub(crate) fields: Vec<FieldFile>,
+    /// Further texts under which records meet.
+    #[serde(default, rename = "block", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) blocks: Vec<BlockFile>,
     /// Score in bits and the probability at it, rising; between two points the log odds are straight.
     #[serde(default)]
     pub(crate) calibration: Vec<[f64; 2]>,
@@ -98,6 +105,9 @@ pub(crate) struct Classes {
 pub(crate) struct Grades {
     /// A second person within so many bits forbids certainty.
     pub(crate) margin: f64,
+    /// From here on two records are one person by their bits alone; nothing where only evidence of the right kind is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certain: Option<f64>,
     /// From here on a candidate is listed.
     pub(crate) possible: f64,
     /// A telephone with more holders than this says nothing.
@@ -129,10 +139,59 @@ pub(crate) struct FieldFile {
     /// Classes of numbers, for `compare = "number"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) classes: Vec<String>,
+    /// The field with which a text may have changed places, for `compare = "text"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) or: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cap: Option<String>,
     /// Bits by level.
     pub(crate) bits: std::collections::BTreeMap<String, f64>,
+}
+
+/// Texts that records have in common where they meet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct BlockFile {
+    /// Names of fields with `compare = "text"`.
+    pub(crate) texts: Vec<String>,
+    /// Whether they may have changed places.
+    #[serde(default)]
+    pub(crate) any_order: bool,
+}
+
+impl FieldFile {
+    /// The field as it is compared, or what is wrong with it.
+    fn read(&self, classes: Vec<Class>, caps: &[(String, Bits)], texts: &[String]) -> Result<Field, String> {
+        let or = self.or.as_deref();
+        if let Some(strange) = or.filter(|or| !texts.iter().any(|text| text == or)) {
+            return Err(unknown(strange, &texts.iter().map(String::as_str).collect::<Vec<_>>()));
+        }
+        let measure = Measure::parse(&self.compare, &self.name, classes, texts, or)
+            .ok_or_else(|| unknown(&self.compare, Measure::NAMES))?;
+        let levels = measure.levels();
+        if let Some(strange) = self.bits.keys().find(|level| !levels.contains(&level.as_str())) {
+            return Err(unknown(strange, levels));
+        }
+        let weight =
+            |level: &&str| self.bits.get(*level).map(|bits| bits_of(*bits)).ok_or(format!("write bits for {level}"));
+        let bits = levels.iter().map(weight).collect::<Result<Vec<Bits>, String>>()?;
+        let known = |cap: &String| {
+            let names: Vec<&str> = caps.iter().map(|(name, _)| name.as_str()).collect();
+            names.iter().position(|name| name == cap).ok_or_else(|| unknown(cap, &names))
+        };
+        let cap = self.cap.as_ref().map(known).transpose()?;
+        let label = Text::new(self.label[0].clone(), self.label[1].clone());
+        Ok(Field { name: self.name.clone(), label, measure, bits, cap })
+    }
+}
+
+impl BlockFile {
+    fn read(&self, texts: &[String]) -> Result<TextBlock, String> {
+        let names = || texts.iter().map(String::as_str).collect::<Vec<_>>();
+        let place = |name: &String| texts.iter().position(|text| text == name).ok_or_else(|| unknown(name, &names()));
+        let texts = self.texts.iter().map(place).collect::<Result<Vec<usize>, String>>()?;
+        Ok(TextBlock { texts, any_order: self.any_order })
+    }
 }
 
 impl Model {
@@ -157,32 +216,17 @@ impl Model {
             names.iter().map(class).collect()
         };
         let caps: Vec<(String, Bits)> = file.caps.iter().map(|(name, bits)| (name.clone(), bits_of(*bits))).collect();
-        let mut fields = Vec::with_capacity(file.fields.len());
-        for field in &file.fields {
+        let is_text = |field: &&FieldFile| field.compare == "text";
+        let texts: Vec<String> = file.fields.iter().filter(is_text).map(|field| field.name.clone()).collect();
+        let field = |field: &FieldFile| {
             let place = format!("field {}", field.name);
-            let of = classes(&place, &field.classes)?;
-            let measure = Measure::parse(&field.compare, &field.name, of)
-                .ok_or_else(|| wrong(&place, unknown(&field.compare, Measure::NAMES)))?;
-            let levels = measure.levels();
-            if let Some(strange) = field.bits.keys().find(|level| !levels.contains(&level.as_str())) {
-                return Err(wrong(&place, unknown(strange, levels)));
-            }
-            let mut bits = Vec::with_capacity(levels.len());
-            for level in levels {
-                let weight = field.bits.get(*level).ok_or_else(|| wrong(&place, format!("write bits for {level}")))?;
-                bits.push(bits_of(*weight));
-            }
-            let cap = match &field.cap {
-                None => None,
-                Some(cap) => Some(caps.iter().position(|(known, _)| known == cap).ok_or_else(|| {
-                    wrong(&place, unknown(cap, &caps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()))
-                })?),
-            };
-            let label = Text::new(field.label[0].clone(), field.label[1].clone());
-            fields.push(Field { name: field.name.clone(), label, measure, bits, cap });
-        }
-        if fields.len() > FIELDS_MAX {
-            return Err(wrong("field", format!("at most {FIELDS_MAX} fields are compared")));
+            field.read(classes(&place, &field.classes)?, &caps, &texts).map_err(|reason| wrong(&place, reason))
+        };
+        let fields = file.fields.iter().map(field).collect::<Result<Vec<Field>, ModelError>>()?;
+        let block = |block: &BlockFile| block.read(&texts).map_err(|reason| wrong("block", reason));
+        let blocks = file.blocks.iter().map(block).collect::<Result<Vec<TextBlock>, ModelError>>()?;
+        if fields.len() > FIELDS_MAX || blocks.len() > FIELDS_MAX {
+            return Err(wrong("field", format!("at most {FIELDS_MAX} fields are compared, in as many blocks")));
         }
         let mut model = Model {
             version: String::new(),
@@ -192,6 +236,8 @@ impl Model {
             strong: classes("classes.strong", &file.classes.strong)?,
             personal: classes("classes.personal", &file.classes.personal)?,
             caps,
+            texts,
+            blocks,
             file,
         };
         let digest = Sha256::digest(model.to_toml().as_bytes());
@@ -208,6 +254,11 @@ impl Model {
     /// The file that loads as this model.
     pub fn to_toml(&self) -> String {
         toml::to_string(&self.file).unwrap_or_default()
+    }
+
+    /// From so many bits on two records are one person by their bits alone.
+    pub(crate) fn certain(&self) -> Option<Bits> {
+        self.file.grades.certain.map(bits_of)
     }
 
     pub(crate) fn file(&self) -> &ModelFile {

@@ -14,6 +14,7 @@ use crate::number::{Number, hash};
 use crate::phone;
 use crate::stated::{Marks, Stated, StatedName};
 use crate::text::Standing;
+use crate::wording::Wording;
 
 /// One patient as one source knows it, ready to be compared. `Debug` shows its id only.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub struct Record {
     pub(crate) numbers: Box<[Number]>,
     pub(crate) phones: Box<[u64]>,
     pub(crate) address: Address,
+    /// The further texts of the model, in its order.
+    texts: Box<[Option<Wording>]>,
+    pub(crate) text_keys: Box<[u64]>,
     digest: u64,
 }
 
@@ -49,9 +53,19 @@ impl Record {
         let number = |stated| Number::prepare(stated, &placeholders.numbers, birth, sex);
         let mut numbers: Vec<Number> = stated.identifiers.iter().take(VALUES_MAX).filter_map(number).collect();
         numbers.sort_by(|a, b| (a.class, &a.value, a.key).cmp(&(b.class, &b.value, b.key)));
+        let text = |name: &String| {
+            stated.other.iter().find(|(known, _)| known == name).and_then(|(_, text)| Wording::prepare(text))
+        };
+        let texts: Box<[Option<Wording>]> = model.texts.iter().map(text).collect();
         let mut digest = hash(birth.map_or(0, |date| u64::from(date.number())), stated.source.as_bytes());
         let sounds = names.iter().flat_map(|name| [name.frequency_keys().written, name.frequency_keys().pinyin]);
-        for part in sounds.flatten().chain(numbers.iter().map(|number| number.key)).chain(phones.iter().copied()) {
+        let texts_stated = texts.iter().flatten().map(Wording::key);
+        for part in sounds
+            .flatten()
+            .chain(texts_stated)
+            .chain(numbers.iter().map(|number| number.key))
+            .chain(phones.iter().copied())
+        {
             digest = hash(digest, &part.to_le_bytes());
         }
         Record {
@@ -68,6 +82,8 @@ impl Record {
             numbers: numbers.into(),
             phones: phones.into(),
             address: Address::parse(&stated.address),
+            text_keys: block::text_keys(&model.blocks, &texts),
+            texts,
         }
     }
 
@@ -116,6 +132,11 @@ impl Record {
     /// Whether it stands for somebody whose name is not known, who is no newborn.
     pub fn is_anonymous(&self) -> bool {
         self.marks.anonymous && !self.marks.newborn
+    }
+
+    /// A further text, by its place among the texts of the model.
+    pub(crate) fn text(&self, at: usize) -> Option<&Wording> {
+        self.texts.get(at)?.as_ref()
     }
 
     /// The keys under which it is found, sorted, each once.

@@ -148,7 +148,8 @@ fn same_number(model: &Model, a: &Record, b: &Record) -> bool {
 impl Scored {
     /// How sure two records alone are one person; whether a second person comes near is for `decide`.
     pub fn grade(&self, model: &Model) -> Grade {
-        let (certain, probable) = (self.evidence.is_certain(), self.evidence.is_probable());
+        let by_bits = model.certain().is_some_and(|least| self.bits >= least);
+        let (certain, probable) = (by_bits || self.evidence.is_certain(), self.evidence.is_probable());
         let listed = self.bits >= crate::model::bits_of(model.file().grades.possible);
         match self.vetoes.is_empty() {
             true if certain => Grade::Certain,

@@ -20,6 +20,9 @@ pub fn fold(text: &str) -> String {
 
 /// NFKC, capitals, no private use where the character is known, no invisible marks; blanks and dots still stand.
 pub(crate) fn clean(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_uppercase();
+    }
     let mut cleaned: String = text.chars().map(unprivate).filter(|c| !is_invisible(*c)).collect();
     for _ in 0..4 {
         if is_nfkc(&cleaned) && !cleaned.chars().any(char::is_lowercase) {

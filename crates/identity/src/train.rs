@@ -12,7 +12,7 @@ use crate::record::Record;
 pub struct TrainLimits {
     /// Rounds of expectation maximisation.
     pub rounds: usize,
-    /// Pairs drawn at random.
+    /// Pairs drawn at random; at most twenty a record.
     pub random_pairs: usize,
     /// The seed of the drawing; the same seed gives the same model.
     pub seed: u64,
@@ -117,7 +117,9 @@ fn draw(count: usize, limits: TrainLimits) -> Vec<(u32, u32)> {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((u128::from(mixed ^ (mixed >> 31)) * count as u128) >> 64) as u32
     };
-    let pairs = (0..if count < 2 { 0 } else { limits.random_pairs }).map(|_| (next(), next()));
+    // More draws than this many a record tell nothing new.
+    let draws = limits.random_pairs.min(count.saturating_mul(DRAWS_A_RECORD));
+    let pairs = (0..if count < 2 { 0 } else { draws }).map(|_| (next(), next()));
     pairs.filter(|(a, b)| a != b).collect()
 }
 
@@ -125,6 +127,8 @@ fn thousandth(bits: f64) -> f64 {
     (bits * 1000.0).round() / 1000.0
 }
 
+/// So many strangers are drawn for each record at most.
+const DRAWS_A_RECORD: usize = 20;
 /// A field that one side does not state.
 const MISSING: u8 = u8::MAX;
 /// A level is counted so often before anything was seen.

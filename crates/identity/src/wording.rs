@@ -80,28 +80,25 @@ impl Wording {
         (edits <= limit).then_some(edits)
     }
 
-    /// Keys under which two wordings of one text may meet: all letters, and the first and last four.
-    pub fn block_keys(&self, mut give: impl FnMut(u64)) {
-        let letters = &*self.letters;
-        give(key(0, letters));
-        if letters.len() > 4 {
-            give(key(1, &letters[..4]));
-            give(key(2, &letters[letters.len() - 4..]));
-        }
-    }
-
-    /// What the frequency of a wording is counted by.
+    /// The key of all its letters, the same in every process: what blocks and frequencies are counted by.
     #[must_use]
-    pub fn frequency_key(&self) -> u64 {
-        key(0, &self.letters)
+    pub fn key(&self) -> u64 {
+        // FNV-1a, mixed at the end.
+        let add = |hash: u64, letter: &u8| (hash ^ u64::from(*letter)).wrapping_mul(0x0100_0000_01b3);
+        let hash = self.letters.iter().fold(0xcbf2_9ce4_8422_2325, add);
+        (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
-}
 
-fn key(kind: u64, letters: &[u8]) -> u64 {
-    // FNV-1a, mixed at the end: the same in every process.
-    let add = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x0100_0000_01b3);
-    let hash = letters.iter().fold(add(0xcbf2_9ce4_8422_2325, kind), |hash, letter| add(hash, u64::from(*letter)));
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    /// The text as it may be shown: the first letter or digit and how many follow.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let first = match self.letters.first() {
+            Some(digit @ 0..=9) => char::from(b'0' + digit),
+            Some(letter @ 10..=35) => char::from(b'A' + letter - 10),
+            _ => '*',
+        };
+        format!("{first}{}", "*".repeat(self.letters.len() - 1))
+    }
 }
 
 /// The class of a letter or digit; marks have none.
