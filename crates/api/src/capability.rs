@@ -114,7 +114,7 @@ fn rest(limits: &Limits, without_cors: bool, create_with_id: bool) -> Object<'st
         ("search-system", "search-system"),
         ("history-system", "history-system"),
     ];
-    let operations = vec![operation("validate")];
+    let operations = vec![operation("validate"), operation("process-message")];
     Object::new()
         .with("extension", vec![limit_extension(limits)])
         .with("mode", "server")
@@ -192,6 +192,7 @@ fn interactions(claims: &[(&'static str, &'static str)]) -> Vec<Value<'static>> 
 fn operation(name: &'static str) -> Value<'static> {
     let definition = match name {
         "everything" => "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+        "process-message" => "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
         "match" => "http://hl7.org/fhir/OperationDefinition/Patient-match",
         "ihe-pix" => "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
         "capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-capture",

@@ -32,6 +32,7 @@ mod gzip;
 mod link;
 mod matching;
 mod merge;
+mod message;
 mod misses;
 mod negotiate;
 mod operation;

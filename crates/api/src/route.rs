@@ -33,6 +33,8 @@ pub(crate) enum Route {
     Held,
     /// Whom demographics may belong to.
     Match,
+    /// The patient feed as messages.
+    ProcessMessage,
     /// The other numbers of a person.
     CrossReference,
     /// A card is read.
@@ -107,6 +109,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<Route, Astray> {
         ["_history"] => only(reads, Route::SystemHistory, "GET, HEAD, OPTIONS"),
         ["_search"] => only(*method == Method::POST, Route::Search(None), "POST, OPTIONS"),
         ["$validate"] => only(*method == Method::POST, Route::Validate(None), "POST, OPTIONS"),
+        ["$process-message"] => only(*method == Method::POST, Route::ProcessMessage, "POST, OPTIONS"),
         [operation] if operation.starts_with('$') => Err(Astray::UnknownOperation),
         [kind, rest @ ..] => typed(method, reads, kind_of(kind)?, rest),
     }
@@ -228,6 +231,7 @@ impl Route {
             Route::Held => 22,
             Route::Match => 26,
             Route::CrossReference => 27,
+            Route::ProcessMessage => 30,
             Route::Capture => 23,
             Route::ResolveCapture => 24,
             Route::RevokeCapture => 25,
@@ -334,6 +338,7 @@ pub const ROUTES: &[RouteLine] = &[
     line(27, "ihe-pix", "GET", "Patient/$ihe-pix", Interaction::Operation("ihe-pix"), false),
     line(28, "merge", "POST", "Patient/$merge", Interaction::Merge, true),
     line(29, "unmerge", "POST", "Patient/$unmerge", Interaction::Unmerge, true),
+    line(30, "process-message", "POST", "$process-message", Interaction::Operation("process-message"), true),
     line(31, "capture-json", "POST", "/identity/capture", Interaction::Operation("capture"), true),
     line(32, "decide", "POST", "Task/[id]/$decide", Interaction::Operation("decide"), true),
     line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),

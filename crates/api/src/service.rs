@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{capture, crossref, document, matching, merge, operation, read, review, search, write};
+use crate::{capture, crossref, document, matching, merge, message, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -182,7 +182,11 @@ impl Service {
         }
         let limits = &self.desk.runtime.limits;
         let sent = negotiate::sent(&ask.headers).map_err(refuse)?;
-        let bytes_max = if *route == Route::Bundle { limits.bundle_bytes_max } else { limits.body_bytes_max };
+        let bytes_max = if matches!(route, Route::Bundle | Route::ProcessMessage) {
+            limits.bundle_bytes_max
+        } else {
+            limits.body_bytes_max
+        };
         let bytes = collect(&ask, body, bytes_max, limits.body_ms_max).await.map_err(refuse)?;
         if !fits(route, &ask, sent, bytes.is_empty()) {
             return Err(refuse(negotiate::media_type_refused()));
@@ -242,6 +246,10 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
             let operation = if *route == Route::Merge { merge::merge } else { merge::unmerge };
             operation(desk, ask, permit, &content)
+        }),
+        Route::ProcessMessage => desk.gate.write(access, |permit| {
+            let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
+            message::process(desk, ask, permit, &content)
         }),
         Route::Decide(task) => desk.gate.write(access, |permit| {
             let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
@@ -397,6 +405,7 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         | Route::Bundle
         | Route::Validate(_)
         | Route::Match
+        | Route::ProcessMessage
         | Route::Capture
         | Route::ResolveCapture
         | Route::RevokeCapture

@@ -95,18 +95,7 @@ pub(crate) fn bundle(desk: &Desk, ask: &Ask, permit: &Permit<'_>, mode: Mode, bu
     let settings = policy.settings(&permit.access().client.id).cloned().unwrap_or_default();
     let reader = reader(desk, ask, permit, &settings);
     let read: Vec<Result<Entry, Error>> = listed.iter().map(|entry| reader.entry(entry)).collect();
-    let mut entries = Vec::with_capacity(read.len());
-    let mut failed: Vec<Option<Error>> = Vec::with_capacity(read.len());
-    for (index, entry) in read.into_iter().enumerate() {
-        match (entry, mode) {
-            (Ok(entry), _) => {
-                entries.push(entry);
-                failed.push(None);
-            }
-            (Err(source), Mode::Batch) => failed.push(Some(source)),
-            (Err(source), _) => return Err(refuse(&Error::Entry { index, source: Box::new(source) })),
-        }
-    }
+    let (entries, failed) = sorted(read, mode).map_err(|error| refuse(&error))?;
     let statuses = Statuses { effect: status::of_effect, refusal: status::of_error };
     let settled = desk.exchange.submit(permit, mode, &entries, statuses).map_err(|error| refuse(&error))?;
     let kind = if mode == Mode::Batch { "batch-response" } else { "transaction-response" };
@@ -118,8 +107,28 @@ pub(crate) fn bundle(desk: &Desk, ask: &Ask, permit: &Permit<'_>, mode: Mode, bu
     }))
 }
 
+/// The entries that were understood, and at each place the fault of one that was not. In a transaction the first fault is that of the whole.
+///
+/// # Errors
+/// The fault of a transaction, with the place of its entry.
+pub(crate) fn sorted(read: Vec<Result<Entry, Error>>, mode: Mode) -> Result<(Vec<Entry>, Vec<Option<Error>>), Error> {
+    let mut entries = Vec::with_capacity(read.len());
+    let mut failed: Vec<Option<Error>> = Vec::with_capacity(read.len());
+    for (index, entry) in read.into_iter().enumerate() {
+        match (entry, mode) {
+            (Ok(entry), _) => {
+                entries.push(entry);
+                failed.push(None);
+            }
+            (Err(source), Mode::Batch) => failed.push(Some(source)),
+            (Err(source), _) => return Err(Error::Entry { index, source: Box::new(source) }),
+        }
+    }
+    Ok((entries, failed))
+}
+
 /// Puts the results back to the places of the Bundle, beside the entries that were not understood.
-fn merge(failed: Vec<Option<Error>>, results: Vec<EntryResult>) -> Vec<EntryResult> {
+pub(crate) fn merge(failed: Vec<Option<Error>>, results: Vec<EntryResult>) -> Vec<EntryResult> {
     let mut results = results.into_iter();
     let place = |failed: Option<Error>| match failed {
         Some(error) => Some(Err(error)),
@@ -128,7 +137,12 @@ fn merge(failed: Vec<Option<Error>>, results: Vec<EntryResult>) -> Vec<EntryResu
     failed.into_iter().filter_map(place).collect()
 }
 
-fn reader<'a>(desk: &'a Desk, ask: &'a Ask, permit: &'a Permit<'a>, settings: &'a ClientSettings) -> Reader<'a> {
+pub(crate) fn reader<'a>(
+    desk: &'a Desk,
+    ask: &'a Ask,
+    permit: &'a Permit<'a>,
+    settings: &'a ClientSettings,
+) -> Reader<'a> {
     let limits = &desk.runtime.limits;
     Reader {
         exchange: &desk.exchange,
@@ -203,7 +217,7 @@ fn told(done: &Ingested, language: Language) -> Reply {
     Reply::outcome_as(code, issues, language)
 }
 
-fn too_many_entries(most: usize) -> Fault {
+pub(crate) fn too_many_entries(most: usize) -> Fault {
     let (en, zh) = (format!("a Bundle has at most {most} entries"), format!("Bundle 最多包含 {most} 个条目"));
     fault_at(IssueType::TooLong, "too-many-entries", "Bundle.entry", en, zh)
 }

@@ -62,6 +62,7 @@ pub use matching::{Match, MatchQuestion, Matched};
 pub use merge::{MergeAsked, Merged, Party};
 pub use patch::Patch;
 pub use people::People;
+pub use prepare::unmerge_not_here;
 pub use reported::{OnReported, ReportedPolicy};
 pub use review::{Decided, Pair, ReviewAction};
 pub use submit::{Done, Effect, Entry, EntryResult, Mode, Operation, Statuses};

@@ -476,7 +476,7 @@ fn survivor_unknown() -> Issue {
 }
 
 /// The issue of a write that would end a merge without saying so.
-pub(crate) fn unmerge_not_here() -> Issue {
+pub fn unmerge_not_here() -> Issue {
     let text = Text::new(
         "this record is merged into another, and this write cannot undo that: use $unmerge",
         "该记录已合并，不能以此方式撤销合并，请使用 $unmerge",

@@ -8,6 +8,7 @@ mod feeding;
 mod house;
 mod matching;
 mod merging;
+mod messages;
 mod reading;
 mod recording;
 mod refusing;
