@@ -347,3 +347,58 @@ fn what_a_desk_gets_wrong_is_said_plainly() {
     assert_eq!(code(&got), (405, "method-not-allowed".to_owned()));
     assert_eq!(patients(&doors), 0);
 }
+
+/// A source of history in the configuration; the secret for it lies in `tokens/<name>`.
+fn source(house: &House, name: &str, base: &str, token: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let file = house.path("tokens").join(name);
+    std::fs::write(&file, token).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    format!(
+        "[[identity.source]]\nname = \"{name}\"\nbase = \"{base}\"\ntoken = \"tokens/{name}\"\n\
+         systems = [\"https://dukou.dev/fhir/system/CHN-resident-identity-card\"]\n"
+    )
+}
+
+#[test]
+fn other_systems_are_asked_for_the_history_and_one_that_is_silent_is_named_in_time() {
+    // Another hospital's gateway knows a visit; a third system takes the connection and says nothing.
+    let other = House::new();
+    let others = other.open();
+    let there = text(&capture(&others, "A-1", "1", &card(), &[]), "patient");
+    encounter(&others, "there", &there, "IMP", "finished", "");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = |listener: &std::net::TcpListener| listener.local_addr().unwrap();
+    let mut house = House::new();
+    house.identity = house.identity.replacen("[identity]\n", "[identity]\nhistory_ms_max = 1500\n", 1);
+    for (name, base) in [
+        ("west", format!("http://{}/fhir", others.fhir)),
+        ("emr", format!("http://{}/fhir", address(&silent))),
+        ("gone", format!("http://{}/fhir", address(&gone))),
+    ] {
+        house.identity += &source(&house, name, &base, &others.token);
+    }
+    drop(gone);
+    let doors = house.open();
+    let first = capture(&doors, "A-1", "1", &card(), &[]);
+    encounter(&doors, "here", &text(&first, "patient"), "AMB", "in-progress", "");
+    let begun = Instant::now();
+    let page = value(&resolve(&doors, "A-2", &text(&first, "token"), &[("include-history", json!(true))]), "history");
+    let took = begun.elapsed();
+    assert!((1_400..3_000).contains(&took.as_millis()), "{took:?}");
+    let entries = page["entry"].as_array().unwrap();
+    let visits: Vec<&str> = entries.iter().filter_map(|entry| entry["resource"]["id"].as_str()).collect();
+    assert_eq!(visits, ["here", "there"], "{page}");
+    let issues = entries[2]["resource"]["issue"].as_array().unwrap();
+    let told: Vec<&str> = issues.iter().map(|issue| issue["details"]["text"].as_str().unwrap()).collect();
+    assert_eq!(told, ["source emr: no answer in time", "source gone: not reached"]);
+    assert!(issues.iter().all(|issue| issue["severity"] == "warning"));
+    let metrics = doors.metrics();
+    assert!(metrics.contains("dukou_history_source_failures_total{source=\"emr\"} 1"), "{metrics}");
+    assert_eq!((doors.stop(), others.stop()), (Some(0), Some(0)));
+    // What went out is recorded before and after, here; and there as a question of this node.
+    house.trail();
+    assert!(other.trail().primaries().iter().any(|primary| primary.interaction == "batch" && primary.status == 200));
+    assert!(!house.printed().contains("86010119901231019X"));
+}

@@ -347,7 +347,21 @@ fn history(ask: &Ask, view: &HistoryView) -> Part {
     let writer = Writer { base: &ask.base, shape: &shape, language: ask.language };
     let printed = writer.searchset(&set);
     let bundle = json::parse(&printed, &json::Limits::default()).map(Value::into_static);
-    Part::resource("history", bundle.unwrap_or(Value::Null))
+    let mut bundle = bundle.unwrap_or(Value::Null);
+    if !view.outside.is_empty()
+        && let Some(object) = bundle.as_object_mut()
+    {
+        let outside = view.outside.iter().map(|resource| {
+            let search = Object::new().with("mode", "match");
+            Value::from(Object::new().with("resource", resource.clone()).with("search", search))
+        });
+        match object.get_mut("entry").and_then(Value::as_array_mut) {
+            // Notes about what is missing stand at the end.
+            Some(entries) => drop(entries.splice(view.found.len()..view.found.len(), outside)),
+            None => drop(object.insert("entry", outside.collect::<Vec<_>>())),
+        }
+    }
+    Part::resource("history", bundle)
 }
 
 /// The text of a value: of a string or number itself, of an Identifier, Reference or Coding what it names.

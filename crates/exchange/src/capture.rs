@@ -11,6 +11,10 @@ mod known;
 mod notice;
 mod resolve;
 mod shown;
+mod source;
+
+use std::fmt;
+use std::sync::Arc;
 
 use dukou_audit::{self as audit, Permit, Right, Settled, Unreleased};
 use dukou_fhir::{Instant, Issue, IssueType, LogicalId, ResourceKey, ResourceType, Severity, Text};
@@ -26,9 +30,9 @@ use known::Known;
 pub use history::HistoryView;
 pub use resolve::{ResolveRequest, Resolved, RevokeRequest, Revoked};
 pub use shown::{MaskedCandidate, MaskedCard, MaskedNumber};
+pub use source::{HistorySource, SourceFault, SourceQuestion};
 
 /// What a node knows about captures: its secret, its desks, its times.
-#[derive(Debug)]
 pub struct CaptureSite {
     /// The secret under which tokens are made.
     pub key: SiteKey,
@@ -40,6 +44,14 @@ pub struct CaptureSite {
     pub visit_card_system: String,
     /// Milliseconds in which a history page is put together.
     pub history_ms_max: u64,
+    /// Other systems that are asked for a person's history.
+    pub sources: Vec<Arc<dyn HistorySource>>,
+}
+
+impl fmt::Debug for CaptureSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaptureSite").field("key", &self.key).field("groups", &self.groups).finish_non_exhaustive()
+    }
 }
 
 /// A path of desks: a token counts at all of them and nowhere else.

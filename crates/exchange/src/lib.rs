@@ -44,8 +44,9 @@ use dukou_mapping::Program;
 use dukou_store::Store;
 
 pub use capture::{
-    CaptureRequest, CaptureSite, Captured, Choice, HistoryView, MaskedCandidate, MaskedCard, MaskedNumber,
-    ResolveRequest, Resolved, RevokeRequest, Revoked, Standing, TerminalGroup,
+    CaptureRequest, CaptureSite, Captured, Choice, HistorySource, HistoryView, MaskedCandidate, MaskedCard,
+    MaskedNumber, ResolveRequest, Resolved, RevokeRequest, Revoked, SourceFault, SourceQuestion, Standing,
+    TerminalGroup,
 };
 pub use crossref::{CrossReference, CrossReferenceFault, CrossReferenced};
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};

@@ -1,18 +1,20 @@
 //! The site's secret as a file, and the desks of the configuration as captures know them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dukou_audit::Random;
-use dukou_exchange::{CaptureSite, TerminalGroup};
+use dukou_audit::{Gate, Random};
+use dukou_exchange::{CaptureSite, HistorySource, TerminalGroup};
 use dukou_fhir::Offset;
 use dukou_identity::SiteKey;
 use dukou_identity::capture::LifeRules;
 
 use crate::config::Identity;
 use crate::tls::refuse_open_key;
+use crate::upstream::{SourceError, Upstream};
 
 /// Why the secret cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +36,23 @@ pub(crate) enum SiteKeyError {
     Malformed(PathBuf),
 }
 
+/// Why captures cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CaptureError {
+    /// The secret cannot be used.
+    #[error(transparent)]
+    Key(#[from] SiteKeyError),
+    /// A source of history cannot be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
 /// What captures need, of the configuration.
-pub(crate) fn site(settings: &Identity, site: &str, zone: Offset) -> Result<CaptureSite, SiteKeyError> {
+pub(crate) fn site(settings: &Identity, site: &str, zone: Offset, gate: &Gate) -> Result<CaptureSite, CaptureError> {
+    let mut sources: Vec<Arc<dyn HistorySource>> = Vec::with_capacity(settings.source.len());
+    for source in &settings.source {
+        sources.push(Arc::new(Upstream::new(source, gate)?));
+    }
     let usual = LifeRules::usual(zone);
     let minutes = |count: u32| i64::from(count) * 60_000;
     let groups = settings.terminal_group.get_ref().iter().map(|group| TerminalGroup {
@@ -56,6 +73,7 @@ pub(crate) fn site(settings: &Identity, site: &str, zone: Offset) -> Result<Capt
             .clone()
             .unwrap_or_else(|| format!("https://dukou.dev/fhir/system/{site}")),
         history_ms_max: *settings.history_ms_max.get_ref(),
+        sources,
     })
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use dukou_exchange::{OnReported, ReportedPolicy};
 use serde::Deserialize;
 
-pub use identity::{Identity, TerminalGroup};
+pub use identity::{HistorySource, Identity, TerminalGroup};
 
 /// The whole of `dukou.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -339,7 +339,11 @@ impl Config {
         fix(&mut self.node.keys);
         fix(&mut self.node.partners);
         self.maps.folder.iter_mut().for_each(fix);
-        self.identity.iter_mut().for_each(|identity| fix(&mut identity.key));
+        if let Some(identity) = &mut self.identity {
+            fix(&mut identity.key);
+            let files = identity.source.iter_mut().flat_map(|source| [source.token.as_mut(), source.ca.as_mut()]);
+            files.flatten().for_each(fix);
+        }
         let listeners = self.listen.fhir.tls.iter_mut().chain(self.mllp.iter_mut().filter_map(|m| m.tls.as_mut()));
         for tls in listeners {
             fix(&mut tls.certificate);

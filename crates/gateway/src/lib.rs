@@ -20,6 +20,7 @@ mod serve;
 mod site;
 mod telemetry;
 mod tls;
+mod upstream;
 
 use std::error::Error;
 use std::path::PathBuf;

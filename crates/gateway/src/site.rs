@@ -22,7 +22,7 @@ use dukou_store::Store;
 use dukou_store::sqlite::{self, Sqlite};
 use sha2::{Digest, Sha256};
 
-use crate::capture::{self, SiteKeyError};
+use crate::capture::{self, CaptureError};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
@@ -106,9 +106,9 @@ pub(crate) enum SiteError {
     /// The index of people cannot be built.
     #[error("building the index of people from what is stored")]
     People(#[source] dukou_exchange::Error),
-    /// The site's secret cannot be used.
+    /// Captures of cards cannot be set up.
     #[error(transparent)]
-    SiteKey(#[from] SiteKeyError),
+    Capture(#[from] CaptureError),
     /// The first record of this start could not be made.
     #[error("recording the start: the ledger is closed")]
     Record,
@@ -128,10 +128,11 @@ impl Site {
         let systems = Arc::new(maps.systems()?);
         let model = Arc::new(maps.model()?);
         let policy = load_policy(&config.node.partners)?;
-        let desks = config.identity.as_ref().map(|own| capture::site(own, &config.node.site, zone)).transpose()?;
         let audit = data.join("audit");
         let opened = open_ledger(config, &audit, zone, &policy, &clock, &random)?;
         let Opened { mut ledger, gate, seal, last_jseq, unknown_outcomes, stopped_cleanly } = opened;
+        let desks = config.identity.as_ref();
+        let desks = desks.map(|own| capture::site(own, &config.node.site, zone, &gate)).transpose()?;
         let home = search::Site { zone, base: config.node.public_base.as_deref() };
         let store =
             Sqlite::open(&data.join("store.sqlite"), &sqlite::Options::default(), home, seal, Arc::clone(&clock))?;

@@ -1,8 +1,10 @@
 //! The history page of a desk: reports, imaging, medication, allergies, visits and bookings of one person, as far as they come in time.
 
+use std::time::Duration;
+
 use dukou_audit::{Permit, Right, Unreleased};
 use dukou_fhir::search::{self, Options, Query};
-use dukou_fhir::{Issue, IssueType, LogicalId, ResourceType, Text};
+use dukou_fhir::{Issue, IssueType, LogicalId, ResourceType, Text, Value};
 use dukou_store::{SearchLimits, Version};
 
 use crate::{Error, Exchange};
@@ -12,6 +14,8 @@ use crate::{Error, Exchange};
 pub struct HistoryView {
     /// The resources.
     pub found: Vec<Version>,
+    /// What other systems know, as they sent it.
+    pub outside: Vec<Value<'static>>,
     /// What is missing, and why; a warning each.
     pub missing: Vec<Issue>,
 }
@@ -25,10 +29,10 @@ impl Exchange {
     ) -> Result<Unreleased<HistoryView>, Error> {
         let site = self.capture_site()?;
         let begun = self.surroundings.clock.mono_ns();
+        let passed_ms = || self.surroundings.clock.mono_ns().saturating_sub(begun) / 1_000_000;
         let mut view = permit.without_patient_data(HistoryView::default());
         for (name, en, zh) in KINDS {
             let Some(kind) = ResourceType::parse(name) else { continue };
-            let passed_ms = self.surroundings.clock.mono_ns().saturating_sub(begun) / 1_000_000;
             let found = match permit.allows(name, Right::Search) {
                 false => Err(missing(
                     IssueType::Suppressed,
@@ -38,7 +42,7 @@ impl Exchange {
                     "this client may not search it",
                     "该客户端无检索权限",
                 )),
-                true if passed_ms >= site.history_ms_max => {
+                true if passed_ms() >= site.history_ms_max => {
                     Err(missing(IssueType::Timeout, "out-of-time", en, zh, "the time was over", "已超时"))
                 }
                 true => self.newest(permit, kind, record).map_err(|_| {
@@ -56,7 +60,8 @@ impl Exchange {
                 }),
             };
         }
-        Ok(view)
+        let left_ms = site.history_ms_max.saturating_sub(passed_ms());
+        Ok(self.with_sources(permit, site, record, view, Duration::from_millis(left_ms)))
     }
 
     /// The newest resources of a kind in the compartment of a patient.
@@ -80,7 +85,7 @@ fn missing(kind: IssueType, code: &'static str, en: &str, zh: &str, why_en: &str
 }
 
 /// What a desk looks at, in the order of the page.
-const KINDS: [(&str, &str, &str); 7] = [
+pub(super) const KINDS: [(&str, &str, &str); 7] = [
     ("AllergyIntolerance", "allergies", "过敏"),
     ("DiagnosticReport", "reports", "报告"),
     ("ImagingStudy", "imaging", "影像"),

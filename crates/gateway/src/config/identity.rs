@@ -26,6 +26,9 @@ pub struct Identity {
     /// Milliseconds in which a history page is put together.
     #[serde(default = "history_ms")]
     pub history_ms_max: Spanned<u64>,
+    /// FHIR servers beside this node that are asked for a person's history.
+    #[serde(default)]
+    pub source: Vec<HistorySource>,
     /// Paths of desks: a token counts at all terminals of one group and nowhere else.
     pub terminal_group: Spanned<Vec<TerminalGroup>>,
 }
@@ -42,6 +45,41 @@ pub struct TerminalGroup {
     pub department: Option<String>,
 }
 
+/// A FHIR server that knows something of the same people.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistorySource {
+    /// Its name in answers, metrics and the ledger.
+    pub name: Spanned<String>,
+    /// Its base, such as `https://emr.example.org/fhir`; plain HTTP on loopback only.
+    pub base: Spanned<String>,
+    /// File with the bearer token that it wants, mode 0600.
+    pub token: Option<PathBuf>,
+    /// Authorities that its certificate comes from; needed with https.
+    pub ca: Option<PathBuf>,
+    /// Canonical systems of the numbers that it may be told; it is asked by these and no others.
+    pub systems: Spanned<Vec<String>>,
+}
+
+impl HistorySource {
+    fn check(&self) -> Result<(), (usize, String)> {
+        let (name, base) = (self.name.get_ref(), self.base.get_ref());
+        let fault = |at: usize, text: &str| Err((at, format!("source '{name}': {text}")));
+        let loopback = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|local| base.starts_with(local));
+        match (base.starts_with("https://"), loopback) {
+            (true, _) if self.ca.is_none() => {
+                return fault(self.base.span().start, "https needs ca, a file of authorities");
+            }
+            (true, _) | (_, true) => {}
+            (false, false) => return fault(self.base.span().start, "write https://..., or http:// on loopback"),
+        }
+        if self.systems.get_ref().is_empty() {
+            return fault(self.systems.span().start, "name the systems of the numbers that it may be told");
+        }
+        Ok(())
+    }
+}
+
 impl Identity {
     /// What is wrong, and where in the text it stands.
     pub(super) fn check(&self) -> Result<(), (usize, String)> {
@@ -56,6 +94,7 @@ impl Identity {
             let text = "identity.history_ms_max is 100 to 9500: the whole answer has 10 seconds";
             return fault(self.history_ms_max.span().start, text);
         }
+        self.source.iter().try_for_each(HistorySource::check)?;
         let groups = self.terminal_group.get_ref();
         if groups.is_empty() {
             return fault(self.terminal_group.span().start, "[[identity.terminal_group]] is needed: name the desks");
@@ -113,6 +152,20 @@ mod tests {
             (format!("{group}{group}"), 16, "twice"),
             (group.replace("K-*", "*K"), 14, "'*K'"),
             (group.replace("\"K-*\"", ""), 14, "names none"),
+            (
+                format!(
+                    "{group}[[identity.source]]\nname = \"emr\"\nbase = \"http://emr/fhir\"\nsystems = [\"urn:s\"]\n"
+                ),
+                17,
+                "loopback",
+            ),
+            (
+                format!(
+                    "{group}[[identity.source]]\nname = \"emr\"\nbase = \"https://emr/fhir\"\nsystems = [\"urn:s\"]\n"
+                ),
+                17,
+                "ca",
+            ),
             (format!("kee = 1\n{group}"), 12, "did you mean 'key'"),
         ] {
             let error = Config::parse("dukou.toml", &format!("{NODE}{text}")).unwrap_err();
