@@ -17,6 +17,7 @@ pub struct SiteKey {
     numbers: Hmac,
     tokens: Hmac,
     lookups: Hmac,
+    warm: [u8; 32],
 }
 
 impl SiteKey {
@@ -29,6 +30,7 @@ impl SiteKey {
             numbers: derived("dukou identifier key v1"),
             tokens: derived("dukou capture token v1"),
             lookups: derived("dukou capture look-up v1"),
+            warm: root.of(&[b"dukou warm tier v1"]),
         }
     }
 
@@ -45,6 +47,11 @@ impl SiteKey {
         let mut half = [0_u8; 16];
         half.copy_from_slice(&hash[..16]);
         u128::from_le_bytes(half)
+    }
+
+    /// The secret under which cards are sealed between two runs.
+    pub fn warm_secret(&self) -> [u8; 32] {
+        self.warm
     }
 
     /// The token that belongs to a nonce. The same nonce gives the same token, so the token itself is never kept.

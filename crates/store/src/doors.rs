@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
 use dukou_audit::{
-    self as audit, Clock, Interaction, Permit, RecordBytes, Right, Settled, Shown, StoreSeal, Unreleased,
+    self as audit, Clock, Interaction, Permit, RecordBytes, Right, Settled, Shown, ShownResource, StoreSeal, Unreleased,
 };
 use dukou_fhir::search::Query;
 use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
@@ -23,7 +23,7 @@ use crate::rebuild;
 use crate::search;
 use crate::tables::{Stored, View};
 use crate::version::{
-    Basis, Cursor, HistoryPage, HistoryQuery, JournalEntry, Outcome, Page, SearchLimits, Standing, Version,
+    Basis, Cursor, HistoryPage, HistoryQuery, JournalEntry, Outcome, Page, Recalled, SearchLimits, Standing, Version,
 };
 use crate::{Store, deliver, referrers};
 
@@ -117,6 +117,35 @@ impl<E: Engine> Store for E {
         let load = |view: &dyn View| keys.iter().map(|key| view.load_key(key)).collect::<Result<Vec<_>, _>>();
         let found = self.view(keys.len() > 1, load)?;
         Ok(Basis { versions: found.into_iter().map(|stored| stored.map(|stored| stored.version)).collect() })
+    }
+
+    fn recall(&self, permit: &Permit<'_>, recalled: &Recalled<'_>) -> Result<Option<Unreleased<()>>, Error> {
+        let Recalled { patient, version, seq, stored } = *recalled;
+        let kind = ResourceType::PATIENT;
+        may_read(permit, kind)?;
+        let key = ResourceKey::new(kind, patient.clone());
+        let stands = self.view(false, |view| {
+            let current = view.current(&key)?.is_some_and(|row| row.live && row.seq == seq);
+            // After a store was put back to an earlier state its numbers come again; their times do not.
+            Ok(current && view.time_at(seq)? == Some(stored))
+        })?;
+        if !stands || !allows_for(permit, kind, Right::Read, std::slice::from_ref(patient)) {
+            return Ok(None);
+        }
+        let mut shown = Shown::default();
+        let place = shown.patient(patient.as_str());
+        shown.resources.push(ShownResource {
+            kind: kind.as_str().to_owned(),
+            id: patient.to_string(),
+            version: version.number(),
+            patient: Some(place),
+            how: audit::How::Match,
+        });
+        Ok(Some(Unreleased::new(&self.frame().seal, (), shown)))
+    }
+
+    fn head(&self) -> Result<u64, Error> {
+        self.view(false, |view| Ok(view.counters()?.seq))
     }
 
     fn standing(

@@ -47,6 +47,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod version;
+pub mod warm;
 
 use dukou_audit::{Permit, RecordBytes, Settled, Unreleased};
 use dukou_fhir::search::Query;
@@ -57,8 +58,8 @@ pub use error::{Error, Fault, OpenError};
 pub use inbox::{Answers, InboxKey, InboxRow, InboxState, InboxWrite, LaneRow, LaneState, LaneWrite, Received};
 pub use outbox::{Claim, OutboxRow, OutboxState, OutboxWrite, Payload, Settlement};
 pub use version::{
-    Basis, Cursor, HistoryPage, HistoryQuery, HistoryScope, JournalEntry, Outcome, Page, PutOutcome, SearchLimits,
-    Standing, Version,
+    Basis, Cursor, HistoryPage, HistoryQuery, HistoryScope, JournalEntry, Outcome, Page, PutOutcome, Recalled,
+    SearchLimits, Standing, Version,
 };
 
 /// The durable store. Every method that touches a patient's data takes the permit of the access and checks that it reaches so far;
@@ -95,6 +96,13 @@ pub trait Store: Send + Sync {
 
     /// The versions to prepare a write on. Needs a permit to write.
     fn basis(&self, permit: &Permit<'_>, keys: &[ResourceKey]) -> Result<Basis, Error>;
+
+    /// Names a Patient that is to be shown from memory. None unless the version that the memory was made of, by its `seq` and time, is
+    /// the one that stands, and the permit reaches it: what is shown is then what the store would show.
+    fn recall(&self, permit: &Permit<'_>, recalled: &Recalled<'_>) -> Result<Option<Unreleased<()>>, Error>;
+
+    /// The highest `seq` of a version; 0 before the first.
+    fn head(&self) -> Result<u64, Error>;
 
     /// All resources of a type as they stand, in the order of their ids, after one; deleted ones too. Needs a permit to write.
     fn standing(

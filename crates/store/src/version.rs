@@ -133,6 +133,19 @@ pub struct HistoryPage {
     pub next: Option<u64>,
 }
 
+/// A version of a Patient that something in memory was made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Recalled<'a> {
+    /// The Patient.
+    pub patient: &'a LogicalId,
+    /// Its version.
+    pub version: VersionId,
+    /// The place of that version in the history of the store.
+    pub seq: u64,
+    /// When it was stored.
+    pub stored: Instant,
+}
+
 /// A resource as it stands, and when it began. It is not an answer: what is derived from it stays inside the process.
 #[derive(Clone, Debug)]
 pub struct Standing {
