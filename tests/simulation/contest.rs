@@ -8,7 +8,8 @@ use dukou_fhir::search::Query;
 use dukou_fhir::{Instant, LogicalId, ResourceKey, ResourceType, VersionId};
 use dukou_store::{
     Basis, Batch, Claim, Cursor, Error, HistoryPage, HistoryQuery, InboxKey, InboxRow, JournalEntry, LaneRow,
-    OutboxRow, OutboxState, Outcome, Page, SearchLimits, Settlement, Standing, Store, TokenKind, TokenRow, Version,
+    OutboxRow, OutboxState, Outcome, Page, Recalled, SearchLimits, Settlement, Standing, Store, TokenKind, TokenRow,
+    Version,
 };
 
 /// A whole request of somebody else.
@@ -80,6 +81,14 @@ impl Store for Contest {
 
     fn basis(&self, permit: &Permit<'_>, keys: &[ResourceKey]) -> Result<Basis, Error> {
         self.store.basis(permit, keys)
+    }
+
+    fn recall(&self, permit: &Permit<'_>, recalled: &Recalled<'_>) -> Result<Option<Unreleased<()>>, Error> {
+        self.store.recall(permit, recalled)
+    }
+
+    fn head(&self) -> Result<u64, Error> {
+        self.store.head()
     }
 
     fn standing(

@@ -34,6 +34,7 @@ mod submit;
 mod told;
 mod unmerge;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -42,6 +43,7 @@ use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
 use dukou_identity::SiteKey;
 use dukou_mapping::Program;
 use dukou_store::Store;
+use dukou_store::warm::Warm;
 
 pub use capture::{
     CaptureRequest, CaptureSite, Captured, Choice, HistorySource, HistoryView, MaskedCandidate, MaskedCard,
@@ -80,6 +82,8 @@ pub struct Exchange {
     capture: Option<CaptureSite>,
     cards: cards::Cards,
     card_key: OnceLock<SiteKey>,
+    warm: Option<Arc<Warm>>,
+    warmed: AtomicU64,
 }
 
 /// Everything from outside that the use cases need: no globals, no environment.
@@ -131,7 +135,19 @@ impl Exchange {
         let in_flight = in_flight::InFlight::default();
         let cards = cards::Cards::new(cards::CardLimits::default());
         let card_key = OnceLock::new();
-        Exchange { store, program, surroundings, counters, people, in_flight, capture: None, cards, card_key }
+        Exchange {
+            store,
+            program,
+            surroundings,
+            counters,
+            people,
+            in_flight,
+            capture: None,
+            cards,
+            card_key,
+            warm: None,
+            warmed: AtomicU64::new(0),
+        }
     }
 
     /// The same use cases, and cards are captured.
@@ -145,6 +161,13 @@ impl Exchange {
     #[must_use]
     pub fn with_cards(mut self, limits: cards::CardLimits) -> Exchange {
         self.cards = cards::Cards::new(limits);
+        self
+    }
+
+    /// The same use cases with what an earlier run left of its cards. It is used only with a key of the site, under which it was left.
+    #[must_use]
+    pub fn with_warm_cards(mut self, warm: Arc<Warm>) -> Exchange {
+        self.warm = self.capture.is_some().then_some(warm);
         self
     }
 

@@ -1,13 +1,14 @@
 //! From a number to the card of the person who holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use dukou_audit::{Permit, Unreleased};
 use dukou_fhir::{LogicalId, ResourceKey, ResourceType, json};
 use dukou_identity::number::sought;
 use dukou_identity::patient::{Origin, stated};
 use dukou_identity::{Class, PersonId, SiteKey, Stated};
-use dukou_store::{Outcome, Version};
+use dukou_store::{Outcome, Recalled, Version};
 
 use crate::cards::{self, Card, Held, Load};
 use crate::{Error, Exchange};
@@ -70,7 +71,7 @@ impl Exchange {
         now_ns: u64,
         from: &FromStore<'_>,
     ) -> Result<Option<Unreleased<Arc<Card>>>, Error> {
-        let key = self.card_key().key128(LEADING, person.leader().as_str());
+        let key = self.record_key(person.leader());
         let held = self.cards.of_record(key, person.leader(), now_ns, from)?;
         Ok(held.and_then(|held| held.card.show(from.permit)))
     }
@@ -84,7 +85,15 @@ impl Exchange {
             let stated = self.stated(version);
             let keys = stated.map(|stated| cards::keys(&stated, key)).unwrap_or_default();
             self.cards.changed(&version.key.id, version.seq, &keys);
+            if let Some(warm) = &self.warm {
+                warm.forget(self.record_key(&version.key.id));
+            }
         }
+    }
+
+    /// How many cards came from an earlier run, since the start.
+    pub fn warm_cards(&self) -> u64 {
+        self.warmed.load(Ordering::Relaxed)
     }
 
     /// The cards as they are held.
@@ -101,6 +110,11 @@ impl Exchange {
         let day = self.people.day(version.last_updated);
         let origin = Origin { record: &version.key.id, source: "", born: 0, day: &day };
         Some(stated(&patient, &self.surroundings.systems, &origin).0)
+    }
+
+    /// The keyed hash of a record's id: ids may be chosen by clients, and then say something.
+    fn record_key(&self, record: &LogicalId) -> u128 {
+        self.card_key().key128(RECORD, record.as_str())
     }
 
     /// The key under which numbers are held: the site's, else one made for this process.
@@ -132,18 +146,45 @@ impl Load for FromStore<'_> {
     }
 
     fn card(&self, record: &LogicalId) -> Result<Option<Held>, Error> {
+        let now_ns = self.exchange.surroundings.clock.mono_ns();
+        if let Some(made) = self.warm(record)? {
+            self.exchange.warmed.fetch_add(1, Ordering::Relaxed);
+            return Ok(cards::hold(record.clone(), made, now_ns));
+        }
         let key = ResourceKey::new(ResourceType::PATIENT, record.clone());
         let Some(read) = self.exchange.store.read(self.permit, &key)?.some() else { return Ok(None) };
         let made = read.try_map(|version| {
             let stated = self.exchange.stated(&version).ok_or(())?;
             let keys = cards::keys(&stated, self.exchange.card_key());
-            Ok::<_, ()>((Card::of(&stated, version.version, version.seq, version.last_updated), keys))
+            let card = Card::of(&stated, version.version, version.seq, version.last_updated);
+            if let Some(warm) = &self.exchange.warm {
+                warm.put(self.exchange.record_key(record), card.seq, card.to_bytes(&keys));
+            }
+            Ok::<_, ()>((card, keys))
         });
-        Ok(made.ok().and_then(|made| cards::hold(record.clone(), made, self.exchange.surroundings.clock.mono_ns())))
+        Ok(made.ok().and_then(|made| cards::hold(record.clone(), made, now_ns)))
     }
 }
 
+impl FromStore<'_> {
+    /// The card of an earlier run, where the store says that the version it was made of still stands.
+    fn warm(&self, record: &LogicalId) -> Result<Option<Unreleased<MadeCard>>, Error> {
+        let Some(warm) = &self.exchange.warm else { return Ok(None) };
+        let Some(bytes) = warm.read(self.exchange.record_key(record)) else { return Ok(None) };
+        let Some((card, keys)) = Card::from_bytes(&bytes) else { return Ok(None) };
+        if card.record != *record {
+            return Ok(None);
+        }
+        let recalled = Recalled { patient: record, version: card.version, seq: card.seq, stored: card.stored };
+        let stands = self.exchange.store.recall(self.permit, &recalled)?;
+        Ok(stands.map(|stands| stands.map(|()| (card, keys))))
+    }
+}
+
+/// A card with the keyed hashes of its record's numbers.
+type MadeCard = (Card, Box<[u128]>);
+
 /// Keeps the keys of records apart from those of numbers.
-const LEADING: &str = "record";
+const RECORD: &str = "record";
 /// Digits of a resident number before 1999.
 const RESIDENT_OF_OLD: usize = 15;

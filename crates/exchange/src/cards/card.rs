@@ -5,7 +5,7 @@ use std::fmt;
 use dukou_fhir::{Instant, LogicalId, VersionId};
 use dukou_identity::number::sought;
 use dukou_identity::{SiteKey, Stated, StatedIdentifier};
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// What a desk needs to recognise the person in front of it, of one record. No number of the person is in it. `Debug` shows the record and
 /// its version only; the texts are overwritten when the last holder lets go of it.
@@ -59,6 +59,50 @@ impl Card {
         let texts = [&self.name, &self.birth_date, &self.phone, &self.address];
         size_of::<Card>() + self.record.as_str().len() + texts.iter().map(|text| text.len()).sum::<usize>()
     }
+
+    /// The card and the keyed hashes of its record's numbers as bytes, for the warm tier; [`Card::from_bytes`] reads them.
+    pub(crate) fn to_bytes(&self, keys: &[u128]) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.weight() + keys.len() * 16));
+        bytes.extend([LAYOUT, u8::from(self.active)]);
+        bytes.extend(self.version.number().to_le_bytes());
+        bytes.extend(self.seq.to_le_bytes());
+        bytes.extend(self.stored.as_millis().to_le_bytes());
+        bytes.extend(u32::from(self.sex.unwrap_or('\0')).to_le_bytes());
+        for text in [self.record.as_str(), &self.name, &self.birth_date, &self.phone, &self.address] {
+            bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        keys.iter().for_each(|key| bytes.extend(key.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads [`Card::to_bytes`]; anything else is none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<(Card, Box<[u128]>)> {
+        let mut rest = Rest(bytes);
+        let [layout, active] = rest.array()?;
+        let version = u64::from_le_bytes(rest.array()?);
+        let seq = u64::from_le_bytes(rest.array()?);
+        let stored = i64::from_le_bytes(rest.array()?);
+        let sex = char::from_u32(u32::from_le_bytes(rest.array()?))?;
+        let record = LogicalId::parse(rest.text()?)?;
+        let [name, birth_date, phone, address] = [rest.text()?, rest.text()?, rest.text()?, rest.text()?];
+        let (keys, odd) = rest.0.as_chunks::<16>();
+        (layout == LAYOUT && active <= 1 && odd.is_empty()).then_some(())?;
+        let keys = keys.iter().map(|key| u128::from_le_bytes(*key)).collect();
+        let card = Card {
+            record,
+            version: VersionId::new(version)?,
+            seq,
+            stored: Instant::from_millis(stored),
+            active: active == 1,
+            name: name.into(),
+            sex: (sex != '\0').then_some(sex),
+            birth_date: birth_date.into(),
+            phone: phone.into(),
+            address: address.into(),
+        };
+        Some((card, keys))
+    }
 }
 
 /// The keyed hashes of every number that a record states: under these its card is found.
@@ -85,6 +129,27 @@ impl fmt::Debug for Card {
     }
 }
 
+/// What is left to read of a card's bytes.
+struct Rest<'b>(&'b [u8]);
+
+impl<'b> Rest<'b> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn text(&mut self) -> Option<&'b str> {
+        let length = usize::try_from(u32::from_le_bytes(self.array()?)).ok()?;
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(head).ok()
+    }
+}
+
+/// The layout of the bytes; another one is another card.
+const LAYOUT: u8 = 1;
+
 #[cfg(test)]
 mod tests {
     use dukou_fhir::{Instant, LogicalId, VersionId};
@@ -103,6 +168,19 @@ mod tests {
             birth_date: "1990-12-31".into(),
             phone: "19900000017".into(),
             address: "示范省示范市样例区".into(),
+        }
+    }
+
+    #[test]
+    fn a_card_comes_back_from_its_bytes_and_from_no_others() {
+        let card = card("p1", 7);
+        let keys = [5, u128::MAX];
+        let bytes = card.to_bytes(&keys);
+        let (read, found) = Card::from_bytes(&bytes).unwrap();
+        assert_eq!((read, &*found), (card, &keys[..]));
+        for length in 0..bytes.len() {
+            let whole = length + 32 == bytes.len() || length + 16 == bytes.len();
+            assert_eq!(Card::from_bytes(&bytes[..length]).is_some(), whole, "cut at {length}");
         }
     }
 

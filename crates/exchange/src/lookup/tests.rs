@@ -10,12 +10,14 @@ use dukou_audit::{
 };
 use dukou_fhir::search::Site;
 use dukou_fhir::{LogicalId, Offset, ResourceKey, json};
-use dukou_identity::{Decided, Model, Systems};
+use dukou_identity::capture::LifeRules;
+use dukou_identity::{Decided, Model, SiteKey, Systems};
 use dukou_store::model::{Disk, Model as Rows};
-use dukou_store::{Batch, JournalRow};
+use dukou_store::warm::{Warm, WarmOptions};
+use dukou_store::{Batch, JournalRow, Store as _};
 
 use crate::submit::{Effect, Entry, Mode, Operation, Statuses};
-use crate::{Error, Exchange, Integrity, Limits, ReportedPolicy, Surroundings};
+use crate::{CaptureSite, Error, Exchange, Integrity, Limits, ReportedPolicy, Surroundings};
 
 /// Everything of a node but its doors.
 struct House {
@@ -42,6 +44,11 @@ impl From<Failure> for Bare<Option<Error>> {
 
 impl House {
     fn new() -> House {
+        House::over(&Disk::default(), None)
+    }
+
+    /// A node over rows that outlive it, with what an earlier run left of its cards in a folder.
+    fn over(disk: &Disk, warm: Option<&std::path::Path>) -> House {
         let files = storage::Faulty::new();
         let clock = Arc::new(ManualClock::new(1_772_323_200_000_000_000));
         let random = Arc::new(SeededRandom::new(7));
@@ -50,12 +57,14 @@ impl House {
         Ledger::create(&files, &keys(), "hospital.example/dukou", &options(), &*clock).unwrap();
         let mut opened = Ledger::open(Arc::new(files), keys(), options(), clock.clone(), random.clone()).unwrap();
         let zone = Offset::parse("+08:00").unwrap();
-        let store = Rows::open(Disk::default(), Site { zone, base: None }, opened.seal, clock.clone()).unwrap();
-        opened.ledger.complete(0, Vec::new()).unwrap();
+        let store = Rows::open(disk.clone(), Site { zone, base: None }, opened.seal, clock.clone()).unwrap();
+        let rows = store.pending_records(opened.last_jseq, usize::MAX).unwrap();
+        opened.ledger.complete(store.last_jseq().unwrap(), rows).unwrap();
+        let head = store.head().unwrap();
         let model = Model::load("model.toml", include_str!("../../../../mappings/identity/model.toml")).unwrap();
         let surroundings = Surroundings {
             clock: clock.clone(),
-            random,
+            random: random.clone(),
             site: "test".into(),
             zone,
             zone_text: "+08:00".into(),
@@ -68,8 +77,30 @@ impl House {
         };
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
         let program = dukou_mapping::compile(&[], &tables).unwrap_or_else(|_| panic!("no maps, no fault"));
-        let exchange = Exchange::new(Arc::new(store), Arc::new(ArcSwap::from_pointee(program)), surroundings);
-        House { exchange, gate: opened.gate, clock, _ledger: opened.ledger }
+        let mut exchange = Exchange::new(Arc::new(store), Arc::new(ArcSwap::from_pointee(program)), surroundings);
+        if let Some(folder) = warm {
+            let key = SiteKey::new([5; 32], 1);
+            let secret = key.warm_secret();
+            let warm = Warm::open(folder, &secret, head, &*random, WarmOptions::default()).unwrap();
+            let site = CaptureSite {
+                key,
+                life: LifeRules::usual(zone),
+                groups: Vec::new(),
+                visit_card_system: SYSTEM.into(),
+                history_ms_max: 1_000,
+            };
+            exchange = exchange.with_capture(site).with_warm_cards(Arc::new(warm));
+        }
+        let house = House { exchange, gate: opened.gate, clock, _ledger: opened.ledger };
+        house.write(|permit| {
+            let loaded = house.exchange.load_people(permit, 1)?;
+            Ok(Settled::Unchanged(permit.without_patient_data(loaded)))
+        });
+        house
+    }
+
+    fn warm(&self) -> &Warm {
+        self.exchange.warm.as_ref().unwrap()
     }
 
     fn write<T>(&self, act: impl FnOnce(&Permit<'_>) -> Result<Settled<T>, Error>) -> T {
@@ -244,6 +275,51 @@ fn any_history_of_writes_gives_the_same_answers_with_and_without_cards() {
         assert!(house.ask(&number, None) == held);
         house.found(&other);
     }
+}
+
+#[test]
+fn a_restart_goes_on_with_cards_of_the_run_before_and_believes_only_those_that_still_stand() {
+    let (disk, folder) = (Disk::default(), tempfile::tempdir().unwrap());
+    let house = House::over(&disk, Some(folder.path()));
+    house.put("p1", "王芳", &["A1"]);
+    house.put("p2", "李强", &["B1"]);
+    let before = (house.ask("A1", None), house.ask("B1", None));
+    house.warm().settle();
+    assert_eq!(house.warm().len(), 2);
+    drop(house);
+    // A run without the tier changes a record behind its back.
+    let house = House::over(&disk, None);
+    house.put("p2", "李刚", &["B1"]);
+    drop(house);
+    let house = House::over(&disk, Some(folder.path()));
+    assert_eq!(house.warm().fresh(), None);
+    assert!(house.ask("A1", None) == before.0, "the same card, and the same record in the ledger");
+    assert!(house.ask("A1", Some("p9")).0.is_empty(), "to whom it is closed it stays closed");
+    assert_eq!(house.ask("B1", None).0, [["p2", "p2", "李刚"]], "a card that does not stand any more is none");
+    assert_eq!(house.exchange.warm_cards(), 1);
+    house.put("p1", "王方", &["A1"]);
+    house.warm().settle();
+    assert_eq!(house.ask("A1", None).0, [["p1", "p1", "王方"]]);
+}
+
+#[test]
+fn the_tier_on_disk_shows_no_number_no_name_and_no_id_that_a_client_chose() {
+    let (disk, folder) = (Disk::default(), tempfile::tempdir().unwrap());
+    let house = House::over(&disk, Some(folder.path()));
+    let number = "860101199012310192";
+    house.put(number, "彭䶮", &[number]);
+    assert_eq!(house.ask(number, None).0.len(), 1);
+    house.warm().close();
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        files += 1;
+        for word in [number, "彭䶮", "1990-12-31", SYSTEM] {
+            assert!(!bytes.windows(word.len()).any(|window| window == word.as_bytes()), "{word} in {}", path.display());
+        }
+    }
+    assert!(files >= 3, "{files} files");
 }
 
 fn key(id: &str) -> ResourceKey {
