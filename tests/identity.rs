@@ -195,3 +195,18 @@ fn look_ups_that_find_nobody_one_after_another_raise_an_alert_without_data() {
     let log = fs::read_to_string(home.path().join("node.log")).unwrap();
     assert!(log.contains("find nobody") && !log.contains("nobody-"), "{log}");
 }
+
+#[test]
+fn a_patient_without_a_name_is_identified_merged_and_told_apart_again() {
+    play("unknown-patient");
+}
+
+#[test]
+fn a_newborn_is_never_the_mother_and_stays_the_same_person_with_a_number_of_its_own() {
+    play("newborn");
+}
+
+#[test]
+fn an_old_patient_shows_a_card_once_and_every_later_desk_knows_who_it_is() {
+    play("three-trips");
+}

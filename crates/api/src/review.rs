@@ -53,12 +53,12 @@ pub(crate) fn explain(desk: &Desk, ask: &Ask, permit: &Permit<'_>, record: &Logi
 }
 
 fn answer(ask: &Ask, decided: &Decided) -> Reply {
-    match &decided.task {
-        Some(task) => stamped(Reply::fhir(200, ask.params.shape.apply(&task.body)), task),
-        None => {
-            Reply::fhir(200, print(&parameters(vec![part("journal", decided.entry.unwrap_or_default().to_string())])))
-        }
-    }
+    let told = match (&decided.task, decided.entry) {
+        (Some(task), _) => return stamped(Reply::fhir(200, ask.params.shape.apply(&task.body)), task),
+        (None, Some(entry)) => part("journal", entry.to_string()),
+        (None, None) => part("waits-for-second", "a second person has to say the same / 须由第二人确认".to_owned()),
+    };
+    Reply::fhir(200, print(&parameters(vec![told])))
 }
 
 fn told(pair: &Pair) -> Value<'static> {

@@ -75,6 +75,8 @@ impl Exchange {
         let options = Options { site: self.search_site(), ..Options::default() };
         let mut query = Query::parse(kind, &pairs, &options).map_err(Error::Invalid)?;
         query.narrow(search::in_compartment(kind, record.clone(), options.site));
+        // The page is of the person, not of the one record that the token names.
+        let query = self.about_people(permit, query, true)?.swap_remove(0);
         let limits = SearchLimits { count: KIND_MAX, ..SearchLimits::default() };
         Ok(self.search(permit, &query, &limits, None)?.map(|page| page.matches))
     }

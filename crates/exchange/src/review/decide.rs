@@ -7,7 +7,7 @@ use dukou_identity::{Decided as Journalled, Entry, ReviewKind};
 use dukou_store::{self as store, Batch, JournalRow, Version};
 
 use super::{Members, ReviewAction, task, task_type};
-use crate::{Error, Exchange};
+use crate::{Error, Exchange, MergeAsked, Party};
 
 /// What became of an action.
 #[derive(Clone, Debug)]
@@ -48,6 +48,14 @@ impl Exchange {
             let Some(version) = found.filter(|version| !version.is_deleted() && reaches(permit, version)) else {
                 return Err(Error::NotFound { key });
             };
+            if let Some(asked) = merge_request(&version, action, reason)? {
+                // The second word for a merge is the merge.
+                return Ok(self.merge(permit, &asked)?.map(|merged| Decided {
+                    task: None,
+                    entry: merged.entry,
+                    awaits_second: merged.waits.is_some(),
+                }));
+            }
             let step = self.step(&version, action, &actor, reason)?;
             let journal = step.journal.as_ref().map(|decided| self.row(decided, &key.to_string(), &actor, reason));
             let status = Box::new(|_: &store::Outcome| (audit::Outcome::http(200), Vec::new()));
@@ -127,6 +135,21 @@ impl Exchange {
         };
         JournalRow { kind: entry.kind().to_owned(), body: Bytes::from(entry.to_bytes()) }
     }
+}
+
+/// The merge that a Task waits for, where `same` is said to it.
+fn merge_request(version: &Version, action: ReviewAction, reason: &str) -> Result<Option<MergeAsked>, Error> {
+    let task = Exchange::tree(version)?;
+    let (Some(source), Some(target)) = task::records(&task) else { return Ok(None) };
+    let is_open = task.text_at("status") != Some("completed");
+    let party = |key: ResourceKey| Party { id: Some(key.id), identifiers: Vec::new() };
+    Ok((action == ReviewAction::Same && is_open && task::is_merge_request(&task)).then(|| MergeAsked {
+        source: party(source),
+        target: party(target),
+        result: None,
+        preview: false,
+        reason: reason.to_owned(),
+    }))
 }
 
 /// Joining two whom a rule keeps apart takes two people (four eyes).

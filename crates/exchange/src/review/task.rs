@@ -51,8 +51,19 @@ pub(super) fn acted(task: &mut Object<'static>, action: ReviewAction, actor: &st
     task.insert("output", output);
 }
 
+/// Whether a Task is the first word of a merge that needs two.
+pub(super) fn is_merge_request(task: &Value<'_>) -> bool {
+    let codings = task.get("code").map(|code| code.list_at("coding")).unwrap_or_default();
+    codings
+        .iter()
+        .any(|coding| coding.text_at("system") == Some(KIND_SYSTEM) && coding.text_at("code") == Some(MERGE_REQUEST))
+}
+
 /// The kind of finding that a Task tells of; none if it is no finding of this queue.
 pub(super) fn kind(task: &Value<'_>) -> Option<ReviewKind> {
+    if is_merge_request(task) {
+        return Some(ReviewKind::VetoConflict);
+    }
     let coded = |path: &str, system: &str| {
         let codings = task.get(path)?.list_at("coding");
         codings.iter().find(|coding| coding.text_at("system") == Some(system))?.text_at("code")
@@ -98,6 +109,7 @@ fn part(name: &'static str, value: String) -> Value<'static> {
 const LINES_MAX: usize = 40;
 
 const CODE: &str = "identity-review";
+const MERGE_REQUEST: &str = "merge-request";
 const CODE_SYSTEM: &str = "https://dukou.dev/fhir/CodeSystem/task";
 const KIND_SYSTEM: &str = "https://dukou.dev/fhir/CodeSystem/identity-review";
 const ACTION_SYSTEM: &str = "https://dukou.dev/fhir/CodeSystem/identity-review-action";

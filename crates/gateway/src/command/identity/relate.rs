@@ -33,7 +33,8 @@ impl Relate {
                 }
             }
             for part in shown::list(&answer, "parameter") {
-                say(format_args!("journal entry {}", part["valueString"].as_str().unwrap_or_default()));
+                let name = part["name"].as_str().unwrap_or_default();
+                say(format_args!("{name}: {}", part["valueString"].as_str().unwrap_or_default()));
             }
             Ok(true)
         })

@@ -33,6 +33,13 @@ impl Review {
             (Some(task), Some(action)) => {
                 let said = parameters(&[("action", action), ("reason", self.reason.as_deref().unwrap_or_default())]);
                 let task = door.post(&format!("Task/{}/$decide", lookup::id(task)?), &said)?;
+                if task["resourceType"] != "Task" {
+                    for part in shown::list(&task, "parameter") {
+                        let name = part["name"].as_str().unwrap_or_default();
+                        say(format_args!("{name}: {}", part["valueString"].as_str().unwrap_or_default()));
+                    }
+                    return Ok(true);
+                }
                 head(&task);
                 if task["status"] == "in-progress" {
                     say(format_args!("  a second person has to say the same before the two are joined"));
@@ -78,7 +85,8 @@ impl Review {
 
 /// One finding in a line.
 fn head(task: &Value) {
-    let kind = shown::list(&task["reasonCode"], "coding").first().and_then(|coding| coding["code"].as_str());
+    let coded = |name: &str| shown::list(&task[name], "coding").first().and_then(|coding| coding["code"].as_str());
+    let kind = coded("reasonCode").or(coded("code"));
     let text = |name: &str| task[name].as_str().unwrap_or("-").to_owned();
     let day: String = text("authoredOn").chars().take(16).collect();
     say(format_args!(
@@ -96,4 +104,5 @@ fn records(task: &Value) -> Vec<String> {
     named.filter(|name| name.starts_with("Patient/")).map(str::to_owned).collect()
 }
 
-const CODE: &str = "https://dukou.dev/fhir/CodeSystem/task|identity-review";
+/// Findings, and merges that wait for a second person.
+const CODE: &str = "https://dukou.dev/fhir/CodeSystem/task|identity-review,https://dukou.dev/fhir/CodeSystem/identity-review|merge-request";
