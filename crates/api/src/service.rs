@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dukou_access::{Refusal, Step};
-use dukou_audit::{Access, Answer, Interaction, Pending, Released, Summary};
+use dukou_audit::{Access, Answer, Interaction, Pending, Permit, Released, Summary};
 use dukou_exchange::{Arrival, HistoryScope, Mode, ReviewAction};
 use dukou_fhir::{IssueType, Language, LogicalId, ResourceType};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -25,6 +25,7 @@ use crate::gzip;
 use crate::misses::Misses;
 use crate::negotiate::{self, Sent};
 use crate::params::Params;
+use crate::read::Shown;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
@@ -268,32 +269,29 @@ fn job(desk: &Desk, ask: &Ask, route: &Route, body: &Bytes, access: Access) -> P
             };
             write::single(desk, ask, permit, route, content)
         }),
-        _ => desk.gate.read(access, |permit| match route {
-            Route::Read(key) => read::read(desk, ask, permit, key, None),
-            Route::Vread(key, version) => read::read(desk, ask, permit, key, Some(*version)),
-            Route::InstanceHistory(key) => read::history(desk, ask, permit, HistoryScope::Instance(key.clone())),
-            Route::TypeHistory(kind) => read::history(desk, ask, permit, HistoryScope::Type(*kind)),
-            Route::SystemHistory => read::history(desk, ask, permit, HistoryScope::System),
-            Route::Everything(patient) => search::everything(desk, ask, permit, patient),
-            Route::Explain(record) => {
-                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
-                review::explain(desk, ask, permit, record, &content)
-            }
-            Route::Validate(kind) => {
-                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
-                operation::validate(desk, ask, permit, *kind, &content)
-            }
-            Route::Match => {
-                let content = write::parse(body).map_err(|issue| Reply::fault(issue, ask.language))?;
-                matching::matching(desk, ask, permit, &content)
-            }
-            Route::CrossReference => {
-                let content = crossref::parameters(ask, body).map_err(|issue| Reply::fault(issue, ask.language))?;
-                crossref::cross_reference(desk, ask, permit, content.as_ref())
-            }
-            Route::Options => Ok(permit.without_patient_data(Reply::empty(204).with(ALLOW, METHODS))),
-            _ => search::search(desk, ask, permit, route),
-        }),
+        _ => desk.gate.read(access, |permit| shown(desk, ask, permit, route, body)),
+    }
+}
+
+/// What only shows something.
+fn shown(desk: &Desk, ask: &Ask, permit: &Permit<'_>, route: &Route, body: &Bytes) -> Shown {
+    let content = || write::parse(body).map_err(|issue| Reply::fault(issue, ask.language));
+    match route {
+        Route::Read(key) => read::read(desk, ask, permit, key, None),
+        Route::Vread(key, version) => read::read(desk, ask, permit, key, Some(*version)),
+        Route::InstanceHistory(key) => read::history(desk, ask, permit, HistoryScope::Instance(key.clone())),
+        Route::TypeHistory(kind) => read::history(desk, ask, permit, HistoryScope::Type(*kind)),
+        Route::SystemHistory => read::history(desk, ask, permit, HistoryScope::System),
+        Route::Everything(patient) => search::everything(desk, ask, permit, patient),
+        Route::Explain(record) => review::explain(desk, ask, permit, record, &content()?),
+        Route::Validate(kind) => operation::validate(desk, ask, permit, *kind, &content()?),
+        Route::Match => matching::matching(desk, ask, permit, &content()?),
+        Route::CrossReference => {
+            let content = crossref::parameters(ask, body).map_err(|issue| Reply::fault(issue, ask.language))?;
+            crossref::cross_reference(desk, ask, permit, content.as_ref())
+        }
+        Route::Options => Ok(permit.without_patient_data(Reply::empty(204).with(ALLOW, METHODS))),
+        _ => search::search(desk, ask, permit, route),
     }
 }
 
