@@ -5,6 +5,7 @@
 mod corpus;
 mod coverage;
 mod crossing;
+mod decisions;
 mod documents;
 mod doors;
 mod febrl;

@@ -1,5 +1,5 @@
-//! A plain write of a Patient that says or unsays that another record goes on for it: the same decision as a merge or its end, with the
-//! same entry in the journal.
+//! A plain write of a Patient that says that another record goes on for it: the same decision as a merge, with the same entry in the
+//! journal. It is not unsaid by a plain write: what was filed since has to find its chart, which is what `$unmerge` is for.
 
 use dukou_audit::Permit;
 use dukou_fhir::{LogicalId, ResourceKey};
@@ -10,11 +10,11 @@ use crate::apply::{Applied, Sheet};
 use crate::merge::refusal;
 use crate::{Error, Exchange, links, told};
 
-/// A record whose `replaced-by` changes.
+/// A record for which another goes on from now on, and that which did so before.
 pub(crate) struct Relinked {
     pub(crate) key: ResourceKey,
     pub(crate) before: Option<LogicalId>,
-    pub(crate) after: Option<LogicalId>,
+    pub(crate) survivor: LogicalId,
 }
 
 impl Exchange {
@@ -45,9 +45,9 @@ impl Exchange {
     /// The other side of each link, and the entries of the journal.
     pub(crate) fn relink(&self, permit: &Permit<'_>, relinked: &[Relinked], puts: &[Put]) -> Result<Applied, Error> {
         let mut sheet = Sheet::blank(self, permit, "", "Patient.link");
-        for Relinked { key, before, after } in relinked {
-            for (other, stands) in [(before, false), (after, true)] {
-                let Some(other) = other.as_ref().map(told::patient) else { continue };
+        for Relinked { key, before, survivor } in relinked {
+            for (other, stands) in before.iter().map(|old| (old, false)).chain([(survivor, true)]) {
+                let other = told::patient(other);
                 if puts.iter().any(|put| put.key == other) || sheet.peek(&other)?.is_none() {
                     continue;
                 }
@@ -56,15 +56,7 @@ impl Exchange {
                     false => links::remove(content, "replaces", &key.id),
                 })?;
             }
-            let decided = match (before, after) {
-                (_, Some(survivor)) => Decided::Merge { survivor: survivor.clone(), retired: key.id.clone() },
-                (Some(survivor), None) => match self.merge_of(&key.id) {
-                    Some(merge) => Decided::Unmerge { merge },
-                    None => Decided::Unlink { a: survivor.clone(), b: key.id.clone() },
-                },
-                (None, None) => continue,
-            };
-            sheet.journal(decided);
+            sheet.journal(Decided::Merge { survivor: survivor.clone(), retired: key.id.clone() });
         }
         Ok(sheet.finish())
     }

@@ -220,7 +220,6 @@ impl<'w> Work<'w> {
                 self.update(key, content.clone(), *if_match, *create_allowed)
             }
             (Operation::UpdateWhere { content, .. }, Target::Existing(key)) => {
-                self.no_way_back(&key, content)?;
                 self.update(key, content.clone(), None, false)
             }
             (Operation::Patch { patch, if_match, .. }, Target::Existing(key)) => self.patch(key, patch, *if_match),
@@ -337,12 +336,14 @@ impl<'w> Work<'w> {
             return Err(Error::Invalid(issues));
         }
         let after = if key.kind == ResourceType::PATIENT { links::replaced_by(&content) } else { None };
-        if after != before {
-            if let Some(survivor) = &after {
-                self.exchange.may_replace(&key.id, survivor)?;
-                links::add(&mut content, "replaced-by", survivor);
+        match (before, after) {
+            (Some(_), None) => return Err(Error::Invalid(vec![unmerge_not_here()])),
+            (before, Some(survivor)) if before.as_ref() != Some(&survivor) => {
+                self.exchange.may_replace(&key.id, &survivor)?;
+                links::add(&mut content, "replaced-by", &survivor);
+                self.relinked.push(Relinked { key: key.clone(), before, survivor });
             }
-            self.relinked.push(Relinked { key: key.clone(), before, after });
+            _ => {}
         }
         let draft = Draft::new(&content, key.clone()).map_err(|_| Error::Invalid(vec![other_type(key.kind)]))?;
         let put = Put::write(key, how, expect, &content, draft, self.exchange.search_site());
@@ -359,13 +360,6 @@ impl<'w> Work<'w> {
         let survivor = self.only_match(&query)?.ok_or_else(|| Error::Invalid(vec![survivor_unknown()]))?;
         links::name_survivor(content, &survivor);
         Ok(())
-    }
-
-    /// A source that revises a record by number says what it knows of it, not that a merge was wrong: that is `$unmerge`.
-    fn no_way_back(&self, key: &ResourceKey, content: &Value<'_>) -> Result<(), Error> {
-        let retired = key.kind == ResourceType::PATIENT && self.exchange.survivor_of(&key.id).is_some();
-        let says_so = links::replaced_by(content).is_some() || links::replaced_by_number(content).is_some();
-        if retired && !says_so { Err(Error::Invalid(vec![unmerge_not_here()])) } else { Ok(()) }
     }
 
     fn push(&mut self, put: Put) -> Result<Plan, Error> {

@@ -301,7 +301,7 @@ fn with_id(id: &str, number: &str) -> String {
 }
 
 #[test]
-fn a_plain_put_of_a_replaced_by_link_is_a_merge_and_its_removal_an_unmerge() {
+fn a_plain_put_of_a_replaced_by_link_is_a_merge_and_cannot_be_unsaid_by_another() {
     let house = House::new();
     let (a, b, results) = two(&house);
     let plain = house.get(&format!("Patient/{b}")).json();
@@ -314,8 +314,9 @@ fn a_plain_put_of_a_replaced_by_link_is_a_merge_and_its_removal_an_unmerge() {
     assert_eq!(merge(&house, &b, &a).verdict().1, "merged-already");
     let mut plain = plain;
     plain["active"] = json!(true);
-    assert_eq!(house.put(&format!("Patient/{b}"), &plain.to_string()).status, 200);
+    let removed = house.put(&format!("Patient/{b}"), &plain.to_string());
+    assert_eq!(removed.verdict(), (405, "unmerge-not-here".into()));
+    assert_eq!(unmerge(&house, &b, &[]).status, 200);
     assert_eq!(sorted(&house.get(&format!("Observation?patient={a}"))).len(), 1);
     assert_eq!(house.get(&format!("Patient/{a}")).json()["link"], Value::Null);
-    assert_eq!(merge(&house, &b, &a).status, 200);
 }
