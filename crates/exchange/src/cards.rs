@@ -39,6 +39,8 @@ pub struct Cards {
     limits: CardLimits,
     /// Cards that were loaded, since the start.
     loads: AtomicU64,
+    /// Look-ups since the start.
+    asked: AtomicU64,
 }
 
 /// Numbers on what the hot tier holds.
@@ -113,11 +115,13 @@ impl Cards {
             reading: Flights::new(),
             limits,
             loads: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
         }
     }
 
     /// The cards of all records that hold a number, loaded where they are not held. `now_ns` is monotonic. Empty: nobody holds it.
     pub(crate) fn find<L: Load>(&self, key: u128, now_ns: u64, load: &L) -> Result<Vec<Arc<Held>>, L::Error> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         for _ in 0..ATTEMPTS_MAX {
             let line = match self.lines.get(&key) {
                 Some(line) => line,
@@ -184,6 +188,11 @@ impl Cards {
     /// How many numbers and how many records are held.
     pub fn len(&self) -> (u64, usize) {
         (self.lines.entry_count(), self.slots.len())
+    }
+
+    /// How many look-ups there were since the start.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// How many cards were loaded since the start: look-ups beyond that number found theirs held.

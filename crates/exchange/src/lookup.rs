@@ -96,6 +96,13 @@ impl Exchange {
         self.warmed.load(Ordering::Relaxed)
     }
 
+    /// Closes the folder of cards so that the next run goes on with it. What is looked up afterwards is made anew.
+    pub fn close_cards(&self) {
+        if let Some(warm) = &self.warm {
+            warm.close();
+        }
+    }
+
     /// The cards as they are held.
     pub fn cards(&self) -> &cards::Cards {
         &self.cards

@@ -213,6 +213,10 @@ pub struct Limits {
     pub frame_ms_max: u64,
     /// Milliseconds that shutdown waits for what is in flight.
     pub shutdown_ms_max: u64,
+    /// Memory for the cards of patients that are looked up by their numbers.
+    pub cards_memory_bytes: u64,
+    /// Disk for cards between two runs, sealed with the site's secret; 0: none. What is there can always be derived again.
+    pub cards_disk_bytes: u64,
 }
 
 /// Logs and traces.
@@ -251,6 +255,8 @@ impl Default for Limits {
             idle_ms_max: 60_000,
             frame_ms_max: 60_000,
             shutdown_ms_max: 10_000,
+            cards_memory_bytes: 256 << 20,
+            cards_disk_bytes: 4 << 30,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod capture;
+mod cards;
 mod clock;
 mod command;
 pub mod config;

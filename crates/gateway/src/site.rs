@@ -23,6 +23,7 @@ use dukou_store::sqlite::{self, Sqlite};
 use sha2::{Digest, Sha256};
 
 use crate::capture::{self, CaptureError};
+use crate::cards::{self, Tender};
 use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Config;
 use crate::maps::{MapError, MapFiles};
@@ -48,6 +49,7 @@ pub(crate) struct Site {
     pub(crate) random: Arc<dyn Random>,
     /// Offset of local time.
     pub(crate) zone: Offset,
+    tender: Tender,
     store: Arc<dyn Store>,
     ledger: Mutex<Option<Ledger>>,
     audit: PathBuf,
@@ -109,6 +111,9 @@ pub(crate) enum SiteError {
     /// Captures of cards cannot be set up.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// No thread could be started.
+    #[error("starting the thread of the cards")]
+    Thread(#[source] std::io::Error),
     /// The first record of this start could not be made.
     #[error("recording the start: the ledger is closed")]
     Record,
@@ -141,10 +146,13 @@ impl Site {
         let program = Arc::new(ArcSwap::from_pointee(program));
         let surroundings = surroundings(config, zone, &clock, &random, systems, model);
         let exchange = Exchange::new(Arc::clone(&store), Arc::clone(&program), surroundings);
-        let exchange = Arc::new(match desks {
+        let secret = desks.as_ref().map(|desks| desks.key.warm_secret());
+        let exchange = match desks {
             Some(desks) => exchange.with_capture(desks),
             None => exchange,
-        });
+        };
+        let exchange = Arc::new(cards::equip(exchange, data, secret, &*store, &*random, &config.limits));
+        let tender = Tender::start(&exchange).map_err(SiteError::Thread)?;
         let plans = Plans::new(config.maps.clone(), config.node.site.clone(), Arc::clone(&program));
         let site = Site {
             plans,
@@ -153,6 +161,7 @@ impl Site {
             ledger: Mutex::new(Some(ledger)),
             _lock: lock,
             gate,
+            tender,
             exchange,
             clock,
             random,
@@ -206,6 +215,7 @@ impl Site {
 
     /// Figures of ledger and store for `/metrics`.
     pub(crate) fn publish_metrics(&self) {
+        cards::publish(&self.exchange);
         let guard = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(ledger) = guard.as_ref() else { return };
         let figures = ledger.metrics();
@@ -224,6 +234,8 @@ impl Site {
 
     /// Ends in good order: the store first, so that its last rows reach the ledger, then STOP and a last note.
     pub(crate) fn stop(&self) {
+        self.tender.stop();
+        self.exchange.close_cards();
         let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ledger) = ledger
             && let Err(error) = ledger.stop()

@@ -88,6 +88,7 @@ impl House {
                 groups: Vec::new(),
                 visit_card_system: SYSTEM.into(),
                 history_ms_max: 1_000,
+                sources: Vec::new(),
             };
             exchange = exchange.with_capture(site).with_warm_cards(Arc::new(warm));
         }
