@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use dukou_benches::{machine, resident_mib};
 use dukou_fhir::LogicalId;
 use dukou_identity::{
-    BLOCK_MAX, Class, Grade, Index, Loading, Model, Obtained, Record, ResolveLimits, Stated, StatedIdentifier,
-    StatedName,
+    Class, Grade, Index, Loading, Model, Obtained, Record, ResolveLimits, Stated, StatedIdentifier, StatedName,
 };
 
 #[global_allocator]
@@ -34,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn measure(model: &Arc<Model>, people: u64) {
     let mib_before = resident_mib(std::process::id());
     let begun = Instant::now();
-    let mut loading = Loading::new(Arc::clone(model), BLOCK_MAX);
+    let mut loading = Loading::new(Arc::clone(model));
     let mut seq = 0;
     for n in 0..people {
         for system in 0..if n % 5 == 0 { 2 } else { 1 } {

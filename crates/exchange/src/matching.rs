@@ -191,9 +191,12 @@ fn unproven(why: Unproven) -> Issue {
             "uniqueness unproven: more records share these values than are compared, so nobody is called certain",
             "无法证明唯一：符合的记录过多，未能全部比对，因此不给出确定结果",
         ),
-        Unproven::BlockSkipped => Text::new(
-            "uniqueness unproven: one of these values is shared by too many records to be looked at, so nobody is called certain",
-            "无法证明唯一：其中一项信息被过多记录共用，因此不给出确定结果",
+        Unproven::BlockSkipped(kind) => Text::new(
+            format!(
+                "uniqueness unproven: {} is shared by too many records to be looked at, so nobody is called certain",
+                kind.text().en
+            ),
+            format!("无法证明唯一：{}被过多记录共用，因此不给出确定结果", kind.text().zh),
         ),
         Unproven::SecondPerson => Text::new(
             "uniqueness unproven: a second person comes as near, so nobody is called certain",

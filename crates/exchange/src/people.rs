@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use dukou_audit::Permit;
 use dukou_fhir::{Instant, LogicalId, Offset, ResourceType, json};
 use dukou_identity::patient::{Origin, stated};
-use dukou_identity::{BLOCK_MAX, Entry, Index, Loading, Model, Record, Systems, Touched};
+use dukou_identity::{Entry, Index, Loading, Model, Record, Systems, Touched};
 use dukou_store::{self as store, Batch, JournalRow, Outcome, Put, Version};
 
 use crate::{Error, Exchange, Surroundings};
@@ -126,7 +126,7 @@ impl Exchange {
     /// Builds the index of people from all Patients and the whole journal, on so many threads; called once, before any door opens.
     /// Returns the number of records.
     pub fn load_people(&self, permit: &Permit<'_>, threads: usize) -> Result<usize, Error> {
-        let mut loading = Loading::new(Arc::clone(&self.people.model), BLOCK_MAX);
+        let mut loading = Loading::new(Arc::clone(&self.people.model));
         let mut after: Option<LogicalId> = None;
         loop {
             let page = self.store.standing(permit, ResourceType::PATIENT, after.as_ref(), PAGE)?;

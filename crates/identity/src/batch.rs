@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::block::{BlockKey, BlockKind};
+use crate::block::BlockKey;
 use crate::cluster::{Clusters, Constraints, Pair, Refused, cluster};
 use crate::decide::{Decision, Found, Unproven, decide};
 use crate::model::Model;
@@ -165,9 +165,7 @@ impl<'a> Desk<'a> {
             let block: Vec<usize> = block.map(|(_, place)| self.person_of[*place as usize]).collect();
             if block.len() > self.model.file().grades.block_max {
                 // Where a broad block is passed over, name and birth date together still meet.
-                if matches!(key.kind(), BlockKind::Number | BlockKind::NameBirth) {
-                    cut = Some(Unproven::BlockSkipped);
-                }
+                cut = cut.or(Some(key.kind()).filter(|kind| kind.proves()).map(Unproven::BlockSkipped));
                 continue;
             }
             met.extend(block);

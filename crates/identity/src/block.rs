@@ -1,5 +1,7 @@
 //! Blocking: only records that share a key are compared.
 
+use dukou_fhir::Text;
+
 use crate::number::hash;
 use crate::record::Record;
 use crate::wording::Wording;
@@ -23,6 +25,25 @@ pub enum BlockKind {
     NameBirth,
     /// Further texts that the model names together.
     Texts,
+}
+
+impl BlockKind {
+    /// Whether a question that misses such a block may have missed the person. Who shares a broad block shares name and birth date, too.
+    pub(crate) fn proves(self) -> bool {
+        matches!(self, BlockKind::Number | BlockKind::NameBirth)
+    }
+
+    /// What a reader sees.
+    pub fn text(self) -> Text {
+        match self {
+            BlockKind::Number => Text::new("a number", "号码"),
+            BlockKind::Phone => Text::new("a telephone", "电话"),
+            BlockKind::NameYear => Text::new("name and year of birth", "姓名与出生年"),
+            BlockKind::BirthSex => Text::new("birth date and sex", "出生日期与性别"),
+            BlockKind::NameBirth => Text::new("name and birth date", "姓名与出生日期"),
+            BlockKind::Texts => Text::new("further texts", "其他文字项"),
+        }
+    }
 }
 
 impl BlockKey {

@@ -2,6 +2,7 @@
 
 use dukou_fhir::LogicalId;
 
+use crate::block::BlockKind;
 use crate::cluster::{Constraints, Pair, cluster};
 use crate::model::{Model, bits_of};
 use crate::person::{Bits, Grade, PersonId};
@@ -42,7 +43,7 @@ pub enum Unproven {
     /// More records share the candidate's values than are compared.
     Cut,
     /// A block over the limit was passed over.
-    BlockSkipped,
+    BlockSkipped(BlockKind),
     /// A second person is certain too, or comes too near.
     SecondPerson,
 }

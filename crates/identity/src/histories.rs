@@ -9,9 +9,14 @@ use crate::{
     Class, Decided, Entry, Index, Loading, Model, Obtained, Record, ResolveLimits, Stated, StatedIdentifier, StatedName,
 };
 
-static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| {
-    Arc::new(Model::load("model.toml", include_str!("../../../mappings/identity/model.toml")).unwrap())
-});
+static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| model(60));
+
+/// The model that is shipped, with another limit of its blocks.
+fn model(block_max: usize) -> Arc<Model> {
+    let text = include_str!("../../../mappings/identity/model.toml");
+    let line = text.lines().find(|line| line.starts_with("block-max")).unwrap();
+    Arc::new(Model::load("model.toml", &text.replace(line, &format!("block-max = {block_max}"))).unwrap())
+}
 
 const RECORDS: usize = 7;
 
@@ -154,8 +159,8 @@ fn take(index: &mut Index, step: &Step) {
 }
 
 /// The newest version of each record, as a store still knows it, and the whole journal; loaded at once.
-fn rebuilt(steps: &[Step], block_max: usize, threads: usize) -> Index {
-    let mut loading = Loading::new(Arc::clone(&MODEL), block_max);
+fn rebuilt(steps: &[Step], model: &Arc<Model>, threads: usize) -> Index {
+    let mut loading = Loading::new(Arc::clone(model));
     for n in 0..RECORDS {
         let of_record = |step: &&Step| match step {
             Step::Put(_, record) => *record.id() == id(n),
@@ -211,14 +216,14 @@ proptest! {
         threads in 1..4_usize,
     ) {
         let steps = steps(&events);
-        let mut live = Index::with_block_max(Arc::clone(&MODEL), block_max);
+        let mut live = Index::new(model(block_max));
         for (done, step) in steps.iter().enumerate() {
             take(&mut live, step);
             if done % 5 == 0 {
-                prop_assert_eq!(answers(&live), answers(&rebuilt(&steps[..=done], block_max, threads)));
+                prop_assert_eq!(answers(&live), answers(&rebuilt(&steps[..=done], live.model(), threads)));
             }
         }
-        prop_assert_eq!(answers(&live), answers(&rebuilt(&steps, block_max, threads)));
+        prop_assert_eq!(answers(&live), answers(&rebuilt(&steps, live.model(), threads)));
     }
 
     #[test]
@@ -230,7 +235,7 @@ proptest! {
         let steps = steps(&events);
         let mut shuffled: Vec<(u64, &Step)> = order.into_iter().zip(&steps).collect();
         shuffled.sort_by_key(|(at, _)| *at);
-        let mut one = Index::with_block_max(Arc::clone(&MODEL), block_max);
+        let mut one = Index::new(model(block_max));
         let mut other = one.clone();
         steps.iter().for_each(|step| take(&mut one, step));
         shuffled.iter().for_each(|(_, step)| take(&mut other, step));

@@ -17,7 +17,6 @@ use crate::model::Model;
 use crate::number::Number;
 use crate::person::PersonId;
 use crate::record::Record;
-use crate::regroup::BLOCK_MAX;
 use crate::score::{Veto, Vetoes, compare};
 use crate::stated::{Class, Obtained, StatedIdentifier};
 use crate::{Explanation, explain};
@@ -69,12 +68,8 @@ impl Touched {
 impl Index {
     /// An index without records.
     pub fn new(model: Arc<Model>) -> Index {
-        Index::with_block_max(model, BLOCK_MAX)
-    }
-
-    /// An index in which a key that more than so many records share brings nobody together.
-    pub fn with_block_max(model: Arc<Model>, block_max: usize) -> Index {
         Index {
+            block_max: model.block_max(),
             model,
             slots: Vec::new(),
             by_id: HashMap::new(),
@@ -82,7 +77,6 @@ impl Index {
             fold: Fold::default(),
             people: HashMap::new(),
             live: 0,
-            block_max,
         }
     }
 
@@ -158,7 +152,8 @@ impl Index {
     /// The records that hold this number under this canonical system, in the order of their ids. Blanks and case make no difference.
     pub fn holders(&self, system: &str, value: &str) -> Vec<LogicalId> {
         let mut found = BTreeSet::new();
-        for (class, _) in Class::NAMES {
+        // A resident number of 15 digits is held under the one of 18 that it stands for.
+        for class in [Class::Resident, Class::Other] {
             let (system, value) = (system.to_owned(), value.to_owned());
             let stated = StatedIdentifier { class, system, value, obtained: Obtained::Feed, in_period: true };
             let Some(number) = Number::prepare(&stated, &[], None, None) else { continue };

@@ -61,7 +61,6 @@ pub use model::{Model, ModelError};
 pub use name::{FrequencyKeys, Level, NAME_KEYS_MAX, Name, NameLevel, NamePattern, compare as compare_names};
 pub use person::{Bits, Grade, PersonId};
 pub use record::Record;
-pub use regroup::BLOCK_MAX;
 pub use resolve::ResolveLimits;
 pub use review::{Review, ReviewKind};
 pub use score::{Scored, Veto, Vetoes, compare};

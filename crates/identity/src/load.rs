@@ -19,9 +19,9 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Nothing so far. `block_max`: see [`Index::with_block_max`].
-    pub fn new(model: Arc<Model>, block_max: usize) -> Loading {
-        Loading { index: Index::with_block_max(model, block_max) }
+    /// Nothing so far.
+    pub fn new(model: Arc<Model>) -> Loading {
+        Loading { index: Index::new(model) }
     }
 
     /// A version of a record, as [`Index::put`].

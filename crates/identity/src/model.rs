@@ -261,6 +261,11 @@ impl Model {
         self.file.grades.certain.map(bits_of)
     }
 
+    /// A key that more records share brings nobody together.
+    pub fn block_max(&self) -> usize {
+        self.file.grades.block_max
+    }
+
     pub(crate) fn file(&self) -> &ModelFile {
         &self.file
     }

@@ -225,6 +225,3 @@ fn constraints(records: &[&Record], rulings: &[Ruling]) -> Constraints {
     }
     constraints
 }
-
-/// A key that more records share brings nobody together.
-pub const BLOCK_MAX: usize = 60;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dukou_fhir::LogicalId;
 
-use crate::block::BlockKey;
+use crate::block::BlockKind;
 use crate::decide::{Decision, Found, Unproven, decide};
 use crate::index::Index;
 use crate::person::PersonId;
@@ -29,8 +29,8 @@ impl Default for ResolveLimits {
 pub(crate) struct Met {
     /// In the order of their places, each once.
     pub(crate) places: Vec<u32>,
-    /// Keys over the limit, which were passed over.
-    pub(crate) skipped: Vec<BlockKey>,
+    /// What a block over the limit has in common that was passed over, where no other key makes good for it.
+    pub(crate) skipped: Option<BlockKind>,
 }
 
 impl Index {
@@ -38,7 +38,7 @@ impl Index {
     pub fn resolve(&self, candidate: &Record, limits: &ResolveLimits) -> Decision {
         let own = self.place(candidate.id());
         let Met { places, skipped } = self.met(candidate, own);
-        let mut cut = (!skipped.is_empty()).then_some(Unproven::BlockSkipped);
+        let mut cut = skipped.map(Unproven::BlockSkipped);
         let leaders: BTreeSet<u32> = places.iter().map(|place| self.slots[*place as usize].leader).collect();
         let mut by_id: BTreeMap<&LogicalId, u32> = BTreeMap::new();
         by_id.extend(leaders.into_iter().map(|leader| (&self.slots[leader as usize].id, leader)));
@@ -64,11 +64,13 @@ impl Index {
 
     /// The records that share a key with this one.
     pub(crate) fn met(&self, record: &Record, own: Option<u32>) -> Met {
-        let mut met = Met { places: Vec::new(), skipped: Vec::new() };
+        let mut met = Met { places: Vec::new(), skipped: None };
         for key in record.block_keys() {
             match self.blocks.len(key.hash()) {
                 0 => {}
-                len if len > self.block_max => met.skipped.push(key),
+                len if len > self.block_max => {
+                    met.skipped = met.skipped.or(Some(key.kind()).filter(|kind| kind.proves()))
+                }
                 _ => self.blocks.each(key.hash(), |place| met.places.push(place)),
             }
         }
