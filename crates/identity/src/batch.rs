@@ -6,7 +6,7 @@ use crate::block::BlockKey;
 use crate::cluster::{Clusters, Constraints, Pair, Refused, cluster};
 use crate::decide::{Decision, Found, Unproven, decide};
 use crate::model::Model;
-use crate::person::PersonId;
+use crate::person::{Bits, PersonId};
 use crate::record::Record;
 use crate::score::compare;
 
@@ -21,6 +21,48 @@ pub struct Linked {
     pub refused: Vec<Refused>,
     /// Blocks over the limit, whose records met only in other blocks.
     pub blocks_skipped: usize,
+}
+
+/// A pair as a file of pairs ranks it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// The place of the first record.
+    pub a: usize,
+    /// The place of the second record.
+    pub b: usize,
+    /// The evidence of the pair, and [`ONE_PERSON`] more where both are one person by the evidence of all.
+    pub bits: Bits,
+    /// The probability by the evidence of the pair alone.
+    pub probability: f64,
+}
+
+impl Linked {
+    /// Every pair of one person, and every other compared pair of at least this probability; best first, pairs of equal rank by their
+    /// places. `second` is where the second file begins, when two were linked.
+    pub fn ranked(&self, model: &Model, records: &[Record], least: f64, second: Option<usize>) -> Vec<Ranked> {
+        let mut person = vec![usize::MAX; records.len()];
+        for (n, places) in self.persons.iter().enumerate() {
+            places.iter().for_each(|place| person[*place] = n);
+        }
+        let rank = |a: usize, b: usize, bits: Bits| {
+            let bonus = if person[a] == person[b] { ONE_PERSON } else { Bits(0) };
+            Ranked { a, b, bits: bits + bonus, probability: model.probability(bits) }
+        };
+        let apart = |pair: &&Pair| person[pair.a] != person[pair.b];
+        let mut ranked: Vec<Ranked> =
+            self.pairs.iter().filter(apart).map(|pair| rank(pair.a, pair.b, pair.scored.bits)).collect();
+        ranked.retain(|pair| pair.probability >= least);
+        for places in &self.persons {
+            for (n, a) in places.iter().enumerate() {
+                let crossing = |b: &&usize| second.is_none_or(|second| (*a < second) != (**b < second));
+                for b in places[n + 1..].iter().filter(crossing) {
+                    ranked.push(rank(*a, *b, compare(model, &records[*a], &records[*b]).bits));
+                }
+            }
+        }
+        ranked.sort_by(|x, y| y.bits.cmp(&x.bits).then((x.a, x.b).cmp(&(y.a, y.b))));
+        ranked
+    }
 }
 
 /// Links the records of a file with each other, on so many threads. The order of the records and the number of threads make no difference.
@@ -183,6 +225,8 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// What it is worth that the cluster rule makes two records one person.
+pub const ONE_PERSON: Bits = Bits(20_000);
 /// So many threads share the comparisons at most.
 const THREADS_MAX: usize = 64;
 /// A thread is not worth its start for fewer pairs.

@@ -180,9 +180,15 @@ fn of_names(a: &Record, b: &Record) -> Evidence {
 
 fn of_numbers(model: &Model, classes: &[Class], a: &Record, b: &Record) -> Evidence {
     let Some((left, right, agreement)) = measure::numbers(a, b, classes) else { return Evidence::default() };
-    let good = |number: &Number| number.soundness != Soundness::Broken && number.in_period;
+    // A number that tells another birth date than the one stated beside it is perhaps a relative's.
+    let own = |number: &Number, record: &Record| {
+        number.birth.is_none_or(|told| record.birth.is_none_or(|stated| !stated.is_apart(told)))
+    };
+    let good = |number: &Number, record: &Record| {
+        number.soundness != Soundness::Broken && number.in_period && own(number, record)
+    };
     match agreement {
-        NumberLevel::Equal | NumberLevel::Linked if !good(left) || !good(right) => Evidence::default(),
+        NumberLevel::Equal | NumberLevel::Linked if !good(left, a) || !good(right, b) => Evidence::default(),
         NumberLevel::Equal | NumberLevel::Linked if !model.strong.contains(&left.class) => Evidence::default(),
         NumberLevel::Equal | NumberLevel::Linked => document(model, left, right, a, b),
         NumberLevel::SameSlip | NumberLevel::Slip if model.personal.contains(&left.class) => Evidence::SLIP,

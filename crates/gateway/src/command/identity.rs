@@ -1,11 +1,14 @@
 //! `dukou identity`: who is who, and what a person decides about it. Asks a running node through its own door, or opens the data
-//! folder of a stopped one behind that same door: either way each access is decided by the partner files and stands in the ledger.
+//! folder of a stopped one behind that same door: either way each access is decided by the partner files and stands in the ledger. The verbs
+//! on files of rows touch no node.
 
+mod batch;
 mod door;
 mod explain;
 mod lookup;
 mod relate;
 mod review;
+mod rows;
 mod shown;
 
 use std::io;
@@ -28,6 +31,12 @@ pub(crate) enum Identity {
     Join(relate::Relate),
     /// Say that two records are two people.
     Separate(relate::Relate),
+    /// Files of rows: which of them are one person.
+    Link(batch::Link),
+    /// Files of rows: whom the queries of a registration desk mean.
+    Desk(batch::Ask),
+    /// Files of rows: learn the weights of a model, without knowing who is who.
+    Train(batch::Train),
 }
 
 /// Why a verb did not work.
@@ -75,6 +84,12 @@ pub(crate) enum IdentityError {
     /// The stopped node cannot be opened.
     #[error("opening the stopped node")]
     Serve(#[from] ServeError),
+    /// A file of rows cannot be used.
+    #[error(transparent)]
+    Rows(#[from] rows::RowsError),
+    /// A model cannot be used.
+    #[error("loading the model")]
+    Model(#[from] dukou_identity::ModelError),
     /// Something to look for is missing.
     #[error("reading the command line: {0}")]
     Usage(&'static str),
@@ -92,6 +107,9 @@ impl Identity {
             Identity::Review(review) => review.run(),
             Identity::Join(relate) => relate.run("assert-link"),
             Identity::Separate(relate) => relate.run("assert-not-same"),
+            Identity::Link(link) => link.run(),
+            Identity::Desk(ask) => ask.run(),
+            Identity::Train(train) => train.run(),
         }
     }
 }
