@@ -210,3 +210,8 @@ fn a_newborn_is_never_the_mother_and_stays_the_same_person_with_a_number_of_its_
 fn an_old_patient_shows_a_card_once_and_every_later_desk_knows_who_it_is() {
     play("three-trips");
 }
+
+#[test]
+fn the_feeds_and_queries_of_pixm_pdqm_and_pmir_speak_about_the_same_people() {
+    play("patient-feed");
+}

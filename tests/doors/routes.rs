@@ -40,6 +40,8 @@ const ACTIVE: &str = r#"[{"op":"add","path":"/active","value":true}]"#;
 const NOWHERE: &str = r#"[{"op":"replace","path":"/nothing/at/all","value":true}]"#;
 const BATCH: &str =
     r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/p1"}}]}"#;
+const KNOWN: &str = r#"{"resourceType":"Patient","identifier":[{"system":"urn:t","value":"1"}]}"#;
+const FEED: &str = r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","eventUri":"urn:ihe:iti:pmir:2019:patient-feed","source":{"endpoint":"urn:x"}}},{"resource":{"resourceType":"Bundle","type":"history"}}]}"#;
 const NO_TYPE: &str = r#"{"resourceType":"Bundle","type":"document"}"#;
 const MESSAGE: &str = "MSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|R-1|P|2.5.1\rEVN|A04|20261120081500\r\
                        PID|1||20000001^^^H1^MR||王一||19580312|M\rPV1|1|O\r";
@@ -104,6 +106,12 @@ const ASKS: &[Ask] = &[
     ask(21, 4, "POST", "/ingest", "Content-Type: image/png\r\n", MESSAGE),
     ask(22, 2, "GET", "/ingest", "", ""),
     ask(22, 4, "GET", "/ingest?after=yesterday", "", ""),
+    ask(26, 2, "POST", "/fhir/Patient/$match", JSON, KNOWN),
+    ask(26, 4, "POST", "/fhir/Patient/$match", JSON, NO_TYPE),
+    ask(27, 2, "GET", "/fhir/Patient/$ihe-pix?sourceIdentifier=urn:t%7C1", "", ""),
+    ask(27, 4, "POST", "/fhir/Patient/$ihe-pix", FORM, "sourceIdentifier=urn:none%7C1"),
+    ask(30, 2, "POST", "/fhir/$process-message", JSON, FEED),
+    ask(30, 4, "POST", "/fhir/$process-message", JSON, NO_TYPE),
 ];
 
 #[test]
