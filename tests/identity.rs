@@ -180,6 +180,11 @@ fn a_finding_is_opened_once_and_settled_by_people() {
 }
 
 #[test]
+fn numbers_of_a_clinics_spreadsheet_are_linked_held_left_aside_or_asked_about() {
+    play("clinic-rows");
+}
+
+#[test]
 fn look_ups_that_find_nobody_one_after_another_raise_an_alert_without_data() {
     let home = tempfile::tempdir().unwrap();
     let node = Node::start(home.path());
