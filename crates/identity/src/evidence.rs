@@ -49,6 +49,9 @@ impl Evidence {
     /// A card with one digit off.
     pub(crate) const CARD_SLIP: Evidence = Evidence(1 << 18);
 
+    /// The same good number of a person, which is not this person's by the birth date that it tells.
+    pub(crate) const ANOTHERS: Evidence = Evidence(1 << 19);
+
     /// A number or card whose agreement may be enough together with the name and the birth date.
     pub(crate) const STRONG: Evidence =
         Evidence(Evidence::NUMBER.0 | Evidence::PERMIT.0 | Evidence::INSURANCE.0 | Evidence::HOSPITAL.0);
@@ -62,7 +65,7 @@ impl Evidence {
         self.0 & some.0 != 0
     }
 
-    pub(crate) fn or(self, other: Evidence) -> Evidence {
+    pub(crate) const fn or(self, other: Evidence) -> Evidence {
         Evidence(self.0 | other.0)
     }
 
@@ -184,12 +187,11 @@ fn of_numbers(model: &Model, classes: &[Class], a: &Record, b: &Record) -> Evide
     let own = |number: &Number, record: &Record| {
         number.birth.is_none_or(|told| record.birth.is_none_or(|stated| !stated.is_apart(told)))
     };
-    let good = |number: &Number, record: &Record| {
-        number.soundness != Soundness::Broken && number.in_period && own(number, record)
-    };
+    let good = |number: &Number| number.soundness != Soundness::Broken && number.in_period;
     match agreement {
-        NumberLevel::Equal | NumberLevel::Linked if !good(left, a) || !good(right, b) => Evidence::default(),
+        NumberLevel::Equal | NumberLevel::Linked if !good(left) || !good(right) => Evidence::default(),
         NumberLevel::Equal | NumberLevel::Linked if !model.strong.contains(&left.class) => Evidence::default(),
+        NumberLevel::Equal | NumberLevel::Linked if !own(left, a) || !own(right, b) => Evidence::ANOTHERS,
         NumberLevel::Equal | NumberLevel::Linked => document(model, left, right, a, b),
         NumberLevel::SameSlip | NumberLevel::Slip if model.personal.contains(&left.class) => Evidence::SLIP,
         NumberLevel::Slip => Evidence::CARD_SLIP,

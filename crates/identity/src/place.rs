@@ -78,10 +78,10 @@ impl Index {
             return None;
         }
         Some(match () {
-            () if evidence.has(Evidence::NUMBER) && !names_agree && evidence.has(Evidence::BIRTH_EQUAL) => {
+            () if evidence.any(NUMBER) && !names_agree && evidence.has(Evidence::BIRTH_EQUAL) => {
                 ReviewKind::BorrowedNumber
             }
-            () if evidence.has(Evidence::NUMBER) && !names_agree => ReviewKind::RelativesNumber,
+            () if evidence.any(NUMBER) && !names_agree => ReviewKind::RelativesNumber,
             () if scored.vetoes.is_empty() => return None,
             () => ReviewKind::VetoConflict,
         })
@@ -147,7 +147,9 @@ fn is_damaged(record: &Record) -> bool {
 }
 
 /// Agreement in a number of a person or of a card.
-const STRONG: Evidence = Evidence::STRONG;
+const STRONG: Evidence = Evidence::STRONG.or(Evidence::ANOTHERS);
+/// Agreement in a number of a person.
+const NUMBER: Evidence = Evidence::NUMBER.or(Evidence::ANOTHERS);
 
 /// Findings of one version, at most: whoever resembles more people is a matter for the batch tools.
 const FINDINGS_MAX: usize = 20;
