@@ -140,6 +140,8 @@ pub enum Standing {
     Chosen,
     /// Nobody was known: a record was made.
     New,
+    /// The encounter came of what was booked for this person; no card was read.
+    Booked,
 }
 
 impl Standing {
@@ -150,13 +152,14 @@ impl Standing {
             Standing::Ask => "ask",
             Standing::Chosen => "chosen",
             Standing::New => "new",
+            Standing::Booked => "booked",
         }
     }
 
     /// The standing with that code.
     pub fn parse(code: &str) -> Option<Standing> {
         let grades = [Grade::None, Grade::Possible, Grade::Probable, Grade::Certain].map(Standing::Known);
-        let all = grades.into_iter().chain([Standing::Ask, Standing::Chosen, Standing::New]);
+        let all = grades.into_iter().chain([Standing::Ask, Standing::Chosen, Standing::New, Standing::Booked]);
         all.into_iter().find(|standing| standing.code() == code)
     }
 }
@@ -177,7 +180,10 @@ impl Exchange {
             if let Some(kept) = self.kept_request(permit, request.terminal, request.request_id, now)? {
                 return self.repeat(permit, &kept, &reading, request.history);
             }
-            let known = self.chosen(permit, request, self.who(permit, &reading)?)?;
+            let known = match request.medium {
+                Medium::Booking => self.booked(permit, request)?,
+                _ => self.chosen(permit, request, self.who(permit, &reading)?)?,
+            };
             let plan = match known {
                 // A reading that contradicts itself makes no record by itself.
                 Known::Nobody if reading.in_doubt && request.choice == Choice::Open => {
@@ -299,7 +305,7 @@ impl Exchange {
         let captured = Captured {
             token: Some((token.to_text(), expires)),
             standing: plan.standing,
-            patient: Some(plan.record),
+            patient: Some(self.survivor(&plan.record)),
             card: MaskedCard::of(reading),
             candidates: Vec::new(),
             issues,
@@ -339,7 +345,7 @@ impl Exchange {
         let captured = Captured {
             token: Some((site.key.token(&kept.nonce).to_text(), expires)),
             standing: kept.standing,
-            patient: Some(kept.record.clone()),
+            patient: Some(self.survivor(&kept.record)),
             card: MaskedCard::of(reading),
             candidates: Vec::new(),
             issues: reading.issues.clone(),
@@ -465,7 +471,7 @@ struct Planned<'a> {
 /// Counts a capture, and a registration that it made needless.
 fn count(group: &TerminalGroup, standing: Standing) {
     counter!("dukou_captures_total", "standing" => standing.code()).increment(1);
-    if standing != Standing::New {
+    if !matches!(standing, Standing::New | Standing::Booked) {
         let department = group.department.clone();
         counter!("dukou_duplicate_registrations_avoided_total", "department" => department).increment(1);
     }

@@ -40,7 +40,6 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use dukou_audit::{Clock, Random};
 use dukou_fhir::{LogicalId, Offset, ResourceKey, ResourceType, search};
-use dukou_identity::SiteKey;
 use dukou_mapping::Program;
 use dukou_store::Store;
 use dukou_store::warm::Warm;
@@ -52,8 +51,8 @@ pub use capture::{
 };
 pub use crossref::{CrossReference, CrossReferenceFault, CrossReferenced};
 pub use document::{Counts, Document, HeldDocument, Taken, is_document};
-pub use dukou_identity::capture::Medium;
-pub use dukou_identity::{Bits, Explanation, Grade, Model, Systems};
+pub use dukou_identity::capture::{LifeRules, Medium};
+pub use dukou_identity::{Bits, Explanation, Grade, Model, SiteKey, Systems};
 pub use dukou_store::{
     Cursor, HistoryPage, HistoryQuery, HistoryScope, How, InboxKey, InboxRow, InboxState, Integrity, Page,
     SearchLimits, Version,

@@ -37,11 +37,13 @@ pub enum Medium {
     BirthCertificate,
     /// A resident identity number that a person typed.
     Typed,
+    /// No card: the appointment, task or order from which a later encounter came.
+    Booking,
 }
 
 impl Medium {
     /// Every medium with its code and its number in the table `klx` of Chinese registration interfaces, where it has one.
-    pub const CODES: [(Medium, &'static str, &'static str); 8] = [
+    pub const CODES: [(Medium, &'static str, &'static str); 9] = [
         (Medium::ResidentCard, "resident-card", "5"),
         (Medium::InsuranceCard, "insurance-card", "3"),
         (Medium::InsuranceCredential, "insurance-credential", "4"),
@@ -50,6 +52,7 @@ impl Medium {
         (Medium::Passport, "passport", ""),
         (Medium::BirthCertificate, "birth-certificate", ""),
         (Medium::Typed, "typed", ""),
+        (Medium::Booking, "booking", ""),
     ];
 
     /// The code.

@@ -9,7 +9,9 @@ use dukou_access::{Channel, Meter, PartnerFile, Policy, PolicyFiles, Rate, Token
 use dukou_audit::{
     Entry, Keys, Ledger, ManualClock, Options, Peer, Question, Reader, RequestId, SeededRandom, storage,
 };
-use dukou_exchange::{Exchange, Integrity, Link, ReportedPolicy, Surroundings, Systems};
+use dukou_exchange::{
+    CaptureSite, Exchange, Integrity, LifeRules, Link, ReportedPolicy, SiteKey, Surroundings, Systems, TerminalGroup,
+};
 use dukou_fhir::Offset;
 use dukou_fhir::search::Site;
 use dukou_store::Store;
@@ -97,6 +99,7 @@ impl House {
         let tables = dukou_terminology::Tables::load(Vec::new()).unwrap_or_else(|_| panic!("no tables, no fault"));
         let program = dukou_mapping::compile(&[], &tables).unwrap_or_else(|_| panic!("no maps, no fault"));
         let exchange = Exchange::new(Arc::new(store), Arc::new(ArcSwap::from_pointee(program)), surroundings);
+        let exchange = exchange.with_capture(desks(zone));
         let crew = Arc::new(Crew::start("test", 1, plan.queue_max).unwrap());
         let desk = Desk {
             exchange: Arc::new(exchange),
@@ -188,6 +191,19 @@ impl House {
 /// The model that is shipped.
 fn model() -> dukou_exchange::Model {
     dukou_exchange::Model::load("model.toml", include_str!("../../../../mappings/identity/model.toml")).unwrap()
+}
+
+/// One path of desks.
+fn desks(zone: Offset) -> CaptureSite {
+    let group = TerminalGroup { name: "desks".into(), terminals: vec!["K-*".into()], department: "desks".into() };
+    CaptureSite {
+        key: SiteKey::new([9; 32], 1),
+        life: LifeRules::usual(zone),
+        groups: vec![group],
+        visit_card_system: "urn:test:card".into(),
+        history_ms_max: 1_000,
+        sources: Vec::new(),
+    }
 }
 
 /// The authorities that are shipped.

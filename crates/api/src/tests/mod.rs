@@ -1,6 +1,7 @@
 //! The door as a client sees it, over the store in memory and a ledger that is turned by hand. No sockets.
 
 mod bundles;
+mod capturing;
 mod claims;
 mod crossref;
 mod demographics;

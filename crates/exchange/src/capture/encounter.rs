@@ -6,6 +6,8 @@ use dukou_fhir::{FhirDateTime, Instant, Issue, IssueType, LogicalId, ResourceKey
 use dukou_identity::capture::Visit;
 use dukou_store::Version;
 
+use super::known::Known;
+use super::{CaptureRequest, Standing};
 use crate::{Error, Exchange};
 
 /// What a capture has to know of an encounter.
@@ -56,19 +58,54 @@ impl Exchange {
 
     /// Whether one encounter came of the other: it is a part of it, was booked from it, or carries out an order of it.
     pub(super) fn are_linked(&self, permit: &Permit<'_>, a: &LogicalId, b: &LogicalId) -> Result<bool, Error> {
-        Ok(a == b || self.leads_to(permit, a, b)? || self.leads_to(permit, b, a)?)
+        let key = |id: &LogicalId| ResourceKey::new(ResourceType::ENCOUNTER, id.clone());
+        Ok(a == b || self.leads_to(permit, a, &key(b))? || self.leads_to(permit, b, &key(a))?)
     }
 
-    /// Walks from an encounter to those that it came of, a few steps far.
-    fn leads_to(&self, permit: &Permit<'_>, from: &LogicalId, to: &LogicalId) -> Result<bool, Error> {
-        let goal = ResourceKey::new(ResourceType::ENCOUNTER, to.clone());
+    /// Whose visit an encounter is that came of an appointment, a task or an order: such a visit needs no card.
+    pub(super) fn booked(&self, permit: &Permit<'_>, request: &CaptureRequest<'_>) -> Result<Known, Error> {
+        let refuse = |code, en: &str, zh: &str| {
+            Err(Error::Invalid(vec![Issue::error(IssueType::BusinessRule, code, Text::new(en, zh))]))
+        };
+        let Some(encounter) = request.encounter else {
+            let (en, zh) = (
+                "a booking gives a token only to the encounter that came of it: name the encounter",
+                "凭预约取得凭据须给出由其产生的就诊",
+            );
+            return refuse("booking-without-encounter", en, zh);
+        };
+        let unknown = || {
+            refuse(
+                "booking-unknown",
+                "the encounter did not come of this booking, or the booking does not stand",
+                "该就诊并非由此预约产生，或预约已失效",
+            )
+        };
+        let Some(key) = ResourceKey::parse(request.payload.trim()) else { return unknown() };
+        let Some(version) = self.current(permit, &key)? else { return unknown() };
+        let content = Exchange::tree(&version)?;
+        let over = ["cancelled", "entered-in-error", "noshow", "rejected", "failed", "revoked"];
+        if content.text_at("status").is_some_and(|status| over.contains(&status)) {
+            return unknown();
+        }
+        let actors = content.list_at("participant").iter().filter_map(|part| part.text_at("actor.reference"));
+        let named = actors.chain(content.text_at("for.reference")).chain(content.text_at("subject.reference"));
+        let patient = named.filter_map(|text| self.local(Some(text))).find(|key| key.kind == ResourceType::PATIENT);
+        match patient {
+            Some(patient) if self.leads_to(permit, encounter, &key)? => Ok(Known::Person(patient.id, Standing::Booked)),
+            _ => unknown(),
+        }
+    }
+
+    /// Walks from an encounter to what it came of, a few steps far.
+    fn leads_to(&self, permit: &Permit<'_>, from: &LogicalId, goal: &ResourceKey) -> Result<bool, Error> {
         let mut walk = vec![ResourceKey::new(ResourceType::ENCOUNTER, from.clone())];
         for at in 0..STEPS_MAX {
             let Some(key) = walk.get(at).cloned() else { return Ok(false) };
             let Some(version) = self.current(permit, &key)? else { continue };
             let content = Exchange::tree(&version)?;
             for target in origins(&content).into_iter().filter_map(|text| self.local(Some(text))) {
-                if target == goal {
+                if target == *goal {
                     return Ok(true);
                 }
                 if !walk.contains(&target) {

@@ -139,8 +139,20 @@ impl Exchange {
             }
         };
         let verdict = Box::new(|_: &store::Outcome| (audit::Outcome::http(200), Vec::new()));
-        let batch = Batch { tokens: vec![row], ..Batch::new(permit.draft(), verdict) };
-        Ok(self.commit(permit, batch)?.map(|_| Revoked))
+        let once = TokenRow {
+            source: format!("revoke:{}", request.terminal),
+            key: request.request_id.as_bytes().to_vec(),
+            answer: None,
+            replaces: false,
+            ..copy(&row)
+        };
+        let batch = Batch { tokens: vec![row, once], ..Batch::new(permit.draft(), verdict) };
+        match self.commit(permit, batch) {
+            Ok(settled) => Ok(settled.map(|_| Revoked)),
+            // A repeat of the request: what was captured since is not ended by it.
+            Err(store::Error::TokenUsed { .. }) => Ok(Settled::Unchanged(permit.without_patient_data(Revoked))),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// Whether a kept capture counts now, at a desk of this encounter.

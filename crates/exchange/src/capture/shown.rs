@@ -2,7 +2,7 @@
 
 use dukou_fhir::{LogicalId, Value};
 use dukou_identity::capture::Reading;
-use dukou_identity::{Bits, Grade, mask};
+use dukou_identity::{Bits, Class, Grade, mask};
 
 use super::known::Candidate;
 
@@ -35,8 +35,9 @@ pub struct MaskedNumber {
 impl MaskedCard {
     /// The masked form of a reading.
     pub(super) fn of(reading: &Reading) -> MaskedCard {
-        let values = mask::numbers(reading.numbers.iter().map(|number| number.value.as_str()));
-        let numbers = reading.numbers.iter().zip(values);
+        let told = || reading.numbers.iter().filter(|number| number.class != Class::Visit);
+        let values = mask::numbers(told().map(|number| number.value.as_str()));
+        let numbers = told().zip(values);
         MaskedCard {
             medium: reading.medium.code(),
             obtained: reading.obtained.code(),

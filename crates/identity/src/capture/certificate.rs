@@ -38,3 +38,4 @@ pub(super) const INSURANCE_CARD: &str = "https://dukou.dev/fhir/system/CHN-socia
 pub(super) const CREDENTIAL_INDEX: &str = "https://dukou.dev/fhir/system/CHN-insurance-credential-index";
 pub(super) const HEALTH_CARD: &str = "urn:oid:2.16.156.10011.1.19";
 pub(super) const BIRTH_CERTIFICATE: &str = "https://dukou.dev/fhir/system/CHN-birth-certificate";
+pub(super) const BOOKING: &str = "urn:dukou:booking";

@@ -1,6 +1,6 @@
 //! The payload of each medium, as terminals and look-ups give it.
 
-use dukou_fhir::{FhirDateTime, Instant, Issue, IssueType, Text, Value, json};
+use dukou_fhir::{FhirDateTime, Instant, Issue, IssueType, LogicalId, Text, Value, json};
 
 use dukou_terminology::gb11643::{self, Refusal};
 
@@ -29,6 +29,7 @@ pub(super) fn read(medium: Medium, payload: &str, counter: &Counter<'_>) -> Resu
         Medium::Passport => passport(&tree),
         Medium::BirthCertificate => birth_certificate(&tree),
         Medium::Typed => typed(&tree),
+        Medium::Booking => booking(&tree),
     };
     let mut reading = read.map_err(|issue| vec![issue.unwrap_or_else(|| not_of_medium(medium))])?;
     reading.numbers.retain(|number| !number.value.is_empty());
@@ -199,6 +200,17 @@ fn typed(tree: &Value<'_>) -> Read {
     };
     let (class, system) = if kind.is_empty() { (Class::Resident, RESIDENT) } else { certificate::of_health(&kind) };
     reading.numbers.push(number(class, system, value, Obtained::Typed));
+    Ok(reading)
+}
+
+/// A reference to what was booked. It names nobody: whose it is stands in the resource.
+fn booking(tree: &Value<'_>) -> Read {
+    let reference = tree.as_str().ok_or(None)?;
+    let kinds = ["Appointment/", "Task/", "ServiceRequest/"];
+    let id = kinds.iter().find_map(|kind| reference.strip_prefix(kind)).ok_or(None)?;
+    LogicalId::parse(id).ok_or(None)?;
+    let mut reading = person(tree, Medium::Booking, Obtained::Feed);
+    reading.numbers.push(number(Class::Visit, certificate::BOOKING, reference.to_owned(), Obtained::Feed));
     Ok(reading)
 }
 
