@@ -39,11 +39,12 @@ impl Name {
     /// Prepares a name. Either part may be empty; the pinyin may be `SURNAME^GIVEN` (DICOM PS3.5, PN) or words.
     #[must_use]
     pub fn prepare(written: &str, pinyin: &str) -> Name {
-        let standing = text::standing(written);
         let cleaned = text::clean(written);
-        let mut name =
-            Name { standing, body: Body::Nothing, letters: Words::parse(&text::clean(pinyin)).map(Box::new), hash: 0 };
-        name.hash = text::fold(written).chars().fold(Hash64::default(), |hash, c| hash.add(u32::from(c))).finish();
+        let folded = text::fold_cleaned(&cleaned);
+        let standing = text::standing_of(written, &folded);
+        let hash = folded.chars().fold(Hash64::default(), |hash, c| hash.add(u32::from(c))).finish();
+        let letters = Words::parse(&text::clean(pinyin)).map(Box::new);
+        let mut name = Name { standing, body: Body::Nothing, letters, hash };
         if standing.names_somebody() {
             name.body = match Written::parse(&cleaned) {
                 Some(written) if written.is_foreign() => Body::Dotted(written),

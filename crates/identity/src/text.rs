@@ -10,16 +10,31 @@ use crate::readings::rows;
 /// stood for others put back, simplified characters, without blanks and dots. Folding twice changes nothing more.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    let mut folded: String = clean(text).chars().filter(|c| !is_blank(*c) && !is_dot(*c)).map(simplify).collect();
+    fold_cleaned(&clean(text))
+}
+
+/// The folded form of a text that is cleaned.
+pub(crate) fn fold_cleaned(cleaned: &str) -> String {
+    let strip =
+        |text: &str| -> String { text.chars().filter(|c| !is_blank(*c) && !is_dot(*c)).map(simplify).collect() };
+    let mut folded = strip(cleaned);
     // What is taken out may have kept a letter from its accent.
-    while !is_nfkc(&folded) {
-        folded = clean(&folded).chars().filter(|c| !is_blank(*c) && !is_dot(*c)).map(simplify).collect();
+    while !folded.chars().all(is_clean) && !is_nfkc(&folded) {
+        folded = strip(&clean(&folded));
     }
     folded
 }
 
+/// Characters that cleaning leaves as they are, whatever stands beside them: most texts consist of these alone.
+fn is_clean(c: char) -> bool {
+    matches!(c, ' '..='`' | '{'..='~' | '·' | '\u{4e00}'..='\u{9fff}')
+}
+
 /// NFKC, capitals, no private use where the character is known, no invisible marks; blanks and dots still stand.
 pub(crate) fn clean(text: &str) -> String {
+    if text.chars().all(is_clean) {
+        return text.to_owned();
+    }
     if text.is_ascii() {
         return text.to_ascii_uppercase();
     }
@@ -129,17 +144,20 @@ impl Standing {
 /// What a written name is good for.
 #[must_use]
 pub fn standing(name: &str) -> Standing {
-    let cleaned = clean(name);
-    let folded: String = cleaned.chars().filter(|c| !is_blank(*c) && !is_dot(*c)).map(simplify).collect();
+    standing_of(name, &fold(name))
+}
+
+/// What a written name is good for, by its folded form too.
+pub(crate) fn standing_of(name: &str, folded: &str) -> Standing {
     if folded.is_empty() {
         Standing::Empty
-    } else if is_damaged(name, &folded) {
+    } else if is_damaged(name, folded) {
         Standing::Damaged
-    } else if is_placeholder(&folded) {
+    } else if is_placeholder(folded) {
         Standing::Placeholder
-    } else if mother_of(&folded).is_some() || NEWBORNS.iter().any(|word| folded.contains(word)) {
+    } else if mother_of(folded).is_some() || NEWBORNS.iter().any(|word| folded.contains(word)) {
         Standing::Newborn
-    } else if folded.chars().any(is_hole) || folded.chars().skip(1).any(|c| c == '某') || hidden_by_crosses(&folded) {
+    } else if folded.chars().any(is_hole) || folded.chars().skip(1).any(|c| c == '某') || hidden_by_crosses(folded) {
         Standing::Incomplete
     } else {
         Standing::Named
@@ -317,6 +335,8 @@ const PLACEHOLDERS: [&str; 52] = [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Standing, fold, mother_of, standing};
 
     #[test]
@@ -337,6 +357,17 @@ mod tests {
         for c in ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}') {
             let once = fold(&format!("A{c}B"));
             assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_any_text_twice_changes_nothing_more(text in any::<String>(), mixed in "[王伟張　·.a-zÀ-ÿ\u{300}-\u{304}\u{a0}\u{b4}\u{e863}ﬁ]{0,12}") {
+            for text in [text, mixed] {
+                let once = fold(&text);
+                prop_assert_eq!(&fold(&once), &once);
+                prop_assert_eq!(standing(&text) == Standing::Empty, once.is_empty());
+            }
         }
     }
 
