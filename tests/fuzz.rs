@@ -4,6 +4,7 @@
 
 mod documents;
 mod mutate;
+mod people;
 mod seeds;
 
 use std::fs;
