@@ -314,7 +314,9 @@ fn needed(request: &Request<'_>) -> &'static [Right] {
         Interaction::Update | Interaction::Patch => &[Right::Update],
         Interaction::Delete => &[Right::Delete],
         Interaction::Ingest => &[Right::Create, Right::Update],
-        Interaction::Operation("everything" | "match" | "ihe-pix" | "explain") => &[Right::Read, Right::Search],
+        Interaction::Operation("everything" | "match" | "ihe-pix" | "card" | "explain") => {
+            &[Right::Read, Right::Search]
+        }
         Interaction::Operation("capture" | "resolve-capture") => &[Right::Read],
         Interaction::Operation("decide") | Interaction::Merge | Interaction::Unmerge => &[Right::Update],
         _ => &[],
@@ -361,6 +363,7 @@ pub(crate) const INTERACTIONS: &[&str] = &[
     "everything",
     "match",
     "ihe-pix",
+    "card",
     "capture",
     "resolve-capture",
     "revoke-capture",

@@ -114,6 +114,7 @@ fn interaction(word: &str) -> Option<Interaction> {
         Interaction::Operation("everything"),
         Interaction::Operation("match"),
         Interaction::Operation("ihe-pix"),
+        Interaction::Operation("card"),
         Interaction::Operation("capture"),
         Interaction::Operation("resolve-capture"),
         Interaction::Operation("revoke-capture"),

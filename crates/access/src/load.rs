@@ -365,6 +365,7 @@ fn narrow(rights: Rights, interactions: &[String]) -> Rights {
                 "everything",
                 "match",
                 "ihe-pix",
+                "card",
                 "explain",
                 "capture",
                 "resolve-capture",
@@ -374,7 +375,17 @@ fn narrow(rights: Rights, interactions: &[String]) -> Rights {
         (Right::Delete, listed(&["delete"])),
         (
             Right::Search,
-            listed(&["search", "history", "everything", "match", "ihe-pix", "explain", "capture", "resolve-capture"]),
+            listed(&[
+                "search",
+                "history",
+                "everything",
+                "match",
+                "ihe-pix",
+                "card",
+                "explain",
+                "capture",
+                "resolve-capture",
+            ]),
         ),
     ];
     usable

@@ -165,7 +165,7 @@ fn resource(kind: ResourceType, create_with_id: bool) -> Object<'static> {
         operations.push(operation("everything"));
     }
     if kind == ResourceType::PATIENT {
-        let offered = ["match", "ihe-pix", "capture", "resolve-capture", "revoke-capture", "merge", "unmerge"];
+        let offered = ["match", "ihe-pix", "card", "capture", "resolve-capture", "revoke-capture", "merge", "unmerge"];
         operations.extend(offered.into_iter().filter(|name| claimed(name)).map(operation));
     }
     if kind.as_str() == "Task" && claimed("decide") {
@@ -195,6 +195,7 @@ fn operation(name: &'static str) -> Value<'static> {
         "process-message" => "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
         "match" => "http://hl7.org/fhir/OperationDefinition/Patient-match",
         "ihe-pix" => "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+        "card" => "https://dukou.dev/fhir/OperationDefinition/Patient-card",
         "capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-capture",
         "resolve-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-resolve-capture",
         "revoke-capture" => "https://dukou.dev/fhir/OperationDefinition/Patient-revoke-capture",

@@ -19,6 +19,7 @@ mod ask;
 mod bundle;
 mod capability;
 mod capture;
+mod card;
 mod crew;
 mod crossref;
 mod cursor;

@@ -37,6 +37,8 @@ pub(crate) enum Route {
     ProcessMessage,
     /// The other numbers of a person.
     CrossReference,
+    /// `Patient/$card`.
+    Card,
     /// A card is read.
     Capture,
     /// A token is shown in place of a card.
@@ -132,6 +134,7 @@ fn typed(method: &Method, reads: bool, kind: ResourceType, rest: &[&str]) -> Res
         ["$ihe-pix"] if kind == ResourceType::PATIENT => {
             only(reads || *method == Method::POST, Route::CrossReference, "GET, HEAD, POST, OPTIONS")
         }
+        ["$card"] if kind == ResourceType::PATIENT => only(*method == Method::POST, Route::Card, "POST, OPTIONS"),
         [operation] if kind == ResourceType::PATIENT && capture_operation(operation).is_some() => {
             let route = capture_operation(operation).ok_or(Astray::UnknownOperation)?;
             only(*method == Method::POST, route, "POST, OPTIONS")
@@ -242,6 +245,7 @@ impl Route {
             Route::Explain(_) => 36,
             Route::AssertLink(_) => 37,
             Route::AssertNotSame(_) => 38,
+            Route::Card => 39,
         };
         &ROUTES[place(number)]
     }
@@ -257,7 +261,9 @@ impl Route {
             Route::Capture | Route::ResolveCapture | Route::RevokeCapture | Route::CaptureJson => {
                 Some(ResourceType::PATIENT)
             }
-            Route::Match | Route::CrossReference | Route::Merge | Route::Unmerge => Some(ResourceType::PATIENT),
+            Route::Match | Route::CrossReference | Route::Card | Route::Merge | Route::Unmerge => {
+                Some(ResourceType::PATIENT)
+            }
             Route::Decide(_) => ResourceType::parse("Task"),
             _ => self.key().map(|key| key.kind),
         }
@@ -344,6 +350,7 @@ pub const ROUTES: &[RouteLine] = &[
     line(36, "explain", "POST", "Patient/[id]/$explain", Interaction::Operation("explain"), false),
     line(37, "assert-link", "POST", "Patient/[id]/$assert-link", Interaction::Operation("decide"), true),
     line(38, "assert-not-same", "POST", "Patient/[id]/$assert-not-same", Interaction::Operation("decide"), true),
+    line(39, "card", "POST", "Patient/$card", Interaction::Operation("card"), false),
 ];
 
 const fn line(

@@ -29,7 +29,7 @@ use crate::read::Shown;
 use crate::reply::Reply;
 use crate::route::{Astray, Route};
 use crate::telemetry::Telemetry;
-use crate::{capture, crossref, document, matching, merge, message, operation, read, review, search, write};
+use crate::{capture, card, crossref, document, matching, merge, message, operation, read, review, search, write};
 
 /// The door for everything that comes over HTTP.
 pub struct Service {
@@ -201,7 +201,7 @@ impl Service {
 
     async fn dispatch(&self, ask: Ask, route: Route, body: Bytes, access: Access, connection: &Connection) -> Answered {
         // Point reads take microseconds; everything else may take long and waits for a thread of its own.
-        if let Route::Read(_) | Route::Vread(..) | Route::Options = route {
+        if let Route::Read(_) | Route::Vread(..) | Route::Card | Route::Options = route {
             return join(job(&self.desk, &ask, &route, &body, access).await);
         }
         let crew: &Crew = if route.line().writes { &self.desk.writers } else { &self.desk.readers };
@@ -286,6 +286,7 @@ fn shown(desk: &Desk, ask: &Ask, permit: &Permit<'_>, route: &Route, body: &Byte
         Route::Explain(record) => review::explain(desk, ask, permit, record, &content()?),
         Route::Validate(kind) => operation::validate(desk, ask, permit, *kind, &content()?),
         Route::Match => matching::matching(desk, ask, permit, &content()?),
+        Route::Card => card::card(desk, ask, permit, &content()?),
         Route::CrossReference => {
             let content = crossref::parameters(ask, body).map_err(|issue| Reply::fault(issue, ask.language))?;
             crossref::cross_reference(desk, ask, permit, content.as_ref())
@@ -403,6 +404,7 @@ fn fits(route: &Route, ask: &Ask, sent: Sent, empty: bool) -> bool {
         | Route::Bundle
         | Route::Validate(_)
         | Route::Match
+        | Route::Card
         | Route::ProcessMessage
         | Route::Capture
         | Route::ResolveCapture

@@ -59,7 +59,7 @@ pub use dukou_store::{
 };
 pub use error::{Disposition, Error};
 pub use ingest::{Arrival, IngestStep, Ingested, Leaves, Link, v2_time};
-pub use lookup::CardFound;
+pub use lookup::{CardFound, ShownCard};
 pub use matching::{Match, MatchQuestion, Matched};
 pub use merge::{MergeAsked, Merged, Party};
 pub use patch::Patch;

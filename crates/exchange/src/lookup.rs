@@ -7,7 +7,7 @@ use dukou_audit::{Permit, Unreleased};
 use dukou_fhir::{LogicalId, ResourceKey, ResourceType, json};
 use dukou_identity::number::sought;
 use dukou_identity::patient::{Origin, stated};
-use dukou_identity::{Class, PersonId, SiteKey, Stated};
+use dukou_identity::{Class, PersonId, SiteKey, Stated, mask};
 use dukou_store::{Outcome, Recalled, Version};
 
 use crate::cards::{self, Card, Held, Load};
@@ -15,6 +15,34 @@ use crate::{Error, Exchange};
 
 #[cfg(test)]
 mod tests;
+
+/// A card for those who do not see all of it: beside everything else that is shown with it each value still fits a thousand people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCard {
+    /// `张*示`.
+    pub name: String,
+    /// GB/T 2261.1.
+    pub sex: Option<char>,
+    /// The year.
+    pub birth: String,
+    /// `199****0017`.
+    pub phone: String,
+    /// The address down to the district.
+    pub address: String,
+}
+
+impl Card {
+    /// The card masked.
+    pub fn masked(&self) -> ShownCard {
+        ShownCard {
+            name: mask::name(&self.name),
+            sex: self.sex,
+            birth: mask::birth_date(&self.birth_date),
+            phone: mask::phone(&self.phone),
+            address: mask::address(&self.address),
+        }
+    }
+}
 
 /// One record that holds the number asked for, and the card of the person whom it belongs to.
 #[derive(Clone, Debug)]

@@ -355,7 +355,7 @@ name = "Test hospital"
 contact = "19900000010"
 purposes = ["TREAT"]
 resources = ["*"]
-interactions = ["read", "vread", "search", "history", "create", "update", "patch", "delete", "transaction", "ingest", "validate", "everything", "batch", "match", "ihe-pix", "capture", "resolve-capture", "revoke-capture", "merge", "unmerge", "process-message", "decide", "explain"]
+interactions = ["read", "vread", "search", "history", "create", "update", "patch", "delete", "transaction", "ingest", "validate", "everything", "batch", "match", "ihe-pix", "card", "capture", "resolve-capture", "revoke-capture", "merge", "unmerge", "process-message", "decide", "explain"]
 addresses = ["127.0.0.0/8"]
 
 [[client]]

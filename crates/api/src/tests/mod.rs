@@ -2,6 +2,7 @@
 
 mod bundles;
 mod capturing;
+mod card;
 mod claims;
 mod crossref;
 mod demographics;
