@@ -42,6 +42,10 @@ const BATCH: &str =
     r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/p1"}}]}"#;
 const KNOWN: &str = r#"{"resourceType":"Patient","identifier":[{"system":"urn:t","value":"1"}]}"#;
 const FEED: &str = r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","eventUri":"urn:ihe:iti:pmir:2019:patient-feed","source":{"endpoint":"urn:x"}}},{"resource":{"resourceType":"Bundle","type":"history"}}]}"#;
+const P5: &str = r#"{"resourceType":"Patient","id":"p5","name":[{"text":"王二"}]}"#;
+const FINDING: &str = r#"{"resourceType":"Task","id":"t1","status":"requested","intent":"proposal","code":{"coding":[{"system":"https://dukou.dev/fhir/CodeSystem/task","code":"identity-review"}]},"reasonCode":{"coding":[{"system":"https://dukou.dev/fhir/CodeSystem/identity-review","code":"damaged-name"}]},"focus":{"reference":"Patient/p5"}}"#;
+const LATER: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"action","valueCode":"postpone"},{"name":"reason","valueString":"closed on Sunday"}]}"#;
+const OTHER: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"other","valueString":"p5"},{"name":"reason","valueString":"same card, same face"}]}"#;
 const NO_TYPE: &str = r#"{"resourceType":"Bundle","type":"document"}"#;
 const MESSAGE: &str = "MSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|R-1|P|2.5.1\rEVN|A04|20261120081500\r\
                        PID|1||20000001^^^H1^MR||王一||19580312|M\rPV1|1|O\r";
@@ -112,6 +116,16 @@ const ASKS: &[Ask] = &[
     ask(27, 4, "POST", "/fhir/Patient/$ihe-pix", FORM, "sourceIdentifier=urn:none%7C1"),
     ask(30, 2, "POST", "/fhir/$process-message", JSON, FEED),
     ask(30, 4, "POST", "/fhir/$process-message", JSON, NO_TYPE),
+    ask(12, 2, "PUT", "/fhir/Patient/p5", JSON, P5),
+    ask(12, 2, "PUT", "/fhir/Task/t1", JSON, FINDING),
+    ask(32, 2, "POST", "/fhir/Task/t1/$decide", JSON, LATER),
+    ask(32, 4, "POST", "/fhir/Task/none/$decide", JSON, LATER),
+    ask(36, 2, "POST", "/fhir/Patient/p1/$explain", JSON, OTHER),
+    ask(36, 4, "POST", "/fhir/Patient/none/$explain", JSON, OTHER),
+    ask(37, 2, "POST", "/fhir/Patient/p1/$assert-link", JSON, OTHER),
+    ask(37, 4, "POST", "/fhir/Patient/none/$assert-link", JSON, OTHER),
+    ask(38, 2, "POST", "/fhir/Patient/p1/$assert-not-same", JSON, OTHER),
+    ask(38, 4, "POST", "/fhir/Patient/p1/$assert-not-same", JSON, LATER),
 ];
 
 #[test]

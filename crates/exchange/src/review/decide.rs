@@ -99,7 +99,9 @@ impl Exchange {
         }
         let (now, mut content) = (self.review_now(), stored);
         let confirmed = task::last_actor(&content).is_some_and(|first| first != actor);
-        let first_word = action == ReviewAction::Same && needs_two(kind) && !(last == Some(action) && confirmed);
+        let forbidden = |(a, b): &(LogicalId, LogicalId)| !self.people().read().objections(a, b).is_empty();
+        let takes_two = needs_two(kind) || pair.as_ref().is_some_and(forbidden);
+        let first_word = action == ReviewAction::Same && takes_two && !(last == Some(action) && confirmed);
         let journal = match (action, pair) {
             (ReviewAction::Same, Some(_)) if first_word => None,
             (ReviewAction::Same, Some((a, b))) => Some(Journalled::AssertLink { a, b }),
@@ -152,7 +154,7 @@ fn merge_request(version: &Version, action: ReviewAction, reason: &str) -> Resul
     }))
 }
 
-/// Joining two whom a rule keeps apart takes two people (four eyes).
+/// Joining two whom a rule keeps apart takes two people (four eyes). What stands in the Task is not enough to tell: the index is asked, too.
 fn needs_two(kind: ReviewKind) -> bool {
     matches!(
         kind,

@@ -15,7 +15,7 @@ impl Screen {
         Self { quiet }
     }
 
-    /// Addresses and five things to try.
+    /// Addresses and six things to try.
     pub(crate) fn welcome(self, running: &Running, tokens: &[(&str, String)]) {
         if self.quiet {
             return;
@@ -28,7 +28,7 @@ impl Screen {
         println!("  Health    http://{}/ready", running.admin);
         println!("  Ledger    {}\n", running.site.audit_folder().display());
         println!(
-            "Simulated HIS, LIS, exam booking and clinic send over MLLP. Five things to try in another terminal:\n"
+            "Simulated HIS, LIS, exam booking and clinic send over MLLP. Six things to try in another terminal:\n"
         );
         println!("  T='Authorization: Bearer {token}'");
         println!("  curl -s -H \"$T\" '{fhir}/Patient?name=王&_pretty=true'");
@@ -39,6 +39,7 @@ impl Screen {
         println!(
             "  curl -si -H \"$T\" '{fhir}/Appointment?date=ge2026-01-01&_summary=count' | grep -i x-audit-receipt"
         );
+        println!("  {}", card(&running.fhir.to_string()));
         println!("  dukou audit verify {}\n", running.site.audit_folder().display());
         println!("{:<10} {:<28} {:>6}  {:<8} answer", "sender", "message", "bytes", "charset");
     }
@@ -53,4 +54,13 @@ impl Screen {
         let code = code.map_or_else(|| "?".to_owned(), |code| String::from_utf8_lossy(code).into_owned());
         println!("{:<10} {:<28} {:>6}  {charset:<8} {code}", sender.client(), sender.describes(), message.len());
     }
+}
+
+/// A kiosk reads the card of the second person whom the simulated HIS registers.
+fn card(address: &str) -> String {
+    let payload = r#"{"name": "李珅", "sex": "男", "birthDate": "1979-07-07", "idNumber": "860101197907078011", "validUntil": "长期"}"#;
+    format!(
+        "curl -s -H \"$T\" -H 'Content-Type: application/json' 'http://{address}/identity/capture' -d '{{\"request-id\": \"k1-1\", \"medium\": \
+         \"resident-card\", \"terminal\": \"K-1\", \"operator\": \"0231\", \"purpose\": \"TREAT\", \"payload\": {payload}}}'"
+    )
 }
