@@ -10,14 +10,17 @@ use crate::schema::Fault;
 
 /// Reads the two files and writes the two tables; gives a report of what was written.
 pub(crate) fn make(unihan: &Path, tables: &Path) -> Result<String, Fault> {
-    let readings = readings(&properties(&unihan.join("Unihan_Readings.txt"))?);
-    let simplified = simplified(&properties(&unihan.join("Unihan_Variants.txt"))?);
+    let (readings_file, variants_file) = (unihan.join("Unihan_Readings.txt"), unihan.join("Unihan_Variants.txt"));
+    let readings = readings(&properties(&readings_file)?);
+    let simplified = simplified(&properties(&variants_file)?);
     std::fs::create_dir_all(tables)?;
     let mut report = String::new();
-    for (file, head, body) in
-        [("readings.tsv", READINGS_HEAD, readings), ("simplified.tsv", SIMPLIFIED_HEAD, simplified)]
-    {
-        std::fs::write(tables.join(file), format!("{LICENCE}{head}{body}"))?;
+    for (file, from, head, body) in [
+        ("readings.tsv", &readings_file, READINGS_HEAD, readings),
+        ("simplified.tsv", &variants_file, SIMPLIFIED_HEAD, simplified),
+    ] {
+        let version = version(from)?;
+        std::fs::write(tables.join(file), format!("# Unihan database, {version}, {LICENCE}{head}{body}"))?;
         writeln!(report, "{file}: {} lines, {} bytes", body.lines().count(), body.len())?;
     }
     Ok(report)
@@ -35,6 +38,14 @@ fn properties(file: &Path) -> Result<Properties, Fault> {
         found.entry(property.to_owned()).or_default().insert(character, value.to_owned());
     }
     Ok(found)
+}
+
+/// What the head of a file says of its version.
+fn version(file: &Path) -> Result<String, Fault> {
+    let text = std::fs::read_to_string(file).map_err(|fault| format!("reading {}: {fault}", file.display()))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("# Unicode version: "));
+    let version = line.ok_or_else(|| format!("{} does not say its Unicode version", file.display()))?;
+    Ok(format!("Unicode {}", version.trim()))
 }
 
 fn scalar(code: &str) -> Option<char> {
@@ -125,7 +136,7 @@ fn form(character: char, value: &str) -> Option<char> {
 /// Characters that stay in a few words only; in a name their simplified form is the usual one.
 const GIVES_WAY: [char; 3] = ['復', '徵', '裡'];
 
-const LICENCE: &str = "# From the Unihan database of the Unicode Character Database (unicode.org/Public/UCD, licence Unicode-3.0)\n\
-     # by `cargo xtask unihan`; do not edit.\n";
+const LICENCE: &str =
+    "from unicode.org/Public/UCD by `cargo xtask unihan`; do not edit. Licence Unicode-3.0: LICENSE-UNICODE here.\n";
 const READINGS_HEAD: &str = "# Readings in pinyin without tones, the usual one first (kMandarin, kHanyuPinlu, kTGHZ2013, kXHC1983); characters read so.\n";
 const SIMPLIFIED_HEAD: &str = "# Simplified form; characters that are written so (kSimplifiedVariant).\n";
