@@ -25,6 +25,8 @@ pub enum BlockKind {
     NameBirth,
     /// Further texts that the model names together.
     Texts,
+    /// Name, and month and day of birth: where the year is off.
+    NameDay,
 }
 
 impl BlockKind {
@@ -41,6 +43,7 @@ impl BlockKind {
             BlockKind::NameYear => Text::new("name and year of birth", "姓名与出生年"),
             BlockKind::BirthSex => Text::new("birth date and sex", "出生日期与性别"),
             BlockKind::NameBirth => Text::new("name and birth date", "姓名与出生日期"),
+            BlockKind::NameDay => Text::new("name and birthday", "姓名与生日"),
             BlockKind::Texts => Text::new("further texts", "其他文字项"),
         }
     }
@@ -69,7 +72,8 @@ impl BlockKey {
             2 => BlockKind::NameYear,
             3 => BlockKind::BirthSex,
             4 => BlockKind::NameBirth,
-            _ => BlockKind::Texts,
+            5 => BlockKind::Texts,
+            _ => BlockKind::NameDay,
         }
     }
 }
@@ -87,6 +91,7 @@ pub(crate) fn keys(record: &Record) -> Vec<BlockKey> {
         for name in record.names.iter().filter(|name| name.standing().names_somebody()) {
             name.block_keys(|sound| {
                 keys.push(BlockKey::new(BlockKind::NameYear, hash(sound, &year.to_le_bytes())));
+                keys.push(BlockKey::new(BlockKind::NameDay, hash(sound, &(day % 10_000).to_le_bytes())));
                 keys.push(BlockKey::new(BlockKind::NameBirth, hash(sound, &day.to_le_bytes())));
             });
         }

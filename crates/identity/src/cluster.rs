@@ -125,7 +125,9 @@ impl<'a> Groups<'a> {
             for b in a + 1..records.len() {
                 let scored = compare(model, records[a], records[b]);
                 let certain = scored.grade(model) == Grade::Certain;
-                let near = scored.evidence.any(Evidence::NAME_NEAR);
+                // A name that lost characters is near to many: only a person's number joins its record.
+                let whole = records[a].is_named() && records[b].is_named();
+                let near = scored.evidence.has(Evidence::NAME_NEAR) && (whole || scored.evidence.has(Evidence::NUMBER));
                 let found = between.entry((a, b)).or_default();
                 found.certain = certain && found.best.is_some();
                 found.evidence = if near { scored.evidence } else { scored.evidence.only(Evidence::NAME_APART) };

@@ -113,6 +113,11 @@ impl Record {
         self.marks.newborn || self.marks.anonymous || self.names.iter().any(none)
     }
 
+    /// Whether a whole name stands on it.
+    pub(crate) fn is_named(&self) -> bool {
+        self.names.iter().any(|name| name.standing() == Standing::Named)
+    }
+
     /// Whether an identity number on it tells another birth date than the one that is stated: perhaps a relative's.
     pub(crate) fn is_suspect(&self) -> bool {
         let stated = |birth: BirthDate| self.birth.is_some_and(|stated| stated.is_apart(birth));
