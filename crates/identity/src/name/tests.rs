@@ -126,6 +126,17 @@ fn every_judged_pair_of_names_has_the_level_it_was_given() {
 }
 
 #[test]
+fn comparing_allocates_nothing() {
+    let names: Vec<Name> = judged()["pairs"].as_array().unwrap().iter().map(|pair| prepared(&pair["a"])).collect();
+    // The tables are read at the first comparison that asks them.
+    let levels = || -> usize { names.iter().flat_map(|a| names.iter().map(|b| compare(a, b).index())).sum() };
+    let before = levels();
+    let mut after = 0;
+    let allocated = allocation_counter::measure(|| after = levels());
+    assert_eq!((allocated.count_total, after), (0, before));
+}
+
+#[test]
 fn every_level_that_a_model_weighs_has_a_judged_pair() {
     let judged = judged();
     let judged: Vec<&str> =
