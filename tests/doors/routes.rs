@@ -46,6 +46,11 @@ const P5: &str = r#"{"resourceType":"Patient","id":"p5","name":[{"text":"王二"
 const FINDING: &str = r#"{"resourceType":"Task","id":"t1","status":"requested","intent":"proposal","code":{"coding":[{"system":"https://dukou.dev/fhir/CodeSystem/task","code":"identity-review"}]},"reasonCode":{"coding":[{"system":"https://dukou.dev/fhir/CodeSystem/identity-review","code":"damaged-name"}]},"focus":{"reference":"Patient/p5"}}"#;
 const LATER: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"action","valueCode":"postpone"},{"name":"reason","valueString":"closed on Sunday"}]}"#;
 const OTHER: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"other","valueString":"p5"},{"name":"reason","valueString":"same card, same face"}]}"#;
+const CARD: &str = r#"{"request-id":"1","medium":"typed","terminal":"A-1","purpose":"TREAT","payload":{"name":"彭䶮","idno":"86010119901231019X"}}"#;
+const TOKEN: &str = r#"{"request-id":"1","terminal":"A-1","purpose":"TREAT","token":"none","reason":"lost"}"#;
+/// `<token>` is the token of the capture before.
+const SHOWN: &str = r#"{"request-id":"2","terminal":"A-2","purpose":"TREAT","token":"<token>"}"#;
+const LOST: &str = r#"{"request-id":"1","terminal":"A-1","purpose":"TREAT","patient":"Patient/p1","reason":"lost"}"#;
 const NO_TYPE: &str = r#"{"resourceType":"Bundle","type":"document"}"#;
 const MESSAGE: &str = "MSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|R-1|P|2.5.1\rEVN|A04|20261120081500\r\
                        PID|1||20000001^^^H1^MR||王一||19580312|M\rPV1|1|O\r";
@@ -110,6 +115,14 @@ const ASKS: &[Ask] = &[
     ask(21, 4, "POST", "/ingest", "Content-Type: image/png\r\n", MESSAGE),
     ask(22, 2, "GET", "/ingest", "", ""),
     ask(22, 4, "GET", "/ingest?after=yesterday", "", ""),
+    ask(23, 2, "POST", "/fhir/Patient/$capture", JSON, CARD),
+    ask(23, 4, "POST", "/fhir/Patient/$capture", JSON, NO_TYPE),
+    ask(24, 2, "POST", "/fhir/Patient/$resolve-capture", JSON, SHOWN),
+    ask(24, 4, "POST", "/fhir/Patient/$resolve-capture", JSON, TOKEN),
+    ask(25, 2, "POST", "/fhir/Patient/$revoke-capture", JSON, LOST),
+    ask(25, 4, "POST", "/fhir/Patient/$revoke-capture", JSON, TOKEN),
+    ask(31, 2, "POST", "/identity/capture", "Content-Type: application/json\r\n", CARD),
+    ask(31, 4, "POST", "/identity/capture", "Content-Type: application/json\r\n", BROKEN),
     ask(26, 2, "POST", "/fhir/Patient/$match", JSON, KNOWN),
     ask(26, 4, "POST", "/fhir/Patient/$match", JSON, NO_TYPE),
     ask(27, 2, "GET", "/fhir/Patient/$ihe-pix?sourceIdentifier=urn:t%7C1", "", ""),
@@ -138,11 +151,15 @@ fn every_request_of_a_known_client_leaves_exactly_one_record_under_the_id_of_its
     let doors = house.open();
     let auditor = std::fs::read_to_string(house.path("tokens/compliance")).unwrap();
     let mut seen: BTreeMap<String, (u16, u64)> = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut token_of_capture) = (Vec::new(), String::new());
     for (token, known) in [(&doors.token, true), (&auditor, false)] {
         for ask in ASKS {
             let lines = format!("Authorization: Bearer {token}\r\n{}", ask.lines);
-            let answer = doors.request(ask.method, ask.path, &lines, ask.body.as_bytes()).unwrap();
+            let body = ask.body.replace("<token>", &token_of_capture);
+            let answer = doors.request(ask.method, ask.path, &lines, body.as_bytes()).unwrap();
+            if ask.route == 23 && answer.status == 200 {
+                token_of_capture = answer.json()["parameter"][0]["valueString"].as_str().unwrap().to_owned();
+            }
             // The other client may read no patient at all; whatever it is told, it leaves its record.
             if known && answer.status / 100 != ask.class {
                 let body = String::from_utf8_lossy(&answer.body);

@@ -4,7 +4,7 @@ use dukou_audit::{Permit, Right};
 use dukou_fhir::search::Query;
 use dukou_fhir::{Draft, LogicalId, ResourceKey, ResourceType, Value, validate};
 use dukou_identity::capture::Reading;
-use dukou_identity::{Bits, Grade, Index, Record, ResolveLimits, Veto, explain, text};
+use dukou_identity::{Bits, Grade, Record, ResolveLimits, Veto, explain, text};
 use dukou_store::{Expect, How, Put, Version};
 
 use super::Standing;
@@ -43,10 +43,13 @@ impl Exchange {
             return Ok(Known::Unsettled);
         }
         // Asked after that, the index knows every holder.
-        let mut candidates = self.asked(reading);
+        let id = self.new_key(ResourceType::PATIENT).id;
+        let stated = reading.stated(id, &self.surroundings.site, self.now());
+        let card = Record::prepare(self.people().model(), &stated);
+        let mut candidates = self.asked(reading, &card);
         for (record, patient) in holders {
             if !self.among(&candidates, &record) {
-                candidates.push(judged(reading, record, &patient));
+                candidates.push(self.explained(judged(reading, record, &patient), &card));
             }
         }
         candidates.sort_by_key(|candidate| (std::cmp::Reverse(candidate.grade), std::cmp::Reverse(candidate.bits)));
@@ -68,35 +71,38 @@ impl Exchange {
 
     /// What the index says about the statement of a card. Somebody with another good number of a lifelong type is a namesake or a twin, not
     /// a choice.
-    fn asked(&self, reading: &Reading) -> Vec<Candidate> {
-        let id = self.new_key(ResourceType::PATIENT).id;
-        let stated = reading.stated(id, &self.surroundings.site, self.now());
-        let model = self.people().model();
-        let record = Record::prepare(model, &stated);
+    fn asked(&self, reading: &Reading, card: &Record) -> Vec<Candidate> {
         let limits = ResolveLimits { people_max: CANDIDATES_MAX, ..ResolveLimits::default() };
-        let index = self.people().read();
-        let decision = index.resolve(&record, &limits);
+        let decision = self.people().read().resolve(card, &limits);
         let named = decision.candidates.into_iter().filter(|one| !one.vetoes.contains(Veto::LifelongNumber));
-        named
-            .map(|one| {
-                let lines = index.record(&one.record).map(|other| explain(model, &record, other).lines);
-                let said =
-                    lines.into_iter().flatten().map(|line| format!("{} {} {}", line.field, line.level, line.bits));
-                let vetoes = one.vetoes.iter().map(|veto| veto.code().to_owned());
-                Candidate {
-                    grade: one.grade,
-                    bits: Some(one.bits),
-                    probability: Some(one.probability),
-                    holds_against: one.grade == Grade::Possible && self.holds(&index, &one.record, reading),
-                    findings: said.chain(vetoes).collect(),
-                    record: one.record,
-                }
-            })
-            .collect()
+        let candidate = |one: dukou_identity::Candidate| Candidate {
+            grade: one.grade,
+            bits: None,
+            probability: None,
+            holds_against: one.grade == Grade::Possible && self.holds(&one.record, reading),
+            findings: one.vetoes.iter().map(|veto| veto.code().to_owned()).collect(),
+            record: one.record,
+        };
+        named.map(|one| self.explained(candidate(one), card)).collect()
+    }
+
+    /// A candidate with the evidence field by field, whose bits add up to its own.
+    fn explained(&self, candidate: Candidate, card: &Record) -> Candidate {
+        let index = self.people().read();
+        let Some(other) = index.record(&candidate.record) else { return candidate };
+        let explanation = explain(self.people().model(), card, other);
+        let said = explanation.lines.iter().map(|line| format!("{} {} {}", line.field, line.level, line.bits));
+        Candidate {
+            bits: Some(explanation.bits),
+            probability: Some(explanation.probability as f32),
+            findings: said.chain(candidate.findings).collect(),
+            ..candidate
+        }
     }
 
     /// Whether a person's record has a number of the card that names one person.
-    fn holds(&self, index: &Index, record: &LogicalId, reading: &Reading) -> bool {
+    fn holds(&self, record: &LogicalId, reading: &Reading) -> bool {
+        let index = self.people().read();
         let person = index.records(record);
         reading
             .numbers
