@@ -5,14 +5,16 @@
 
 mod echo;
 mod load;
+mod lookups;
+mod node;
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dukou_benches::{machine, process_cpu, report, resident_mib};
+
+use node::{Echo, Gateway, median};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -30,54 +32,10 @@ fn main() -> Outcome<()> {
         gateway.idle_mib
     );
     reads(&gateway)?;
+    lookups::lookups(&gateway)?;
     ingest(&gateway, folder.path())?;
-    println!("after load {:.1} MiB", resident_mib(gateway.child.id()));
+    println!("after load {:.1} MiB", resident_mib(gateway.process()));
     Ok(())
-}
-
-/// The gateway as a process of its own.
-struct Gateway {
-    child: Child,
-    fhir: String,
-    mllp: String,
-    token: String,
-    ready: Duration,
-    idle_mib: f64,
-}
-
-impl Gateway {
-    fn start(site: PathBuf, info: PathBuf) -> Outcome<Self> {
-        let program =
-            std::env::current_exe()?.parent().and_then(|deps| deps.parent()).ok_or("no target folder")?.join("dukou");
-        if !program.exists() {
-            return Err(format!("{} is missing: run cargo build --release first", program.display()).into());
-        }
-        let begun = Instant::now();
-        let mut command = Command::new(program);
-        command.args(["demo", "--quiet", "--any-port", "--messages", "0", "--data"]).arg(site).arg("--info").arg(&info);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
-        while !info.exists() {
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err("the gateway does not come up".into());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let ready = begun.elapsed();
-        std::thread::sleep(Duration::from_secs(2));
-        let text: serde_json::Value = serde_json::from_str(&fs::read_to_string(&info)?)?;
-        let field = |name: &str| text[name].as_str().unwrap_or_default().to_owned();
-        let token = text["tokens"]["system"].as_str().unwrap_or_default().to_owned();
-        let idle_mib = resident_mib(child.id());
-        Ok(Self { child, fhir: field("fhir"), mllp: field("mllp"), token, ready, idle_mib })
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // The process may have ended by itself; then there is nothing to stop.
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
-    }
 }
 
 /// CPU of one FHIR read, beside a bare answer of the same bytes and one that waits for a grouped sync, in turns.
@@ -96,9 +54,9 @@ fn reads(gateway: &Gateway) -> Outcome<()> {
     let mut spent = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         let turns = [
-            (gateway.child.id(), &authority, &read),
-            (synced.child.id(), &synced.address, &plain),
-            (bare.child.id(), &bare.address, &plain),
+            (gateway.process(), &authority, &read),
+            (synced.process(), &synced.address, &plain),
+            (bare.process(), &bare.address, &plain),
         ];
         for (place, (pid, address, request)) in turns.into_iter().enumerate() {
             let before = process_cpu(pid);
@@ -118,10 +76,10 @@ fn reads(gateway: &Gateway) -> Outcome<()> {
 /// Durable ingest with many senders, beside the floor that one `fdatasync` after another sets on the same disk.
 fn ingest(gateway: &Gateway, folder: &std::path::Path) -> Outcome<()> {
     let floor = sync_floor(folder)?;
-    let before = process_cpu(gateway.child.id());
+    let before = process_cpu(gateway.process());
     let message = String::from_utf8(report(3))?;
     let (acknowledged, seconds) = load::messages(&gateway.mllp, &message, SENDERS, Duration::from_secs(5))?;
-    let cpu = (process_cpu(gateway.child.id()) - before).as_secs_f64() * 1e6 / acknowledged as f64;
+    let cpu = (process_cpu(gateway.process()) - before).as_secs_f64() * 1e6 / acknowledged as f64;
     let rate = acknowledged as f64 / seconds;
     println!("MLLP, {SENDERS} senders, ORU with 3 OBX: {rate:.0} durable messages/s, {cpu:.0} us CPU a message");
     println!("  fdatasync floor {floor:.0}/s, one after another; ingest / floor: {:.2}", rate / floor);
@@ -140,35 +98,6 @@ fn sync_floor(folder: &std::path::Path) -> Outcome<f64> {
         syncs += 1;
     }
     Ok(f64::from(syncs) / begun.elapsed().as_secs_f64())
-}
-
-/// A bare hyper server as a process of its own.
-struct Echo {
-    child: Child,
-    address: String,
-}
-
-impl Echo {
-    fn start(length: usize, mode: &str) -> Outcome<Self> {
-        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let child =
-            Command::new(std::env::current_exe()?).args(["echo", &address, &length.to_string(), mode]).spawn()?;
-        std::thread::sleep(Duration::from_millis(300));
-        Ok(Self { child, address })
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        // Killing a process that is gone fails, which is as good.
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 const ROUNDS: usize = 5;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A request as bytes.
@@ -53,6 +54,43 @@ pub(crate) fn hammer(address: &str, request: &[u8], connections: usize, time: Du
         0 => Err("no answer with status 200".into()),
         n => Ok(n),
     }
+}
+
+/// Requests in turn on several connections; how long each answer with status 200 took, in microseconds.
+pub(crate) fn timed(
+    address: &str,
+    requests: &[Vec<u8>],
+    connections: usize,
+    time: Duration,
+) -> Result<Vec<u32>, Box<dyn Error>> {
+    let times = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for connection in 0..connections {
+            let times = &times;
+            scope.spawn(move || {
+                let Ok(mut stream) = TcpStream::connect(address) else { return };
+                // Without it the answers wait for each other; the times show it if it fails.
+                let _best_effort = stream.set_nodelay(true);
+                let (begun, mut answer, mut own) = (Instant::now(), Vec::new(), Vec::new());
+                for request in requests.iter().cycle().skip(connection * 61) {
+                    let sent = Instant::now();
+                    if sent - begun >= time {
+                        break;
+                    }
+                    answer.clear();
+                    if stream.write_all(request).and_then(|()| receive(&mut stream, &mut answer)).is_err() {
+                        break;
+                    }
+                    if answer.starts_with(b"HTTP/1.1 200") {
+                        own.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    }
+                }
+                times.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+            });
+        }
+    });
+    let times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if times.is_empty() { Err("no answer with status 200".into()) } else { Ok(times) }
 }
 
 /// Messages with ids of their own on several connections; how many were acknowledged, in how many seconds.

@@ -161,10 +161,10 @@ impl Person {
         stated.phones = vec![self.phone.clone()];
         stated.identifiers.push(number(Class::MedicalRecord, &format!("urn:mr:{system}"), format!("{seq:08}")));
         // A second system often has no identity number.
-        if system == 0 || self.n % 2 == 0 {
+        if system == 0 || self.n.is_multiple_of(2) {
             stated.identifiers.push(number(Class::Resident, RESIDENT, self.number.clone()));
         }
-        if self.n % 3 == 0 {
+        if self.n.is_multiple_of(3) {
             stated.identifiers.push(number(
                 Class::InsuranceNumber,
                 "urn:psn",

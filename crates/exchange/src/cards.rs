@@ -25,7 +25,7 @@ use moka::sync::Cache;
 pub use card::Card;
 pub(crate) use card::keys;
 use flight::{Flight, Flights, Turn};
-pub(crate) use slot::Held;
+pub use slot::Held;
 use slot::{Slot, Slots};
 
 /// The hot tier.
@@ -71,7 +71,7 @@ impl Default for CardLimits {
 }
 
 /// Where cards come from when they are not held.
-pub(crate) trait Load {
+pub trait Load {
     /// Why nothing could be loaded. It is not an absence.
     type Error;
 
@@ -120,7 +120,7 @@ impl Cards {
     }
 
     /// The cards of all records that hold a number, loaded where they are not held. `now_ns` is monotonic. Empty: nobody holds it.
-    pub(crate) fn find<L: Load>(&self, key: u128, now_ns: u64, load: &L) -> Result<Vec<Arc<Held>>, L::Error> {
+    pub fn find<L: Load>(&self, key: u128, now_ns: u64, load: &L) -> Result<Vec<Arc<Held>>, L::Error> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         for _ in 0..ATTEMPTS_MAX {
             let line = match self.lines.get(&key) {
@@ -323,7 +323,7 @@ const LINE_BYTES: u32 = 480;
 const CARD_BYTES: u32 = 400;
 
 /// Takes the value out for keeping, with what may be known of it beside.
-pub(crate) fn hold(record: LogicalId, read: Unreleased<(Card, Box<[u128]>)>, loaded_ns: u64) -> Option<Held> {
+pub fn hold(record: LogicalId, read: Unreleased<(Card, Box<[u128]>)>, loaded_ns: u64) -> Option<Held> {
     let mut beside = None;
     let read = read.map(|(card, keys)| {
         let weight = u32::try_from(card.weight() + keys.len() * 16 + KEPT_BYTES).unwrap_or(u32::MAX);

@@ -72,7 +72,7 @@ impl Exchange {
         let found = self.cards.find(self.card_key().key128(&system, &value), now_ns, &from)?;
         let mut shown = permit.without_patient_data(Vec::with_capacity(found.len()));
         for held in found {
-            let Some(own) = held.card.show(permit) else { continue };
+            let Some(own) = held.show(permit) else { continue };
             let person = self.people.read().person(&held.record);
             let person = person.unwrap_or_else(|| PersonId::led_by(held.record.clone()));
             let found = match *person.leader() == held.record {
@@ -101,7 +101,7 @@ impl Exchange {
     ) -> Result<Option<Unreleased<Arc<Card>>>, Error> {
         let key = self.record_key(person.leader());
         let held = self.cards.of_record(key, person.leader(), now_ns, from)?;
-        Ok(held.and_then(|held| held.card.show(from.permit)))
+        Ok(held.and_then(|held| held.show(from.permit)))
     }
 
     /// Tells the cards what a commit has changed, after it is durable and before its answer leaves.

@@ -5,14 +5,13 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwapOption, Guard};
-use dukou_audit::Kept;
+use dukou_audit::{Kept, Permit, Unreleased};
 use dukou_fhir::LogicalId;
 
 use super::card::Card;
 
 /// A card as it is held, with what may be known of it without showing it.
-pub(crate) struct Held {
-    /// The record.
+pub struct Held {
     pub(crate) record: LogicalId,
     pub(crate) card: Kept<Arc<Card>>,
     /// The numbers that the record states, as keyed hashes, rising.
@@ -26,6 +25,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// The card for a request, with what it shows. None where the permit does not reach the record.
+    pub fn show(&self, permit: &Permit<'_>) -> Option<Unreleased<Arc<Card>>> {
+        self.card.show(permit)
+    }
+
     /// Whether the record states this number.
     pub(crate) fn claims(&self, key: u128) -> bool {
         self.keys.binary_search(&key).is_ok()
