@@ -220,3 +220,8 @@ fn an_old_patient_shows_a_card_once_and_every_later_desk_knows_who_it_is() {
 fn the_feeds_and_queries_of_pixm_pdqm_and_pmir_speak_about_the_same_people() {
     play("patient-feed");
 }
+
+#[test]
+fn a_rare_name_in_two_spellings_is_one_person_and_a_damaged_one_waits_for_a_person() {
+    play("rare-name");
+}
