@@ -7,7 +7,7 @@ use dukou_fhir::LogicalId;
 use crate::block::BlockKind;
 use crate::decide::{Decision, Found, Unproven, decide};
 use crate::index::Index;
-use crate::person::PersonId;
+use crate::person::{Grade, PersonId};
 use crate::record::Record;
 
 /// How much of an answer is wanted, and how much looking it may cost.
@@ -59,7 +59,24 @@ impl Index {
             };
             found.push(Found { person: PersonId::led_by(id.clone()), records, not_same });
         }
-        decide(&self.model, candidate, &found, limits.people_max, cut)
+        let decision = decide(&self.model, candidate, &found, limits.people_max, cut);
+        self.one_person_or_nobody(decision)
+    }
+
+    /// Several people are certain together only where nothing keeps them apart: a candidate that equals two whom a person has told apart,
+    /// or whom the rules do, is neither for certain.
+    fn one_person_or_nobody(&self, mut decision: Decision) -> Decision {
+        let certain = decision.candidates.iter().filter(|candidate| candidate.grade == Grade::Certain);
+        let certain: Vec<&LogicalId> = certain.map(|candidate| &candidate.record).collect();
+        let pairs = certain.iter().enumerate().flat_map(|(at, a)| certain[at + 1..].iter().map(move |b| (*a, *b)));
+        if pairs.into_iter().all(|(a, b)| self.objections(a, b).is_empty()) {
+            return decision;
+        }
+        for candidate in decision.candidates.iter_mut().filter(|candidate| candidate.grade == Grade::Certain) {
+            candidate.grade = Grade::Probable;
+        }
+        decision.unproven = decision.unproven.or(Some(Unproven::SecondPerson));
+        decision
     }
 
     /// The records that share a key with this one.
