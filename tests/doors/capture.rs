@@ -38,6 +38,7 @@ fn capture(doors: &Doors, terminal: &str, request: &str, payload: &str, more: &[
         ("operator", json!("0231")),
         ("purpose", json!("TREAT")),
     ];
+    parts.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
     parts.extend_from_slice(more);
     doors.ask("POST", "/Patient/$capture", &parameters(&parts))
 }
@@ -346,6 +347,37 @@ fn what_a_desk_gets_wrong_is_said_plainly() {
     let got = doors.ask("GET", "/Patient/$capture", "");
     assert_eq!(code(&got), (405, "method-not-allowed".to_owned()));
     assert_eq!(patients(&doors), 0);
+}
+
+#[test]
+fn the_payloads_that_terminals_really_give_are_read_where_they_lie_beside_the_repository() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/samples/cn/06_yb_1101_card_capture.utf8.json");
+    let Ok(bytes) = std::fs::read(file) else {
+        println!("skipped: the samples do not lie beside the repository");
+        return;
+    };
+    let sample: Value = serde_json::from_slice(&bytes).unwrap();
+    let house = House::new();
+    let doors = house.open();
+    let read = |request: &str, medium: &str, payload: &Value| {
+        let payload = payload.as_str().map_or_else(|| payload.to_string(), str::to_owned);
+        capture(&doors, "A-1", request, &payload, &[("medium", json!(medium))])
+    };
+    let insured = read("1", "insurance-card", &sample);
+    let credential = read("2", "insurance-credential", &sample["ec_query_decode"]);
+    let grades = [&insured, &credential].map(|answer| (text(answer, "grade"), text(answer, "patient")));
+    assert_eq!((grades[0].0.as_str(), grades[1].0.as_str()), ("new", "certain"));
+    assert_eq!(grades[0].1, grades[1].1, "the card and the credential are one person's");
+    assert_eq!(code(&read("3", "health-card", &sample["ehc_qr"]["dynamic"])).1, "code-expired");
+    assert_eq!(code(&read("4", "health-card", &sample["ehc_qr"]["static"])).1, "names-nobody");
+    assert_eq!(patients(&doors), 1);
+    let kept: Vec<String> = ["TEST-ONE-TIME-TOKEN", "1024.50", "示范测试有限公司", "TEST-SIGN"]
+        .into_iter()
+        .filter(|mark| !house.found_on_disk(&[mark.as_bytes()]).is_empty())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(kept, Vec::<String>::new());
 }
 
 /// A source of history in the configuration; the secret for it lies in `tokens/<name>`.

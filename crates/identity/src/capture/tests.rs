@@ -176,3 +176,39 @@ fn a_medium_is_known_by_its_code_and_by_its_number_in_registration_interfaces() 
     }
     assert_eq!(Medium::parse(""), None);
 }
+
+/// A payload with one character changed, taken out or put in.
+fn slipped(payload: &str, at: usize, with: char, kind: u8) -> String {
+    let mut letters: Vec<char> = payload.chars().collect();
+    let at = at % letters.len();
+    match kind % 3 {
+        0 => letters[at] = with,
+        1 => drop(letters.remove(at)),
+        _ => letters.insert(at, with),
+    }
+    letters.into_iter().collect()
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_payload_is_read_or_refused_and_no_refusal_repeats_it(text in "\\PC{0,80}", medium in 0_usize..9) {
+        let medium = Medium::CODES[medium].0;
+        if let Err(issues) = read(medium, &text, &counter("2026-11-21T08:30:00+08:00")) {
+            let said: Vec<String> = issues.iter().map(|issue| format!("{issue:?}")).collect();
+            proptest::prop_assert!(!issues.is_empty());
+            proptest::prop_assert!(text.chars().count() < 24 || said.iter().all(|said| !said.contains(&text)));
+        }
+    }
+
+    #[test]
+    fn a_slip_in_a_good_payload_never_panics_and_what_is_read_makes_a_valid_patient(
+        at in 0_usize..700, with in proptest::char::any(), kind in 0_u8..3, which in 0_usize..2,
+    ) {
+        let (medium, payload) = [(Medium::ResidentCard, CHIP), (Medium::InsuranceCard, ANSWER)][which];
+        if let Ok(reading) = at_desk(medium, &slipped(payload, at, with, kind)) {
+            let patient = reading.patient(&LogicalId::parse("p1").unwrap(), "urn:dukou:capture:t01");
+            let faults = validate::validate(&patient, &validate::Options::default());
+            proptest::prop_assert!(faults.iter().all(|fault| !fault.severity.is_error()), "{faults:?}");
+        }
+    }
+}
