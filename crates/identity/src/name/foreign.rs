@@ -127,9 +127,10 @@ impl<'n> Part<'n> {
         if self.known.is_some() && self.known == other.known {
             return Level::Homophone;
         }
-        let longer = a.len().max(b.len());
-        let steps = steps(a, b);
-        if longer >= 3 && steps * 3 <= longer + 1 && steps <= 3 { Level::Near } else { Level::Different }
+        let (longer, shorter) = (a.len().max(b.len()), a.len().min(b.len()));
+        let near = |steps: usize| longer >= 3 && steps * 3 <= longer + 1 && steps <= 3;
+        // There are at least as many steps as one part is longer.
+        if near(longer - shorter) && near(steps(a, b)) { Level::Near } else { Level::Different }
     }
 }
 
