@@ -41,7 +41,6 @@ mod keeper;
 mod kept;
 mod keys;
 mod ledger;
-pub mod mask;
 mod note;
 mod options;
 mod origin;

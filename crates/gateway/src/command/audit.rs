@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use dukou_audit::storage::Disk;
-use dukou_audit::{AcceptError, Decree, Entry, Keys, KeysError, OpenError, Question, Reader, RequestId, Viewer, mask};
+use dukou_audit::{AcceptError, Decree, Entry, Keys, KeysError, OpenError, Question, Reader, RequestId, Viewer};
 use dukou_fhir::{FhirDateTime, Instant, Offset};
+use dukou_identity::mask;
 
 use crate::clock::{SystemClock, SystemRandom};
 
