@@ -7,6 +7,7 @@
 mod callers;
 mod check;
 mod contest;
+mod decisions;
 mod fault;
 mod heard;
 mod node;

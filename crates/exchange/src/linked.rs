@@ -56,6 +56,9 @@ impl Exchange {
                     false => links::remove(content, "replaces", &key.id),
                 })?;
             }
+            if let Some(merge) = before.as_ref().and_then(|_| self.merge_of(&key.id)) {
+                sheet.journal(Decided::Unmerge { merge });
+            }
             sheet.journal(Decided::Merge { survivor: survivor.clone(), retired: key.id.clone() });
         }
         Ok(sheet.finish())

@@ -82,6 +82,7 @@ impl Sheet<'_> {
         if let Some(old) = before {
             self.edit(retired, |content| links::remove(content, "replaced-by", &old))?;
             self.edit(&patient(&old), |content| links::remove(content, "replaces", &retired.id))?;
+            self.forget_merge(&retired.id);
         }
         self.break_circle(survivor, retired)?;
         if self.peek(retired)?.is_none() {
@@ -99,6 +100,13 @@ impl Sheet<'_> {
         Ok(())
     }
 
+    /// A merge in whose place another stands is taken back, so that it does not come to life again when that one ends.
+    fn forget_merge(&mut self, retired: &LogicalId) {
+        if let Some(merge) = self.exchange.merge_of(retired) {
+            self.journal(Decided::Unmerge { merge });
+        }
+    }
+
     /// Where the survivor itself was replaced, directly or over others, by the record that retires now, the survivor lives again.
     fn break_circle(&mut self, survivor: &ResourceKey, retired: &ResourceKey) -> Result<(), Error> {
         let Some(next) = self.peek(survivor)?.as_ref().and_then(links::replaced_by) else { return Ok(()) };
@@ -107,6 +115,7 @@ impl Sheet<'_> {
             if at == retired.id {
                 self.edit(survivor, |content| links::remove(content, "replaced-by", &next))?;
                 self.edit(&patient(&next), |content| links::remove(content, "replaces", &survivor.id))?;
+                self.forget_merge(&survivor.id);
                 let line = Text::new("merges run in a circle; the latest one stands", "合并形成循环，以最近一次为准");
                 let (a, b) = (survivor.id.clone(), retired.id.clone());
                 self.applied.reviews.push(finding(ReviewKind::RefusedUnion, a, Some(b), vec![line]));
@@ -132,28 +141,31 @@ impl Sheet<'_> {
 
     /// Unlinking takes a link back; a merge is taken back by a person only, since its results have to be told apart.
     fn unlink(&mut self, one: &ResourceKey, other: &ResourceKey) -> Result<(), Error> {
-        for (a, b) in [(one, other), (other, one)] {
-            if self.peek(a)?.as_ref().and_then(links::replaced_by).as_ref() == Some(&b.id) {
-                self.applied.issues.push(merged_not_linked());
-                let (record, other) = (a.id.clone(), Some(b.id.clone()));
-                let line =
-                    Text::new("the source unlinks two records that are merged", "来源系统解除关联的两份记录已被合并");
-                self.applied.reviews.push(finding(ReviewKind::VetoConflict, record, other, vec![line]));
-                return Ok(());
-            }
+        if one == other || self.stay_merged(one, other) {
+            return Ok(());
         }
         self.part(one, other)?;
         self.journal(Decided::Unlink { a: one.id.clone(), b: other.id.clone() });
         Ok(())
     }
 
-    /// Takes away whatever links two records, as far as they are there.
+    /// Whether merges, direct or over others, hold the two together; then a person is asked.
+    fn stay_merged(&mut self, one: &ResourceKey, other: &ResourceKey) -> bool {
+        let is_merged = self.exchange.merged_with(&one.id).contains(&other.id);
+        if is_merged {
+            self.applied.issues.push(merged_not_linked());
+            let line = Text::new("the source parts two records that are merged", "来源系统拆分的两份记录已被合并");
+            let pair = (one.id.clone(), Some(other.id.clone()));
+            self.applied.reviews.push(finding(ReviewKind::VetoConflict, pair.0, pair.1, vec![line]));
+        }
+        is_merged
+    }
+
+    /// Takes away what links two records, as far as they are there.
     fn part(&mut self, one: &ResourceKey, other: &ResourceKey) -> Result<(), Error> {
         for (a, b) in [(one, other), (other, one)] {
             if self.peek(a)?.is_some() {
-                self.edit(a, |content| {
-                    ["seealso", "replaced-by", "replaces"].iter().for_each(|kind| links::remove(content, kind, &b.id));
-                })?;
+                self.edit(a, |content| links::remove(content, "seealso", &b.id))?;
             }
         }
         Ok(())
@@ -196,6 +208,9 @@ impl Sheet<'_> {
             let wrong = from.map(|from| self.known(from)).transpose()?.filter(|wrong| wrong != to);
             let right = owner.map(|owner| self.known(owner)).transpose()?.filter(|right| right != to);
             if let Some(wrong) = &wrong {
+                if self.stay_merged(to, wrong) {
+                    return Ok(());
+                }
                 self.part(to, wrong)?;
                 self.journal(Decided::Unlink { a: to.id.clone(), b: wrong.id.clone() });
             }

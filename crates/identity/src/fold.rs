@@ -127,7 +127,17 @@ impl Fold {
         let mut ruling = Ruling::default();
         // Pairs of which a later decision was met: an older one about the same two is history, not a contradiction.
         let mut settled = HashSet::new();
-        for (seq, decided) in standing.into_iter().rev() {
+        // What a feed links comes last: it overrules neither a merge nor the word of a person, over others not even a later one does.
+        let latest = latest_of_pairs(&standing);
+        let is_last = |seq: &u64, decided: &Decided| decided.pair().is_some_and(|pair| latest.get(&pair) == Some(seq));
+        let (feeds, mut firm): (Vec<_>, Vec<_>) = standing
+            .into_iter()
+            .rev()
+            .partition(|(seq, decided)| matches!(decided, Decided::Link { .. }) && is_last(seq, decided));
+        firm.retain(|(seq, decided)| {
+            !matches!(decided, Decided::Unlink { .. } | Decided::AssertNotSame { .. }) || is_last(seq, decided)
+        });
+        for (seq, decided) in firm.into_iter().chain(feeds) {
             let (a, b, said) = match decided {
                 Decided::Merge { survivor, retired } if chains.stands(retired, seq) => (survivor, retired, Said::Same),
                 Decided::AssertLink { a, b } | Decided::Link { a, b } => (a, b, Said::Same),
@@ -153,6 +163,11 @@ impl Fold {
         }
         ruling
     }
+}
+
+/// The newest decision about each pair.
+fn latest_of_pairs<'a>(rising: &[(u64, &'a Decided)]) -> HashMap<(&'a LogicalId, &'a LogicalId), u64> {
+    rising.iter().filter_map(|(seq, decided)| Some((decided.pair()?, *seq))).collect()
 }
 
 impl Ruling {
@@ -417,6 +432,24 @@ mod tests {
         assert_eq!(ruling.same, [(id("b"), id("c"))]);
         assert_eq!(ruling.apart, [(id("a"), id("c"))]);
         assert_eq!(ruling.overruled, [1], "the oldest gives way and is named");
+    }
+
+    #[test]
+    fn what_a_feed_links_overrules_over_others_neither_a_merge_nor_the_word_of_a_person() {
+        let feeds = |a: &str, b: &str| Decided::Link { a: id(a), b: id(b) };
+        let said = [merge("a", "b"), feeds("a", "c"), not_same("b", "c")];
+        let kept = ruling(&said);
+        assert_eq!(
+            (kept.survivor(&id("a")), kept.overruled.clone()),
+            (Some(&id("b")), vec![2]),
+            "the merge stands, the link gives way"
+        );
+        let chain = ruling(&[not_same("a", "c"), feeds("a", "b"), feeds("b", "c")]);
+        assert_eq!((chain.apart, chain.overruled), (vec![(id("a"), id("c"))], vec![2]));
+        assert!(
+            ruling(&[not_same("a", "b"), feeds("a", "b")]).apart.is_empty(),
+            "about the same two the latest stands"
+        );
     }
 
     #[test]
