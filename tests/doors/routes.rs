@@ -51,6 +51,10 @@ const TOKEN: &str = r#"{"request-id":"1","terminal":"A-1","purpose":"TREAT","tok
 /// `<token>` is the token of the capture before.
 const SHOWN: &str = r#"{"request-id":"2","terminal":"A-2","purpose":"TREAT","token":"<token>"}"#;
 const LOST: &str = r#"{"request-id":"1","terminal":"A-1","purpose":"TREAT","patient":"Patient/p1","reason":"lost"}"#;
+const P6: &str = r#"{"resourceType":"Patient","id":"p6","name":[{"text":"王二"}]}"#;
+const MERGE: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"source-patient","valueReference":{"reference":"Patient/p6"}},{"name":"target-patient","valueReference":{"reference":"Patient/p1"}}]}"#;
+const UNMERGE: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"patient","valueReference":{"reference":"Patient/p6"}},{"name":"reason","valueString":"two people"}]}"#;
+const NUMBERED: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"identifier","valueIdentifier":{"system":"urn:t","value":"1"}}]}"#;
 const NO_TYPE: &str = r#"{"resourceType":"Bundle","type":"document"}"#;
 const MESSAGE: &str = "MSH|^~\\&|LIS|H1|DUKOU|H1|20261120081500+0800||ADT^A04^ADT_A01|R-1|P|2.5.1\rEVN|A04|20261120081500\r\
                        PID|1||20000001^^^H1^MR||王一||19580312|M\rPV1|1|O\r";
@@ -127,6 +131,13 @@ const ASKS: &[Ask] = &[
     ask(26, 4, "POST", "/fhir/Patient/$match", JSON, NO_TYPE),
     ask(27, 2, "GET", "/fhir/Patient/$ihe-pix?sourceIdentifier=urn:t%7C1", "", ""),
     ask(27, 4, "POST", "/fhir/Patient/$ihe-pix", FORM, "sourceIdentifier=urn:none%7C1"),
+    ask(12, 2, "PUT", "/fhir/Patient/p6", JSON, P6),
+    ask(28, 2, "POST", "/fhir/Patient/$merge", JSON, MERGE),
+    ask(28, 4, "POST", "/fhir/Patient/$merge", JSON, MERGE),
+    ask(29, 2, "POST", "/fhir/Patient/$unmerge", JSON, UNMERGE),
+    ask(29, 4, "POST", "/fhir/Patient/$unmerge", JSON, UNMERGE),
+    ask(39, 2, "POST", "/fhir/Patient/$card", JSON, NUMBERED),
+    ask(39, 4, "POST", "/fhir/Patient/$card", JSON, NO_TYPE),
     ask(30, 2, "POST", "/fhir/$process-message", JSON, FEED),
     ask(30, 4, "POST", "/fhir/$process-message", JSON, NO_TYPE),
     ask(12, 2, "PUT", "/fhir/Patient/p5", JSON, P5),
