@@ -123,7 +123,7 @@ fn is_near_usual(glyphs: &[Glyph], letters: &[u8]) -> bool {
         room.copy_from_slice(syllable);
         end += syllable.len();
     }
-    words::is_near(&buffer[..end], letters) && !words::are_syllables(&buffer[..end], letters)
+    words::is_near(&buffer[..end], letters) && !words::are_pinyin(&buffer[..end], letters)
 }
 
 /// Whether the letters are some reading of the characters one after another.

@@ -198,7 +198,7 @@ fn word(a: &[u8], b: &[u8]) -> Level {
     if short.is_empty() {
         return Level::Missing;
     }
-    if is_near(short, long) && !are_syllables(short, long) {
+    if is_near(short, long) && !are_pinyin(short, long) {
         Level::Near
     } else if short.len() == 1 && short[0] == long[0] {
         Level::Cut
@@ -211,11 +211,26 @@ fn word(a: &[u8], b: &[u8]) -> Level {
     }
 }
 
-/// LI and LIU are two surnames, not one with a slip.
-pub(super) fn are_syllables(a: &[u8], b: &[u8]) -> bool {
-    let is_syllable = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| Readings::spelled(word).is_some());
-    is_syllable(a) && is_syllable(b)
+/// LI and LIU are two surnames, XINJUAN and XINYUAN two given names: letters that are pinyin on both sides are no slip of each other.
+pub(super) fn are_pinyin(a: &[u8], b: &[u8]) -> bool {
+    is_pinyin(a) && is_pinyin(b)
 }
+
+/// Whether letters are syllables one after another.
+fn is_pinyin(letters: &[u8]) -> bool {
+    let mut ends = [false; LETTERS_MAX + 1];
+    ends[0] = true;
+    for to in 1..=letters.len().min(LETTERS_MAX) {
+        ends[to] = (to.saturating_sub(SYLLABLE_MAX)..to).any(|from| {
+            let syllable = std::str::from_utf8(&letters[from..to]);
+            ends[from] && syllable.is_ok_and(|syllable| Readings::spelled(syllable).is_some())
+        });
+    }
+    letters.len() <= LETTERS_MAX && ends[letters.len()]
+}
+
+/// The letters of the longest syllables, such as ZHUANG.
+const SYLLABLE_MAX: usize = 6;
 
 /// Two syllables in the other order: `LIJIE` and `JIELI`.
 fn is_rotated(a: &[u8], b: &[u8]) -> bool {
