@@ -10,9 +10,11 @@ use crate::node::{Answer, Node, http};
 /// Three results of one person, a row each; the second row is damaged.
 fn rows(id: &str) -> Vec<u8> {
     let header = "机构代码,机构名称,居民姓名,证件类型,证件号码,性别,出生日期,联系电话,健康档案号,项目代码,项目名称,结果,单位,参考范围,异常标志,标本,采样时间,报告时间,检验者,审核者,互认标识,备注";
+    // Each file is about a person of its own: what is found about one person is found whichever record is asked for.
+    let passport = &id[id.len() - 9..];
     let row = |code: &str, value: &str| {
         format!(
-            "99000202,河岸社区卫生服务中心,罗渡口,居民身份证,860202198507140329,男,1985-07-14,,{id},{code},项目,{value},g/L,1-90,,血清,2026-12-03 07:40,2026-12-03 10:02,苗检验,雷审核,,"
+            "99000202,河岸社区卫生服务中心,罗渡口,护照,T{passport},男,1985-07-14,,{id},{code},项目,{value},g/L,1-90,,血清,2026-12-03 07:40,2026-12-03 10:02,苗检验,雷审核,,"
         )
     };
     format!("{header}\n{}\n{}\n{}\n", row("A1", "38.10"), row("A2", "\"1,25\""), row("A3", "7")).into_bytes()

@@ -24,6 +24,7 @@ mod lookup;
 mod matching;
 mod merge;
 mod moves;
+mod naming;
 mod patch;
 mod people;
 mod prepare;

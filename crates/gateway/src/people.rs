@@ -1,4 +1,4 @@
-//! The index of people at the start: built from what is stored, before any door opens.
+//! What stands before any door opens: the index of people, built from what is stored, and the authorities of their numbers.
 
 use dukou_audit::{Failure, Interaction, Outcome, Recorded, Settled};
 use dukou_fhir::Instant;
@@ -29,7 +29,27 @@ pub(crate) fn load(site: &Site) -> Result<(), SiteError> {
     }
 }
 
-/// How many records the index is built of.
+/// Stores the authorities of patient numbers as NamingSystem resources, where the files say something new.
+pub(crate) fn publish_systems(site: &Site) -> Result<(), SiteError> {
+    let mut failed = None;
+    let access = site.own_access(Interaction::Operation("publish-systems"));
+    let pending = site.gate.write(access, |permit| {
+        site.exchange.publish_systems(permit).map(|settled| settled.map(Loaded)).map_err(|error| {
+            failed = Some(error);
+            NotLoaded
+        })
+    });
+    match (pending.wait().map(dukou_audit::Released::into_inner), failed) {
+        (Ok(Ok(Loaded(written))), _) => {
+            tracing::info!(written, "the authorities of patient numbers are published");
+            Ok(())
+        }
+        (_, Some(error)) => Err(SiteError::Systems(error)),
+        _ => Err(SiteError::Record),
+    }
+}
+
+/// How many records were read, or written.
 struct Loaded(usize);
 
 impl Recorded for Loaded {
@@ -38,7 +58,7 @@ impl Recorded for Loaded {
     }
 }
 
-/// The index could not be built; the operator is told why, the ledger that.
+/// It could not be done; the operator is told why, the ledger that.
 struct NotLoaded;
 
 impl Recorded for NotLoaded {

@@ -108,6 +108,9 @@ pub(crate) enum SiteError {
     /// The index of people cannot be built.
     #[error("building the index of people from what is stored")]
     People(#[source] dukou_exchange::Error),
+    /// The authorities of patient numbers cannot be stored.
+    #[error("storing the authorities of patient numbers")]
+    Systems(#[source] dukou_exchange::Error),
     /// Captures of cards cannot be set up.
     #[error(transparent)]
     Capture(#[from] CaptureError),
@@ -171,6 +174,7 @@ impl Site {
         };
         site.record_start(&program.load(), unknown_outcomes.len(), stopped_cleanly)?;
         people::load(&site)?;
+        people::publish_systems(&site)?;
         Ok(site)
     }
 

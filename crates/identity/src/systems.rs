@@ -21,6 +21,7 @@ pub use file::SystemsError;
 #[derive(Clone, Debug, Default)]
 pub struct Systems {
     version: String,
+    date: String,
     systems: Vec<System>,
     /// Canonical and other URIs, to the place in `systems`.
     by_uri: HashMap<String, usize>,
@@ -128,6 +129,11 @@ impl Systems {
     /// The versions of the files, joined by `+`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The date of the newest of the files, `yyyy-MM-dd`.
+    pub fn date(&self) -> &str {
+        &self.date
     }
 
     /// Every authority, in the order of the files.

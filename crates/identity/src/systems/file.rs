@@ -50,9 +50,7 @@ pub enum SystemsError {
 #[serde(deny_unknown_fields)]
 struct WrittenFile {
     version: String,
-    /// For readers: when this edition was made.
-    #[serde(rename = "date")]
-    _date: String,
+    date: String,
     #[serde(default)]
     system: Vec<WrittenSystem>,
     #[serde(default)]
@@ -132,6 +130,9 @@ impl Adding<'_> {
             self.systems.version.push('+');
         }
         self.systems.version.push_str(&written.version);
+        if written.date > self.systems.date {
+            self.systems.date = written.date;
+        }
         for system in written.system {
             self.system(system)?;
         }
