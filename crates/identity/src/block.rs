@@ -86,7 +86,9 @@ pub(crate) fn keys(record: &Record) -> Vec<BlockKey> {
         keys.extend(mends.chain([number.key]).map(|key| BlockKey::new(BlockKind::Number, key)));
     }
     keys.extend(record.phones.iter().map(|phone| BlockKey::new(BlockKind::Phone, hash(*phone, b"phone"))));
-    if let Some(birth) = record.birth {
+    // Where none is stated, the birth date of an identity number serves to be found by; it is never compared.
+    let told = || record.numbers.iter().find_map(|number| number.birth);
+    if let Some(birth) = record.birth.or_else(told) {
         let (year, day) = (u64::from(birth.year()), u64::from(birth.number()));
         for name in record.names.iter().filter(|name| name.standing().names_somebody()) {
             name.block_keys(|sound| {
