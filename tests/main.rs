@@ -15,6 +15,7 @@ mod identity;
 mod ledger;
 mod maps;
 mod node;
+mod populations;
 mod samples;
 mod simulation;
 mod tidy;
