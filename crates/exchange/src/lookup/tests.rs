@@ -1,6 +1,7 @@
 //! Look-ups over a whole store: the same answer with and without cards in between, whatever changed a moment ago.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -321,6 +322,32 @@ fn the_tier_on_disk_shows_no_number_no_name_and_no_id_that_a_client_chose() {
         }
     }
     assert!(files >= 3, "{files} files");
+}
+
+#[test]
+fn with_writers_and_readers_at_once_nobody_sees_what_an_acknowledged_write_has_changed() {
+    let house = House::new();
+    house.put("p1", "0", &["A1"]);
+    let acknowledged = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let floor = acknowledged.load(Ordering::SeqCst);
+                    let (found, _) = house.ask("A1", None);
+                    let seen: u64 = found[0][2].parse().unwrap();
+                    assert!(seen >= floor, "{seen} was shown, though {floor} was acknowledged before");
+                }
+            });
+        }
+        for n in 1..=150 {
+            house.put("p1", &n.to_string(), &["A1"]);
+            acknowledged.store(n, Ordering::SeqCst);
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(house.found("A1"), [["p1", "p1", "150"]]);
 }
 
 fn key(id: &str) -> ResourceKey {
