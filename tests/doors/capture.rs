@@ -176,6 +176,10 @@ fn a_card_that_was_swiped_is_not_the_person() {
     assert_eq!(patients(&doors), 1, "nobody was registered by a machine");
     let chosen = capture(&doors, "A-1", "3", &borrowed, &[("patient", json!(owner.clone()))]);
     assert_eq!((text(&chosen, "grade"), text(&chosen, "patient")), ("chosen".to_owned(), owner.clone()));
+    assert_eq!(doors.ask("PUT", "/Patient/else", r#"{"resourceType":"Patient","id":"else"}"#).status, 201);
+    let anybody = capture(&doors, "A-1", "6", &borrowed, &[("patient", json!("Patient/else"))]);
+    assert_eq!(code(&anybody), (422, "not-a-candidate".to_owned()), "a desk picks one of those shown");
+    assert_eq!(doors.ask("DELETE", "/Patient/else", "").status, 204);
     let registered = capture(&doors, "A-1", "4", &borrowed, &[("register", json!(true))]);
     assert_eq!(text(&registered, "grade"), "new");
     assert_ne!(text(&registered, "patient"), owner);

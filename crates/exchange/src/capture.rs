@@ -215,20 +215,25 @@ impl Exchange {
     /// The choice of the desk goes before what the index says, but for what it knows to be certain.
     fn chosen(&self, permit: &Permit<'_>, request: &CaptureRequest<'_>, known: Known) -> Result<Known, Error> {
         match (&request.choice, known) {
-            (Choice::Open, known) => Ok(known),
+            (Choice::Open, known) | (Choice::Person(_), known @ Known::Unsettled) => Ok(known),
             (Choice::Register, Known::Ask(..)) => Ok(Known::Nobody),
             (Choice::Register, known) => Ok(known),
-            (Choice::Person(record), _) => {
-                let key = ResourceKey::new(ResourceType::PATIENT, record.clone());
-                let there = self.current(permit, &key)?.is_some();
-                let open = permit.allows_for("Patient", Right::Read, &[record.as_str()]);
-                if there && open {
-                    Ok(Known::Person(record.clone(), Standing::Chosen))
-                } else {
-                    Err(Error::NotFound { key })
-                }
-            }
+            (Choice::Person(record), known) => self.picked(permit, record, &known),
         }
+    }
+
+    /// A desk picks one of those whom the card may be; anybody else it would have to prove in another way.
+    fn picked(&self, permit: &Permit<'_>, record: &LogicalId, known: &Known) -> Result<Known, Error> {
+        let shown = match known {
+            Known::Ask(_, candidates) => self.among(candidates, record),
+            Known::Person(person, _) => self.same_person(person, record),
+            Known::Nobody | Known::Unsettled => false,
+        };
+        if shown && permit.allows_for("Patient", Right::Read, &[record.as_str()]) {
+            return Ok(Known::Person(record.clone(), Standing::Chosen));
+        }
+        let (en, zh) = ("the patient is none of those whom this card may be", "所选患者不在该卡的候选人之中");
+        Err(Error::Invalid(vec![Issue::error(IssueType::BusinessRule, "not-a-candidate", Text::new(en, zh))]))
     }
 
     /// A new record of what the card states. Where no desk has said that it is somebody new, nobody may hold one of its numbers by the

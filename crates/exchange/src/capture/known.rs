@@ -111,7 +111,7 @@ impl Exchange {
     }
 
     /// Whether a record belongs to one of the people named already.
-    fn among(&self, candidates: &[Candidate], record: &LogicalId) -> bool {
+    pub(super) fn among(&self, candidates: &[Candidate], record: &LogicalId) -> bool {
         let index = self.people().read();
         let person = index.person(record);
         let same = |other: &LogicalId| other == record || (person.is_some() && index.person(other) == person);
