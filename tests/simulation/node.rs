@@ -49,7 +49,7 @@ pub(crate) struct Node {
     pub(crate) model: Option<Arc<Model>>,
     pub(crate) contest: Arc<Contest>,
     pub(crate) exchange: Exchange,
-    ground: Ground,
+    pub(crate) ground: Ground,
 }
 
 /// Where the power goes while a request is under way.

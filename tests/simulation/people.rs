@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dukou_audit::{Interaction, Settled};
-use dukou_exchange::{Entry, MatchQuestion, Mode, Operation, ReviewAction};
+use dukou_exchange::{Entry, Exchange, MatchQuestion, Mode, Operation, ReviewAction};
 use dukou_fhir::{LogicalId, ResourceKey, ResourceType, Value, json};
+use dukou_identity::ResolveLimits;
 
 use super::callers::STATUSES;
 use super::node::{Cut, Node};
@@ -56,6 +57,32 @@ fn shown(node: &Node) -> Vec<String> {
         })))
     });
     left.map(|left| left.answer.unwrap()).unwrap_or_default()
+}
+
+/// What a node says about who is who is what another would say that has just read the same store.
+pub(crate) fn are_as_built_anew(node: &Node) {
+    if node.is_poisoned() {
+        return;
+    }
+    node.look(|store, permit| {
+        let anew = Exchange::new(
+            Arc::clone(&node.store),
+            Arc::clone(&node.ground.program),
+            node.exchange.surroundings().clone(),
+        );
+        anew.load_people(permit, 2).unwrap();
+        let records = store.standing(permit, ResourceType::PATIENT, None, 10_000).unwrap();
+        for key in records.iter().map(|standing| &standing.version.key) {
+            assert_eq!(said_about(&node.exchange, &key.id), said_about(&anew, &key.id), "{key}");
+        }
+    });
+}
+
+fn said_about(exchange: &Exchange, id: &LogicalId) -> String {
+    let index = exchange.people().read();
+    let (survivor, severed) = (index.survivor(id), index.severed(id));
+    let answer = index.record(id).map(|record| index.resolve(record, &ResolveLimits::default()));
+    format!("{:?} {:?} {survivor:?} {severed:?} {:?} {answer:?}", index.person(id), index.records(id), index.born(id))
 }
 
 /// Two records of one person, who may any moment turn out to be two.

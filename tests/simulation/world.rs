@@ -311,6 +311,7 @@ impl World {
     }
 
     fn stop(&mut self) {
+        super::people::are_as_built_anew(self.node());
         let node = Arc::into_inner(self.node.take().unwrap()).expect("nobody else holds the node");
         let full = self.full_for > 0;
         let stopped = node.ledger.stop();
@@ -367,6 +368,7 @@ impl World {
 
     /// Everything is mended; what waits is sent once more and must be answered; then all promises are looked at.
     fn finish(&mut self) {
+        super::people::are_as_built_anew(self.node());
         self.disk.limit(None);
         self.full_for = 0;
         self.kill();

@@ -1,11 +1,12 @@
 //! The live index of people: built at the start from what is stored, and told of every commit before its answer leaves.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 
 use dukou_audit::Permit;
 use dukou_fhir::{Instant, LogicalId, Offset, ResourceType, json};
 use dukou_identity::patient::{Origin, stated};
-use dukou_identity::{Entry, Index, Loading, Model, Record, Systems, Touched};
+use dukou_identity::{Entry, Index, Loading, Model, Record, Systems};
 use dukou_store::{self as store, Batch, JournalRow, Outcome, Put, Version};
 
 use crate::{Error, Exchange, Surroundings};
@@ -81,32 +82,36 @@ impl People {
     }
 
     /// Tells the index what a commit has changed. Commits may come here in another order than they were numbered.
-    pub(crate) fn follow(&self, outcome: &Outcome, deciding: Deciding) -> Touched {
+    pub(crate) fn follow(&self, outcome: &Outcome, deciding: Deciding) {
         let versions = outcome.puts.iter().filter(|put| put.changed).filter_map(|put| put.version.as_ref());
         let patients: Vec<&Version> = versions.filter(|version| version.key.kind == ResourceType::PATIENT).collect();
-        if patients.is_empty() && deciding.0.is_empty() {
-            return Touched::default();
-        }
-        let records: Vec<Option<Record>> = {
-            let index = self.read();
-            patients.iter().map(|version| self.record(version, born(&index, version))).collect()
-        };
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let mut touched = Touched::default();
-        for (version, record) in patients.into_iter().zip(records) {
-            touched.extend(match record {
-                Some(record) => index.put(version.seq, record),
-                None => {
-                    let born = born(&index, version).as_millis();
-                    index.remove(version.seq, &version.key.id, born)
+        // Questions get in between the parts of a large document; its answer waits for the last.
+        for part in patients.chunks(PART) {
+            let births: Vec<Instant> = {
+                let index = self.read();
+                part.iter().map(|version| born(&index, version)).collect()
+            };
+            let records = part.iter().zip(&births).map(|(version, born)| self.record(version, *born));
+            let records: Vec<Option<Record>> = records.collect();
+            let mut index = self.write();
+            for ((version, born), record) in part.iter().zip(births).zip(records) {
+                match record {
+                    Some(record) => index.put(version.seq, record),
+                    None => index.remove(version.seq, &version.key.id, born.as_millis()),
                 }
-            });
+            }
         }
-        let time_ms = outcome.time.map_or(0, Instant::as_millis);
-        for (seq, entry) in outcome.journal.iter().zip(deciding.0) {
-            touched.extend(index.decide(Entry { seq: *seq, time_ms, ..entry }));
+        if !deciding.0.is_empty() {
+            let time_ms = outcome.time.map_or(0, Instant::as_millis);
+            let mut index = self.write();
+            for (seq, entry) in outcome.journal.iter().zip(deciding.0) {
+                index.decide(Entry { seq: *seq, time_ms, ..entry });
+            }
         }
-        touched
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The calendar day of an instant here, `yyyy-MM-dd`.
@@ -132,8 +137,8 @@ impl Exchange {
             let page = self.store.standing(permit, ResourceType::PATIENT, after.as_ref(), PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.version.key.id.clone());
-            for store::Standing { version, born } in &page {
-                match self.people.record(version, *born) {
+            for (store::Standing { version, born }, record) in page.iter().zip(self.records(&page, threads)) {
+                match record {
                     Some(record) => loading.put(version.seq, record),
                     None => loading.remove(version.seq, &version.key.id, born.as_millis()),
                 }
@@ -142,8 +147,24 @@ impl Exchange {
         self.load_journal(permit, &mut loading)?;
         let index = loading.finish(threads);
         let records = index.len();
-        *self.people.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        *self.people.write() = index;
         Ok(records)
+    }
+
+    /// The records of a page, in its order, read on so many threads.
+    fn records(&self, page: &[store::Standing], threads: usize) -> Vec<Option<Record>> {
+        let read = |part: &[store::Standing]| -> Vec<Option<Record>> {
+            part.iter().map(|standing| self.people.record(&standing.version, standing.born)).collect()
+        };
+        thread::scope(|scope| {
+            let parts = page.chunks(page.len().div_ceil(threads.max(1)).max(PART));
+            let running: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+            // A fault of ours on one of the threads goes on here.
+            let join = |thread: thread::ScopedJoinHandle<'_, Vec<Option<Record>>>| {
+                thread.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault))
+            };
+            running.into_iter().flat_map(join).collect()
+        })
     }
 
     fn load_journal(&self, permit: &Permit<'_>, loading: &mut Loading) -> Result<(), Error> {
@@ -167,4 +188,7 @@ fn born(index: &Index, version: &Version) -> Instant {
 }
 
 /// Rows read at a time.
-const PAGE: usize = 1_000;
+const PAGE: usize = 4_000;
+
+/// Records that are put into the index while nobody can ask, and those for which a thread is worth its start.
+const PART: usize = 256;

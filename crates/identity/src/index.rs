@@ -49,22 +49,6 @@ pub(crate) struct Slot {
     pub(crate) leader: u32,
 }
 
-/// Whose answers a change may have altered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Every record of every person who could be touched, before and after, in the order of their ids.
-    pub records: Vec<LogicalId>,
-}
-
-impl Touched {
-    /// Adds what another change has touched.
-    pub fn extend(&mut self, other: Touched) {
-        self.records.extend(other.records);
-        self.records.sort_unstable();
-        self.records.dedup();
-    }
-}
-
 impl Index {
     /// An index without records.
     pub fn new(model: Arc<Model>) -> Index {
@@ -96,26 +80,25 @@ impl Index {
     }
 
     /// A version of a record; `seq` is its place in the history of the store. An older version than the known one changes nothing.
-    pub fn put(&mut self, seq: u64, record: Record) -> Touched {
+    pub fn put(&mut self, seq: u64, record: Record) {
         let place = self.place_of(record.id());
         if self.slots[place as usize].seq >= seq {
             return self.correct(place, record.born());
         }
         let born = record.born();
-        self.exchange(place, seq, born, Some(record))
+        self.exchange(place, seq, born, Some(record));
     }
 
     /// The end of a record that was `born` then, in milliseconds since 1970. An older version than the known one changes nothing.
-    pub fn remove(&mut self, seq: u64, id: &LogicalId, born: i64) -> Touched {
+    pub fn remove(&mut self, seq: u64, id: &LogicalId, born: i64) {
         let place = self.place_of(id);
-        if self.slots[place as usize].seq >= seq {
-            return Touched::default();
+        if self.slots[place as usize].seq < seq {
+            self.exchange(place, seq, born, None);
         }
-        self.exchange(place, seq, born, None)
     }
 
     /// An entry of the journal. One that is known changes nothing.
-    pub fn decide(&mut self, entry: Entry) -> Touched {
+    pub fn decide(&mut self, entry: Entry) {
         let taken_back = match &entry.decided {
             Decided::Unmerge { merge } => self.fold.entry(*merge),
             _ => None,
@@ -129,7 +112,7 @@ impl Index {
         let mut dirty = self.reach(before);
         self.fold.add(entry);
         dirty.extend(self.decided_with(&named));
-        self.regroup(dirty)
+        self.regroup(dirty);
     }
 
     /// The person of a record; none where there is no such record.

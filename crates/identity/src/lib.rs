@@ -53,7 +53,7 @@ pub use cluster::{Clusters, Constraints, Pair, Refused, cluster};
 pub use decide::{Candidate, Decision, Found, Unproven, decide};
 pub use explain::{Explanation, Line, explain};
 pub use fold::{Fold, Ruling};
-pub use index::{Index, Touched};
+pub use index::Index;
 pub use journal::{Decided, Entry, EntryError};
 pub use keyed::{SiteKey, Token};
 pub use load::Loading;

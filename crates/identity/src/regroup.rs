@@ -10,7 +10,7 @@ use dukou_fhir::LogicalId;
 use crate::block::BlockKey;
 use crate::cluster::{Clusters, Constraints, Pair, cluster};
 use crate::fold::{Ruling, Sides};
-use crate::index::{Index, Touched};
+use crate::index::Index;
 use crate::model::Model;
 use crate::record::Record;
 use crate::score::{Scored, compare};
@@ -26,7 +26,7 @@ pub(crate) struct Component {
 
 impl Index {
     /// Puts another record, or none, in a place.
-    pub(crate) fn exchange(&mut self, place: u32, seq: u64, born: i64, record: Option<Record>) -> Touched {
+    pub(crate) fn exchange(&mut self, place: u32, seq: u64, born: i64, record: Option<Record>) {
         let (gone, come) = self.change_of_keys(place, record.as_ref());
         // Where a block grows over its limit, or shrinks to it again, all in it meet others than before.
         let mut from = BTreeSet::from([place]);
@@ -39,7 +39,7 @@ impl Index {
         }
         let dirty = self.reach(from);
         self.set(place, seq, born, record);
-        self.regroup(dirty)
+        self.regroup(dirty);
     }
 
     /// The bare change, without its consequences.
@@ -54,17 +54,17 @@ impl Index {
     }
 
     /// An older version came late and shows that the record is older than was known.
-    pub(crate) fn correct(&mut self, place: u32, born: i64) -> Touched {
+    pub(crate) fn correct(&mut self, place: u32, born: i64) {
         let slot = &mut self.slots[place as usize];
         if born >= slot.born {
-            return Touched::default();
+            return;
         }
         slot.born = born;
         if let Some(record) = &mut slot.record {
             record.born = born;
         }
         let dirty = self.reach([place]);
-        self.regroup(dirty)
+        self.regroup(dirty);
     }
 
     /// The keys that go and those that come.
@@ -87,20 +87,15 @@ impl Index {
     }
 
     /// Makes the components of these places into people anew.
-    pub(crate) fn regroup(&mut self, dirty: BTreeSet<u32>) -> Touched {
-        let mut touched: BTreeSet<u32> = dirty.clone();
+    pub(crate) fn regroup(&mut self, dirty: BTreeSet<u32>) {
         let mut done = HashSet::new();
         for place in dirty {
             if !done.contains(&place) {
                 let component = self.component([place]);
                 done.extend(component.places.iter().copied());
                 self.settle(&component);
-                touched.extend(component.places);
             }
         }
-        let mut records: Vec<LogicalId> = touched.iter().map(|place| self.slots[*place as usize].id.clone()).collect();
-        records.sort_unstable();
-        Touched { records }
     }
 
     /// Everything that is connected with these places.
