@@ -43,6 +43,19 @@ impl Exchange {
         merged
     }
 
+    /// Whether a person may say that two records are two people: of merged ones only `$unmerge` says so, since what was filed since has to
+    /// find its chart.
+    pub(crate) fn may_hold_apart(&self, a: &LogicalId, b: &LogicalId) -> Result<(), Error> {
+        match self.merged_with(a).contains(b) {
+            false => Ok(()),
+            true => Err(crate::merge::refusal(
+                "merged-use-unmerge",
+                "these records are merged: take the merge back with Patient/$unmerge",
+                "这些记录已合并，请用 Patient/$unmerge 撤销合并",
+            )),
+        }
+    }
+
     /// All records of the same person, itself among them, whoever has joined them.
     pub(crate) fn one_person(&self, record: &LogicalId) -> Vec<LogicalId> {
         let index = self.people.read();

@@ -228,7 +228,11 @@ fn an_unmerge_works_after_later_edits_and_everything_filed_since_finds_its_chart
         expected.sort();
         assert_eq!(sorted(&house.get(&way)), expected, "{way}");
     }
-    for way in [format!("Observation?subject=Patient/{b}"), format!("Patient/{b}/Observation")] {
+    for way in [
+        format!("Observation?subject=Patient/{b}"),
+        format!("Observation?patient={b}"),
+        format!("Patient/{b}/Observation"),
+    ] {
         assert!(sorted(&house.get(&way)).contains(&doubtful), "what is in doubt is kept back from nobody: {way}");
         assert!(!sorted(&house.get(&way)).contains(&stays), "{way}");
     }
@@ -319,4 +323,16 @@ fn a_plain_put_of_a_replaced_by_link_is_a_merge_and_cannot_be_unsaid_by_another(
     assert_eq!(unmerge(&house, &b, &[]).status, 200);
     assert_eq!(sorted(&house.get(&format!("Observation?patient={a}"))).len(), 1);
     assert_eq!(house.get(&format!("Patient/{a}")).json()["link"], Value::Null);
+}
+
+#[test]
+fn merged_records_are_not_said_to_be_two_people_but_unmerged() {
+    let house = House::new();
+    let (a, b, _) = two(&house);
+    assert_eq!(merge(&house, &b, &a).status, 200);
+    let body = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "other", "valueReference": reference(&b)}, {"name": "reason", "valueString": "两个人"}]});
+    let said = house.post(&format!("Patient/{a}/$assert-not-same"), &body.to_string());
+    assert_eq!(said.verdict(), (422, "merged-use-unmerge".into()));
+    assert_eq!(unmerge(&house, &b, &[]).status, 200);
 }

@@ -101,6 +101,9 @@ impl Exchange {
         let confirmed = task::last_actor(&content).is_some_and(|first| first != actor);
         let forbidden = |(a, b): &(LogicalId, LogicalId)| !self.people().read().objections(a, b).is_empty();
         let takes_two = needs_two(kind) || pair.as_ref().is_some_and(forbidden);
+        if let (ReviewAction::NotSame, Some((a, b))) = (action, &pair) {
+            self.may_hold_apart(a, b)?;
+        }
         let first_word = action == ReviewAction::Same && takes_two && !(last == Some(action) && confirmed);
         let journal = match (action, pair) {
             (ReviewAction::Same, Some(_)) if first_word => None,

@@ -61,6 +61,9 @@ impl Exchange {
                 return Err(Error::NotFound { key: key.clone() });
             }
         }
+        if action == ReviewAction::NotSame {
+            self.may_hold_apart(a, b)?;
+        }
         let finding = self.finding(a, b);
         let key = ResourceKey::new(task_type(), task_id(&finding));
         let waiting = self.store.basis(permit, std::slice::from_ref(&key))?.versions.pop().flatten();

@@ -111,9 +111,10 @@ pub(crate) fn names_a_patient(item: &Item<'_>, base: Option<&str>) -> bool {
     super::reference::local_target(item, base).is_some_and(|key| key.kind == ResourceType::PATIENT)
 }
 
-/// Whether the parameter is one of those that put a resource of the type into a patient's compartment.
+/// Whether the parameter asks whose a resource is: `patient`, or one of those that put the type into a patient's compartment.
 pub(crate) fn is_membership(kind: ResourceType, parameter: &parameters::Parameter) -> bool {
-    compartment::memberships(kind).iter().any(|member| member.number() == parameter.number())
+    parameter.code() == "patient"
+        || compartment::memberships(kind).iter().any(|member| member.number() == parameter.number())
 }
 
 /// The extension that names the other patient of a resource in doubt.

@@ -11,6 +11,7 @@ promises!(
     a_deletion_stays_in_history_without_a_body,
     a_permit_for_one_patient_sees_that_patient_alone,
     includes_outside_the_reach_are_left_out,
+    who_refers_to_a_resource_is_named_once_and_at_most_so_many,
     all_resources_of_a_type_are_walked_once_as_they_stand_with_the_time_of_their_first_version,
 );
 
@@ -54,6 +55,22 @@ fn history_lists_every_version_once_newest_first(house: House) {
         assert_eq!(all.len() as u64, expected);
         assert!(all.windows(2).all(|pair| pair[0] > pair[1]));
     }
+}
+
+fn who_refers_to_a_resource_is_named_once_and_at_most_so_many(house: House) {
+    patient(&house, "p1", true);
+    patient(&house, "p2", true);
+    for n in 0..70 {
+        let about = if n % 2 == 0 { "p1" } else { "p2" };
+        house.put(&format!(
+            r#"{{"resourceType":"Observation","id":"o{n}","status":"final","code":{{"text":"x"}},"subject":{{"reference":"Patient/{about}"}},"performer":[{{"reference":"Patient/{about}"}}]}}"#
+        ));
+    }
+    let target = key("Patient/p1");
+    let of = |count| house.with(all(Interaction::Transaction), |p| house.store.referrers(p, &target, count).unwrap());
+    let names: Vec<String> = of(100).iter().map(|version| version.key.to_string()).collect();
+    assert_eq!((names.len(), names[0].as_str(), names[34].as_str()), (35, "Observation/o0", "Observation/o68"));
+    assert_eq!((of(33).len(), of(0).len()), (33, 0));
 }
 
 fn all_resources_of_a_type_are_walked_once_as_they_stand_with_the_time_of_their_first_version(house: House) {
