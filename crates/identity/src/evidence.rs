@@ -128,7 +128,8 @@ impl Evidence {
         let household = u32::from(phone) + u32::from(self.any(Evidence::DWELLING));
         let documents = self.documents() + u32::from(self.has(Evidence::SLIP));
         let pieces = documents + household.min(1) + u32::from(soft);
-        if !near || birth_apart {
+        // Twins share birth date, telephone and dwelling, and their names may be a slip apart: only a document tells who it is.
+        if !near || birth_apart || !name && documents == 0 {
             return false;
         }
         let several = twice.has(Evidence::NAME_NEAR);
