@@ -10,4 +10,4 @@ mod mllp;
 mod routes;
 mod stop;
 mod tls;
-mod trail;
+pub(crate) mod trail;

@@ -1,14 +1,19 @@
 //! Scenes of patient identity, played against a real node over real sockets: `fixtures/identity/<scene>/scene.json`.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::doors::trail::Trail;
 use crate::ledger;
 use crate::node::{Answer, Node, Sender, http_typed};
+use elsewhere::Elsewhere;
 
 /// One scene while it is played: its folder, the node, and what earlier steps kept.
 struct Play {
@@ -24,19 +29,69 @@ fn play(scene: &str) {
     let text = fs::read_to_string(folder.join("scene.json")).unwrap();
     let script: Value = serde_json::from_str(&text).unwrap();
     let home = tempfile::tempdir().unwrap();
-    let node = Some(Node::start(home.path()));
-    let mut play = Play { folder, home, node, kept: BTreeMap::new() };
+    let scenes = script["elsewhere"].as_array().cloned().unwrap_or_default();
+    let elsewhere: Vec<Elsewhere> = scenes.iter().map(|scene| Elsewhere::start(&folder, scene)).collect();
+    let mut node = Node::start(home.path());
+    if !elsewhere.is_empty() {
+        assert_eq!(node.stop(), Some(0));
+        let sections = elsewhere.iter().zip(&scenes).map(|(one, scene)| one.section(&home.path().join("site"), scene));
+        configure(&home.path().join("site/dukou.toml"), &script["history_ms_max"], &sections.collect::<String>());
+        node = Node::start(home.path());
+    }
+    let mut play = Play { folder, home, node: Some(node), kept: BTreeMap::new() };
     for (n, step) in script["steps"].as_array().unwrap().iter().enumerate() {
         play.step(&format!("{scene}, step {}: {}", n + 1, step["say"].as_str().unwrap()), step);
     }
     play.node.take().unwrap().stop();
-    ledger::assert_sound(&Node::audit_folder(play.home.path()));
+    let audit = Node::audit_folder(play.home.path());
+    ledger::assert_sound(&audit);
+    if elsewhere.is_empty() {
+        return;
+    }
+    let trail = Trail::of(&audit);
+    let questions = trail.questions();
+    for (one, scene) in elsewhere.into_iter().zip(&scenes) {
+        one.judge(scene, &questions);
+    }
+    let questions: Vec<String> = questions.iter().map(|(source, end)| format!("{source}: {end}")).collect();
+    assert_eq!(serde_json::json!(questions), script["questions"], "{scene}: questions in the ledger");
+    for (interaction, kinds) in script["shown"].as_object().into_iter().flatten() {
+        assert_eq!(serde_json::json!(trail.shown(interaction)), *kinds, "{scene}: shown by {interaction}");
+    }
+}
+
+/// Writes the other servers, and how long they are waited for, into the configuration of a stopped node.
+fn configure(file: &Path, history_ms_max: &Value, sections: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    let timed = text.replacen("[identity]\n", &format!("[identity]\nhistory_ms_max = {history_ms_max}\n"), 1);
+    assert_ne!(timed, text, "the configuration has a section for identity");
+    fs::write(file, timed + sections).unwrap();
+}
+
+/// A file as its system would send it to a node over HTTP.
+fn ingest(node: &Node, folder: &Path, file: &str) -> Answer {
+    let body = fs::read(folder.join(file)).unwrap();
+    let kind = match Path::new(file).extension().unwrap().to_str().unwrap() {
+        "hl7" => "x-application/hl7-v2+er7",
+        "csv" => "text/csv",
+        "xml" => "application/xml",
+        _ => "application/json",
+    };
+    let root = node.fhir.rsplit_once('/').map(|(root, _)| format!("{root}/")).unwrap();
+    http_typed(&root, &node.token, kind, "POST", "ingest", &body).unwrap()
+}
+
+/// The metrics of a node that runs over a folder.
+fn metrics(home: &Path) -> String {
+    let info: Value = serde_json::from_str(&fs::read_to_string(home.join("info.json")).unwrap()).unwrap();
+    let base = format!("{}/", info["admin"].as_str().unwrap());
+    String::from_utf8(http_typed(&base, "", "text/plain", "GET", "metrics", b"").unwrap().body).unwrap()
 }
 
 impl Play {
     fn step(&mut self, at: &str, step: &Value) {
         if let Some(file) = step["ingest"].as_str() {
-            let answer = self.ingest(file);
+            let answer = ingest(self.node(), &self.folder, file);
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             self.judge(at, step, &answer, &text);
         } else if let Some(file) = step["batch"].as_str() {
@@ -44,32 +99,25 @@ impl Play {
             let answer = sender.send(&fs::read(self.folder.join(file)).unwrap()).unwrap();
             assert_eq!(answer.matches("MSA|AA|").count() as u64, step["answers"].as_u64().unwrap(), "{at}\n{answer}");
         } else if let Some(line) = step["ask"].as_str() {
+            let begun = Instant::now();
             let answer = self.ask(line, step);
+            if let Some(within) = step["within_ms"].as_u64() {
+                assert!(begun.elapsed().as_millis() < u128::from(within), "{at}: took {:?}", begun.elapsed());
+            }
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             self.judge(at, step, &answer, &text);
         } else if let Some(arguments) = step["command"].as_array() {
             let printed = self.command(arguments, step["stopped"] == true);
             self.texts(at, step, &printed);
+        } else if step["metrics"] == true {
+            self.texts(at, step, &metrics(self.home.path()));
         } else {
-            panic!("{at}: a step has ingest, batch, ask or command");
+            panic!("{at}: a step has ingest, batch, ask, command or metrics");
         }
     }
 
     fn node(&self) -> &Node {
         self.node.as_ref().unwrap()
-    }
-
-    /// A file as its system would send it over HTTP.
-    fn ingest(&self, file: &str) -> Answer {
-        let body = fs::read(self.folder.join(file)).unwrap();
-        let kind = match Path::new(file).extension().unwrap().to_str().unwrap() {
-            "hl7" => "x-application/hl7-v2+er7",
-            "csv" => "text/csv",
-            "xml" => "application/xml",
-            _ => "application/json",
-        };
-        let root = self.node().fhir.rsplit_once('/').map(|(root, _)| format!("{root}/")).unwrap();
-        http_typed(&root, &self.node().token, kind, "POST", "ingest", &body).unwrap()
     }
 
     /// `METHOD path`, with the body of the step, as the client that it names.
@@ -141,8 +189,8 @@ impl Play {
     }
 }
 
-/// Whether a value is as expected. `{"$size": n}` counts a list, `{"$any": x}` wants one that fits, `{"$none": x}` wants none; an object fits
-/// one that has at least its members.
+/// Whether a value is as expected. `{"$size": n}` counts a list, `{"$any": x}` wants one that fits, `{"$none": x}` wants none,
+/// `{"$all": [x, y]}` is what fits each of them; an object fits one that has at least its members.
 fn fits(expected: &Value, found: &Value) -> bool {
     match expected {
         Value::Object(members) if members.len() == 1 && members.keys().all(|key| key.starts_with('$')) => {
@@ -152,6 +200,7 @@ fn fits(expected: &Value, found: &Value) -> bool {
                 "$size" => wanted.as_u64() == Some(list.len() as u64),
                 "$any" => list.iter().any(|one| fits(wanted, one)),
                 "$none" => !list.iter().any(|one| fits(wanted, one)),
+                "$all" => wanted.as_array().unwrap().iter().all(|one| fits(one, found)),
                 "$not" => !fits(wanted, found),
                 other => panic!("{other} is no test of a scene"),
             }
@@ -191,10 +240,7 @@ fn look_ups_that_find_nobody_one_after_another_raise_an_alert_without_data() {
     for n in 0..40 {
         assert_eq!(node.get(&format!("/Patient/nobody-{n}")).status, 404);
     }
-    let info: Value = serde_json::from_str(&fs::read_to_string(home.path().join("info.json")).unwrap()).unwrap();
-    let metrics =
-        http_typed(&format!("{}/", info["admin"].as_str().unwrap()), "", "text/plain", "GET", "metrics", b"").unwrap();
-    let metrics = String::from_utf8(metrics.body).unwrap();
+    let metrics = metrics(home.path());
     assert!(metrics.contains("dukou_identity_enumeration_alerts_total 1"), "{metrics}");
     assert_eq!(node.stop(), Some(0));
     let log = fs::read_to_string(home.path().join("node.log")).unwrap();

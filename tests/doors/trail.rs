@@ -90,6 +90,34 @@ impl Trail {
         requests.map(primary).filter(|primary| primary.client != "dukou").collect()
     }
 
+    /// The questions that were sent to other systems: whom, and how each ended (`answered` or the code of the fault), sorted. Each has
+    /// its end, and the end stands after the question.
+    pub(crate) fn questions(&self) -> Vec<(String, String)> {
+        let asked = self.records.iter().enumerate();
+        let asked = asked.filter(|(_, (kind, record))| *kind == INTENT && record["5"] == "upstream");
+        let ended = asked.map(|(leaf, (_, question))| {
+            let end = self.records[leaf..].iter().find(|(kind, record)| *kind == OUTCOME && record["24"] == leaf);
+            let (_, end) = end.unwrap_or_else(|| panic!("leaf {leaf} has no end"));
+            let code = end["17"]["2"].as_str().unwrap_or("answered");
+            (question["21"][0].as_str().unwrap().to_owned(), code.to_owned())
+        });
+        let mut ended: Vec<(String, String)> = ended.collect();
+        ended.sort();
+        ended
+    }
+
+    /// How many resources of each type the answers of an interaction showed, by the records of them.
+    pub(crate) fn shown(&self, interaction: &str) -> BTreeMap<String, u64> {
+        let records = self.records.iter().map(|(_, record)| record);
+        let records = records.filter(|record| record["5"] == interaction && record["3"].is_string());
+        let resources = records.filter_map(|record| record["14"].as_array()).flatten();
+        let mut shown = BTreeMap::new();
+        for resource in resources {
+            *shown.entry(resource[0].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        shown
+    }
+
     /// What was counted of each address: `what` and status, so many times.
     pub(crate) fn counts(&self) -> BTreeMap<(String, String, u64), u64> {
         let mut counts = BTreeMap::new();
@@ -159,5 +187,7 @@ const ORIGIN: u8 = 0;
 const ACCESS: u8 = 1;
 const DENY: u8 = 2;
 const WRITE: u8 = 3;
+const INTENT: u8 = 4;
+const OUTCOME: u8 = 5;
 const AUTHN: u8 = 7;
 const STOP: u8 = 11;
