@@ -426,6 +426,9 @@ fn other_systems_are_asked_for_the_history_and_one_that_is_silent_is_named_in_ti
     let entries = page["entry"].as_array().unwrap();
     let visits: Vec<&str> = entries.iter().filter_map(|entry| entry["resource"]["id"].as_str()).collect();
     assert_eq!(visits, ["here", "there"], "{page}");
+    let addresses: Vec<&str> = entries[..2].iter().filter_map(|entry| entry["fullUrl"].as_str()).collect();
+    let of = |at: &dyn std::fmt::Display, id: &str| format!("http://{at}/fhir/Encounter/{id}");
+    assert_eq!(addresses, [of(&doors.fhir, "here"), of(&others.fhir, "there")], "each says whose it is");
     let issues = entries[2]["resource"]["issue"].as_array().unwrap();
     let told: Vec<&str> = issues.iter().map(|issue| issue["details"]["text"].as_str().unwrap()).collect();
     assert_eq!(told, ["source emr: no answer in time", "source gone: not reached"]);

@@ -351,9 +351,15 @@ fn history(ask: &Ask, view: &HistoryView) -> Part {
     if !view.outside.is_empty()
         && let Some(object) = bundle.as_object_mut()
     {
-        let outside = view.outside.iter().map(|resource| {
+        // The address says whose it is, and relative references in it lead to where it came from (FHIR R4, Bundle, 3.1.4.1).
+        let outside = view.outside.iter().map(|outside| {
+            let mut entry = Object::new();
+            let kind = outside.resource.resource_type();
+            if let Some((kind, id)) = kind.zip(outside.resource.text_at("id")) {
+                entry.insert("fullUrl", format!("{}/{kind}/{id}", outside.base));
+            }
             let search = Object::new().with("mode", "match");
-            Value::from(Object::new().with("resource", resource.clone()).with("search", search))
+            Value::from(entry.with("resource", outside.resource.clone()).with("search", search))
         });
         match object.get_mut("entry").and_then(Value::as_array_mut) {
             // Notes about what is missing stand at the end.

@@ -27,7 +27,7 @@ use crate::{Error, Exchange};
 use kept::Kept;
 use known::Known;
 
-pub use history::HistoryView;
+pub use history::{HistoryView, Outside};
 pub use resolve::{ResolveRequest, Resolved, RevokeRequest, Revoked};
 pub use shown::{MaskedCandidate, MaskedCard, MaskedNumber};
 pub use source::{HistorySource, SourceFault, SourceQuestion};

@@ -47,7 +47,7 @@ use dukou_store::warm::Warm;
 
 pub use capture::{
     CaptureRequest, CaptureSite, Captured, Choice, HistorySource, HistoryView, MaskedCandidate, MaskedCard,
-    MaskedNumber, ResolveRequest, Resolved, RevokeRequest, Revoked, SourceFault, SourceQuestion, Standing,
+    MaskedNumber, Outside, ResolveRequest, Resolved, RevokeRequest, Revoked, SourceFault, SourceQuestion, Standing,
     TerminalGroup,
 };
 pub use crossref::{CrossReference, CrossReferenceFault, CrossReferenced};

