@@ -1,8 +1,6 @@
 //! Records of one connected component to people: a pure function that knows no order.
 
-use std::collections::BTreeMap;
-
-use dukou_fhir::LogicalId;
+use std::cmp::Reverse;
 
 use crate::evidence::Evidence;
 use crate::model::Model;
@@ -64,12 +62,13 @@ pub fn cluster(model: &Model, records: &[&Record], pairs: &[Pair], constraints: 
 }
 
 /// Records grouped so far, and what stands between every two groups.
-struct Groups<'a> {
-    records: &'a [&'a Record],
+struct Groups {
     /// The places of each group; empty where it went into another.
     members: Vec<Vec<usize>>,
-    /// What lies between two groups, the lower first; groups without a tie have none.
-    between: BTreeMap<(usize, usize), Between>,
+    /// What lies between two groups, a row for the lower of them.
+    between: Vec<Between>,
+    /// The place of each record in an order that does not depend on how records are called or when they came.
+    order: Vec<usize>,
     margin: Bits,
 }
 
@@ -114,12 +113,19 @@ impl Between {
     }
 }
 
-impl<'a> Groups<'a> {
-    fn new(model: &Model, records: &'a [&'a Record], pairs: &[Pair], constraints: &Constraints) -> Groups<'a> {
-        let mut between: BTreeMap<(usize, usize), Between> = BTreeMap::new();
+impl Groups {
+    fn new(model: &Model, records: &[&Record], pairs: &[Pair], constraints: &Constraints) -> Groups {
+        let mut order = vec![0; records.len()];
+        let mut places: Vec<usize> = (0..records.len()).collect();
+        places.sort_unstable_by_key(|place| (records[*place].digest(), records[*place].id()));
+        places.iter().enumerate().for_each(|(rank, place)| order[*place] = rank);
+        let members = (0..records.len()).map(|place| vec![place]).collect();
+        let margin = crate::model::bits_of(model.file().grades.margin);
+        let between = vec![Between::default(); records.len() * records.len()];
+        let mut groups = Groups { members, between, order, margin };
         for pair in pairs {
             let (a, b) = (pair.a.min(pair.b), pair.a.max(pair.b));
-            between.entry((a, b)).or_default().best = Some((pair.scored.bits, a, b));
+            groups.between_mut(a, b).best = Some((pair.scored.bits, a, b));
         }
         for a in 0..records.len() {
             for b in a + 1..records.len() {
@@ -128,7 +134,7 @@ impl<'a> Groups<'a> {
                 // A name that lost characters is near to many: only a person's number joins its record.
                 let whole = records[a].is_named() && records[b].is_named();
                 let near = scored.evidence.has(Evidence::NAME_NEAR) && (whole || scored.evidence.has(Evidence::NUMBER));
-                let found = between.entry((a, b)).or_default();
+                let found = groups.between_mut(a, b);
                 found.certain = certain && found.best.is_some();
                 found.evidence = if near { scored.evidence } else { scored.evidence.only(Evidence::NAME_APART) };
                 found.vetoes = scored.vetoes;
@@ -136,11 +142,8 @@ impl<'a> Groups<'a> {
             }
         }
         for (a, b) in &constraints.apart {
-            between.entry(((*a).min(*b), (*a).max(*b))).or_default().apart = true;
+            groups.between_mut(*a, *b).apart = true;
         }
-        let margin = crate::model::bits_of(model.file().grades.margin);
-        let members = (0..records.len()).map(|place| vec![place]).collect();
-        let mut groups = Groups { records, members, between, margin };
         for (a, b) in &constraints.same {
             let group =
                 |place: usize| groups.members.iter().position(|places| places.contains(&place)).unwrap_or(place);
@@ -152,30 +155,40 @@ impl<'a> Groups<'a> {
 
     /// The two groups to unite next: those with a certain pair first, those whose numbers are their own first, then by evidence.
     fn best(&self) -> Option<(usize, usize)> {
-        let open = self.between.iter().filter(|(_, between)| between.joins() && !between.forbidden());
-        let open = open.filter(|((a, b), between)| !self.ambiguous(*a, *b, between));
-        let best = open.max_by(|(_, x), (_, y)| {
-            let rank = |between: &Between| (between.certain, !between.suspect, between.best.map(|best| best.0));
-            rank(x).cmp(&rank(y)).then_with(|| self.order(y).cmp(&self.order(x)))
-        });
-        best.map(|(groups, _)| *groups)
+        let alive: Vec<usize> = (0..self.members.len()).filter(|group| !self.members[*group].is_empty()).collect();
+        let pairs = alive.iter().enumerate().flat_map(|(at, a)| alive[at + 1..].iter().map(|b| (*a, *b)));
+        let mut open: Vec<_> = pairs
+            .filter_map(|(a, b)| {
+                let between = self.between(a, b);
+                let rank = || (between.certain, !between.suspect, between.best.map(|best| best.0));
+                (between.joins() && !between.forbidden()).then(|| (rank(), Reverse(self.order(between)), (a, b)))
+            })
+            .collect();
+        // Whether a pair is ambiguous is dear to ask, and the best seldom is.
+        while let Some(at) = (0..open.len()).max_by_key(|at| (open[*at].0, open[*at].1)) {
+            let (_, _, (a, b)) = open.swap_remove(at);
+            if !self.ambiguous(a, b) {
+                return Some((a, b));
+            }
+        }
+        None
     }
 
     /// What tells two equal pairs apart, whichever record came first: what stands on the records, and their ids last.
-    fn order(&self, between: &Between) -> [(u64, &LogicalId); 2] {
+    fn order(&self, between: &Between) -> [usize; 2] {
         let (a, b) = between.best.map_or((0, 0), |(_, a, b)| (a, b));
-        let mut names = [a, b].map(|place| (self.records[place].digest(), self.records[place].id()));
-        names.sort_unstable();
-        names
+        let mut places = [self.order[a], self.order[b]];
+        places.sort_unstable();
+        places
     }
 
     /// Whether one of the two could as well join a third that may not join the other.
-    fn ambiguous(&self, a: usize, b: usize, between: &Between) -> bool {
-        let Some((bits, ..)) = between.best else { return true };
+    fn ambiguous(&self, a: usize, b: usize) -> bool {
+        let Some((bits, ..)) = self.between(a, b).best else { return true };
         let rival = |one: usize, other: usize| {
             (0..self.members.len()).filter(|third| *third != a && *third != b).any(|third| {
-                let near = self.at(one, third);
-                let against = self.at(other, third);
+                let near = self.between(one, third);
+                let against = self.between(other, third);
                 near.joins()
                     && !near.forbidden()
                     && !near.suspect
@@ -186,8 +199,13 @@ impl<'a> Groups<'a> {
         rival(a, b) || rival(b, a)
     }
 
-    fn at(&self, a: usize, b: usize) -> Between {
-        self.between.get(&(a.min(b), a.max(b))).copied().unwrap_or_default()
+    fn between(&self, a: usize, b: usize) -> &Between {
+        &self.between[a.min(b) * self.members.len() + a.max(b)]
+    }
+
+    fn between_mut(&mut self, a: usize, b: usize) -> &mut Between {
+        let row = self.members.len();
+        &mut self.between[a.min(b) * row + a.max(b)]
     }
 
     fn unite(&mut self, a: usize, b: usize) {
@@ -196,16 +214,15 @@ impl<'a> Groups<'a> {
         }
         let moved = std::mem::take(&mut self.members[b]);
         self.members[a].extend(moved);
-        self.between.remove(&(a, b));
-        for third in 0..self.members.len() {
-            if let Some(found) = self.between.remove(&(b.min(third), b.max(third))) {
-                self.between.entry((a.min(third), a.max(third))).or_default().add(&found);
-            }
+        *self.between_mut(a, b) = Between::default();
+        for third in (0..self.members.len()).filter(|third| *third != a && *third != b) {
+            let found = std::mem::take(self.between_mut(b, third));
+            self.between_mut(a, third).add(&found);
         }
     }
 
     fn finish(mut self) -> Clusters {
-        let refused = self.between.values().filter(|between| between.certain);
+        let refused = self.between.iter().filter(|between| between.certain);
         let refused =
             refused.filter_map(|between| between.best.map(|(_, a, b)| Refused { a, b, vetoes: between.vetoes }));
         let refused = refused.collect();
@@ -238,6 +255,19 @@ mod tests {
             }];
         }
         Record::prepare(model, &stated)
+    }
+
+    #[test]
+    fn a_hundred_records_of_one_person_are_one_person() {
+        let model = Model::load("model.toml", include_str!("../../../mappings/identity/model.toml")).unwrap();
+        let records: Vec<Record> =
+            (0..100).map(|n| record(&model, &format!("r{n}"), "86010119880808009X", "19900000017")).collect();
+        let records: Vec<&Record> = records.iter().collect();
+        let places = (0..records.len()).flat_map(|a| (a + 1..100).map(move |b| (a, b)));
+        let pairs: Vec<Pair> =
+            places.map(|(a, b)| Pair { a, b, scored: compare(&model, records[a], records[b]) }).collect();
+        let found = cluster(&model, &records, &pairs, &Constraints::default());
+        assert_eq!((found.persons.len(), found.refused.len()), (1, 0));
     }
 
     #[test]

@@ -54,7 +54,11 @@ impl Index {
             let key = (std::cmp::Reverse(review.bits), review.other.clone().unwrap_or_else(|| record.id().clone()));
             found.insert(key, review);
         }
-        found.into_values().take(FINDINGS_MAX).collect()
+        // A source that holds somebody ten times is told once for each record, with the nearest.
+        let mut told = false;
+        let once =
+            |review: &Review| review.kind != ReviewKind::DuplicateInSource || !std::mem::replace(&mut told, true);
+        found.into_values().filter(once).take(FINDINGS_MAX).collect()
     }
 
     /// What is to be asked about two records; nothing where the machine joins them, or where nothing speaks for one person.
